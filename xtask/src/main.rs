@@ -1,0 +1,3 @@
+//! One tool for set-up, test, lint and bench.
+
+fn main() {}
