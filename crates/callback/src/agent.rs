@@ -1,0 +1,1 @@
+//! Agents as configured: `[agent.<id>]` of the agents file.

@@ -1,0 +1,1 @@
+//! The INI dialect of services, agents and Transaction Lists, read with line numbers and repairs.

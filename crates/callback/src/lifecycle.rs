@@ -1,0 +1,1 @@
+//! The state machine of a callback: pure, total, one step per input.

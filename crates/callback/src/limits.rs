@@ -1,0 +1,25 @@
+//! Bounds of the domain, each with its reason.
+
+/// Request body of the compatible API, bytes (callback-api §1).
+pub const BODY_MAX: usize = 256 * 1024;
+/// Attached data of one callback as JSON text, bytes (callback-api §1).
+pub const USER_DATA_MAX: usize = 64 * 1024;
+/// Keys of attached data (callback-api §1).
+pub const USER_DATA_KEYS_MAX: usize = 200;
+/// Body of one status notification, bytes (notifications §6.1).
+pub const EVENT_BODY_MAX: usize = 64 * 1024;
+/// Value of a `$name$` token, bytes (callback-api §1.2).
+pub const TOKEN_VALUE_MAX: usize = 1024;
+/// An import file, bytes: services, agents, Transaction Lists (notifications §5.1).
+pub const IMPORT_MAX: usize = 1024 * 1024;
+/// Sections of an import file (notifications §5.1, times ten for services and agents).
+pub const IMPORT_SECTIONS_MAX: usize = 2560;
+/// Records of one query answer (callback-api §6.1).
+pub const QUERY_MAX: usize = 1000;
+/// Elements of a `_target` array (options §16).
+pub const TARGET_STEPS_MAX: usize = 15;
+/// Longest customer number after cleaning; E.164 has 15 digits, prefixes and extensions add some.
+pub const NUMBER_MAX: usize = 40;
+/// Attempts interrupted by a crash that are repeated without counting; more would let a
+/// crash loop ring a customer for ever.
+pub const INTERRUPTED_ATTEMPTS_MAX: u32 = 3;

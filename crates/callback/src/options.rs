@@ -1,0 +1,1 @@
+//! The option catalogue: one entry per service option.

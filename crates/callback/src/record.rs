@@ -1,0 +1,272 @@
+//! The record of one callback: what the store keeps and what the lifecycle changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::routing::Found;
+use crate::settings::Settings;
+use crate::{AgentId, CallbackId, LegKey, ServiceName, Timestamp};
+
+/// State of the compatible API (callback-api §10.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum State {
+    /// Booked for a time, nothing submitted.
+    Scheduled,
+    /// Submitted; the virtual interaction exists.
+    Queued,
+    /// Customer reached and routable, waiting for an agent.
+    Routing,
+    /// Customer and agent are connected.
+    Processing,
+    /// Over; see [`Reason`].
+    Completed,
+    /// Held because the service is paused.
+    Paused,
+}
+
+impl State {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "SCHEDULED",
+            Self::Queued => "QUEUED",
+            Self::Routing => "ROUTING",
+            Self::Processing => "PROCESSING",
+            Self::Completed => "COMPLETED",
+            Self::Paused => "PAUSED",
+        }
+    }
+}
+
+/// Why a callback is over (callback-api §10.4). Clients accept unknown ones, so the set may grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Reason {
+    /// Routed to the agent.
+    AgentConnected,
+    /// Cancelled.
+    Cancelled,
+    /// Unknown failure.
+    FailError,
+    /// Not handled within `_ttl`.
+    FailTimeoutTtl,
+    /// No submission succeeded.
+    FailQueueing,
+    /// No target could be reserved.
+    FailTargetNotFound,
+    /// The agent could not be connected.
+    FailAgentConnect,
+    /// The customer hung up before an agent was reached.
+    FailInteractionDeleted,
+    /// The customer could not be connected.
+    FailCallToCustomer,
+    /// A fax answered.
+    FailFaxReached,
+}
+
+impl Reason {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AgentConnected => "AGENT_CONNECTED",
+            Self::Cancelled => "CANCELLED",
+            Self::FailError => "FAIL_ERROR",
+            Self::FailTimeoutTtl => "FAIL_TIMEOUT_TTL",
+            Self::FailQueueing => "FAIL_QUEUEING",
+            Self::FailTargetNotFound => "FAIL_TARGET_NOT_FOUND",
+            Self::FailAgentConnect => "FAIL_AGENT_CONNECT",
+            Self::FailInteractionDeleted => "FAIL_INTERACTION_DELETED",
+            Self::FailCallToCustomer => "FAIL_CALL_TO_CUSTOMER",
+            Self::FailFaxReached => "FAIL_FAX_REACHED",
+        }
+    }
+}
+
+/// Where exactly a callback stands; finer than [`State`] and the key of every decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// Booked; waits for its time.
+    Scheduled,
+    /// The last submission failed; waits for the next one.
+    Submitting {
+        /// Submissions begun.
+        submissions: u32,
+    },
+    /// The virtual interaction waits for its turn to dial.
+    Waiting,
+    /// Pause between two dials.
+    RetryPause,
+    /// The customer's phone was dialed.
+    Dialing,
+    /// Answered; the detector listens.
+    Detecting,
+    /// The greeting plays.
+    Greeting,
+    /// The customer hears the waiting music and may be routed.
+    InQueue,
+    /// An agent's phone rings, the customer still hears the music.
+    Offering {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Customer and agent talk.
+    Talking {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// The machine hears its message (or we wait for its beep).
+    MachineMessage,
+    /// The customer hears that no agent is free.
+    Apology,
+    /// Over.
+    Over,
+}
+
+/// Kinds of timers; at most one of a kind runs per callback.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// A scheduled callback has to be submitted.
+    Due,
+    /// The next submission.
+    Submit,
+    /// A submitted scheduled callback may be contacted (desired time − threshold).
+    ContactAllowed,
+    /// The pause between two dials is over.
+    RetryDial,
+    /// Telephony owes us an event: dialing, detection, agent ringing, playing.
+    Guard,
+    /// `_max_time_to_wait_for_agent_on_the_call`.
+    AgentWait,
+    /// `_urs_queued_ttl`.
+    QueuedTtl,
+    /// `_ttl`.
+    RecordTtl,
+}
+
+/// One callback.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Callback {
+    /// Id.
+    pub id: CallbackId,
+    /// `_customer_number` as it was requested.
+    pub customer_number: String,
+    /// The cleaned number that is dialed (number rules of callback-api §13.1).
+    pub dial_number: String,
+    /// Attached data: keys without `_`.
+    pub user_data: Map<String, Value>,
+    /// Request parameters: keys with `_`.
+    pub parameters: Map<String, Value>,
+    /// Header `gms_user`.
+    pub gms_user: Option<String>,
+    /// Frozen settings.
+    pub settings: Arc<Settings>,
+    /// When the record was made.
+    pub created: Timestamp,
+    /// `_desired_time`; for an immediate callback the creation.
+    pub desired: Timestamp,
+    /// A time was asked for.
+    pub scheduled: bool,
+    /// Start of the virtual interaction's age.
+    pub started: Timestamp,
+    /// `desired` + `_ttl`.
+    pub expires: Timestamp,
+    /// State of the compatible API.
+    pub state: State,
+    /// Why it is over.
+    pub reason: Option<Reason>,
+    /// Finer than the reason, a fixed word (native API).
+    pub detail: Option<String>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// A session ran: `_cbe_on_service_create` was raised.
+    pub session_started: bool,
+    /// Number of the last event of the log; gapless from 1.
+    pub seq: u64,
+    /// Number of the last published notification; gapless from 1.
+    pub notification_seq: u64,
+    /// Dials begun; the running one included.
+    pub attempts: u32,
+    /// Dials that a crash interrupted; they do not count against the limit.
+    pub interrupted: u32,
+    /// How often the customer was reached.
+    pub contacts: u32,
+    /// Agents' legs begun in this attempt.
+    pub agent_legs: u32,
+    /// Agents that could not be connected in this contact.
+    pub transfer_failures: u32,
+    /// `c_dialed_number` of the last dial.
+    pub dialed_number: Option<String>,
+    /// `c_call_result` of the last dial; set once per dial.
+    pub call_result: Option<u8>,
+    /// What the router found last.
+    pub found: Option<Found>,
+    /// Token of what plays now; a report with another token is stale.
+    pub play_token: u64,
+    /// Running timers.
+    pub timers: BTreeMap<TimerKind, Timestamp>,
+}
+
+impl Callback {
+    /// Name of its service.
+    #[must_use]
+    pub fn service(&self) -> &ServiceName {
+        &self.settings.service
+    }
+
+    /// It is not over.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state != State::Completed
+    }
+
+    /// The customer's leg of the running or last dial.
+    #[must_use]
+    pub fn customer_leg(&self) -> LegKey {
+        LegKey { callback: self.id.clone(), attempt: self.attempts, agent: None }
+    }
+
+    /// The agent's leg that was offered last.
+    #[must_use]
+    pub fn agent_leg(&self) -> LegKey {
+        LegKey {
+            callback: self.id.clone(),
+            attempt: self.attempts,
+            agent: Some(self.agent_legs),
+        }
+    }
+
+    /// Priority at `now` (callback-api §10.3).
+    #[must_use]
+    pub fn priority_at(&self, now: Timestamp) -> i64 {
+        let s = &self.settings;
+        if s.priority_increment_interval_s <= 0 {
+            return s.priority;
+        }
+        let waited_s = i64::try_from(now.millis_since(self.started) / 1000).unwrap_or(i64::MAX);
+        s.priority.saturating_add(
+            s.priority_increment.saturating_mul(waited_s / s.priority_increment_interval_s),
+        )
+    }
+
+    /// When the next timer is due.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        self.timers.values().min().copied()
+    }
+
+    /// `<state>.<reason>` once it is over (notifications §9.3).
+    #[must_use]
+    pub fn termination_type(&self) -> Option<String> {
+        self.reason.map(|r| format!("COMPLETED.{}", r.as_str()))
+    }
+}

@@ -1,0 +1,1 @@
+//! Services as configured: import, validation and the resolved settings of one callback.

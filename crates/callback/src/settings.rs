@@ -1,0 +1,174 @@
+//! What one callback goes by: the options of its service, read, checked and frozen at creation.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ServiceName;
+use crate::routing::Target;
+use crate::treatment::Treatment;
+
+/// The resolved settings of one callback. Durations carry their unit in the name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The service.
+    pub service: ServiceName,
+    /// `_wait_for_agent`: contact the customer only when an agent is free.
+    pub wait_for_agent: bool,
+    /// `_ttl`: the record ends this long after the desired time, s.
+    pub ttl_s: i64,
+    /// `_urs_queued_ttl`, s.
+    pub queued_ttl_s: i64,
+    /// `_urs_virtual_queue`.
+    pub virtual_queue: String,
+    /// `_vq_for_outbound_calls`, else the virtual queue.
+    pub vq_for_outbound_calls: String,
+    /// `_target`, parsed.
+    pub target: Target,
+    /// `_urs_vq_priority`.
+    pub priority: i64,
+    /// `_urs_vq_priority_increment`.
+    pub priority_increment: i64,
+    /// `_urs_vq_priority_increment_interval`, s; 0 = no ageing.
+    pub priority_increment_interval_s: i64,
+    /// `_max_time_to_wait_for_agent_on_the_call`, s; 0 = no limit.
+    pub max_wait_on_call_s: i64,
+    /// `_agent_reserve_timeout`, s: how long an agent's phone rings.
+    pub agent_reserve_timeout_s: i64,
+    /// `rb.transfer_attempts`.
+    pub transfer_attempts: u32,
+    /// `_ixn_createcall_timeout`, s: how long the customer's phone rings.
+    pub ring_timeout_s: i64,
+    /// `_max_dial_attempts`, ≥ 1.
+    pub max_dial_attempts: u32,
+    /// `_dial_retry_timeout`, s.
+    pub dial_retry_timeout_s: i64,
+    /// `_max_successful_customer_contacts`, ≥ 1.
+    pub max_customer_contacts: u32,
+    /// `_request_execution_time_buffer`, s.
+    pub execution_buffer_s: i64,
+    /// `_desired_connect_time_threshold`, s.
+    pub connect_threshold_s: i64,
+    /// `_fetch_retry_attempt`.
+    pub submit_retries: u32,
+    /// `_fetch_retry_delay`, s.
+    pub submit_retry_delay_s: i64,
+    /// `_prefix_dial_out`.
+    pub prefix_dial_out: String,
+    /// `_calling_party_number`.
+    pub calling_party_number: String,
+    /// `_calling_party_display_name`.
+    pub calling_party_display_name: String,
+    /// `_route_point`: name of the trunk; empty = the first.
+    pub route_point: String,
+    /// `_default_country`, else `[dialplan] default_country`.
+    pub default_country: String,
+    /// `_disallow_premium_phone_numbers`.
+    pub disallow_premium: bool,
+    /// Call progress detection.
+    pub detection: DetectionSettings,
+    /// What is played when.
+    pub treatments: Treatments,
+    /// Status notifications.
+    pub notification: NotificationSettings,
+    /// `_attach_udata`.
+    pub attach_udata: AttachUserData,
+    /// `_ixn_redirect_hints` `extensions.CPNDigits`, if set.
+    pub cpn_digits: Option<String>,
+    /// Options that are set but whose function is not built yet, with what happens instead; told
+    /// in the history of every callback.
+    pub pending: BTreeMap<String, String>,
+}
+
+/// Settings of the detector for one callback.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DetectionSettings {
+    /// `_cpd_enable`.
+    pub enabled: bool,
+    /// `rb.cpd_profile`.
+    pub profile: CpdProfile,
+    /// `rb.cpd_silence_ms`.
+    pub silence_ms: u32,
+    /// The smaller of `rb.cpd_hard_stop_ms` and `_call_timeguard_timeout`.
+    pub hard_stop_ms: u32,
+    /// `rb.cpd_early`.
+    pub early: bool,
+    /// `telephony.am_detected = connect`.
+    pub keep_machine: bool,
+    /// `telephony.silence_detected = connect`.
+    pub keep_silence: bool,
+    /// `telephony.sit_detail`.
+    pub sit_detail: bool,
+}
+
+/// Detector profile (telephony §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CpdProfile {
+    /// A lost human costs most.
+    Human,
+    /// Even weights.
+    Balanced,
+    /// Voicemail drops.
+    Machine,
+}
+
+/// The four treatments of a callback.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Treatments {
+    /// `_treatment_customer_connect`.
+    pub greeting: Treatment,
+    /// `_treatment_waiting_for_agent`.
+    pub waiting: Treatment,
+    /// `_treatment_find_agent_fail`.
+    pub find_agent_fail: Treatment,
+    /// `_treatment_call_failure_answering_machine`.
+    pub machine: Treatment,
+    /// `rb.machine_message_final`.
+    pub machine_message_final: bool,
+}
+
+/// `_attach_udata`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachUserData {
+    /// One key per datum.
+    SeparateKeys,
+    /// One JSON text under `GMS_UserData`.
+    SingleJson,
+    /// Only the callback's id under `GMS_UserData`.
+    GmsStorageId,
+}
+
+/// `_enable_status_notification`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotificationMode {
+    /// Nothing is published.
+    Off,
+    /// The callback subscribes for the application and publishes.
+    SubscribeNotify,
+    /// Publishes only; the application subscribed beforehand.
+    Notify,
+}
+
+/// The frozen parameters of notifications §3.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationSettings {
+    /// Mode.
+    pub mode: NotificationMode,
+    /// `_status_notification_type`: `httpcb`, `orscb`, `customhttp` or empty.
+    pub channel: String,
+    /// `_status_notification_target`.
+    pub target: String,
+    /// The target came with the request: the address guard applies (notifications §7.6).
+    pub target_from_request: bool,
+    /// `_status_notification_provider`.
+    pub provider: String,
+    /// `_status_notification_debug`.
+    pub debug: bool,
+    /// `_status_notification_language`.
+    pub language: String,
+    /// `_callback_events_list`; empty = the default set.
+    pub events_list: String,
+}

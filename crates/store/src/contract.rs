@@ -1,0 +1,279 @@
+//! What the engine asks of a store; everything in plain data.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use callback::record::State;
+use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
+
+/// One entry of a callback's event log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// The callback.
+    pub callback: CallbackId,
+    /// Gapless per callback, from 1.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// `_cbe_on_…` or a native `rb.…` id.
+    pub event_id: String,
+    /// State after the event.
+    pub state: State,
+    /// JSON object with the details.
+    pub data: String,
+}
+
+/// A notification waiting to be delivered, or its final fate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// Unique id, constant over retries (`webhook-id`).
+    pub id: String,
+    /// The callback.
+    pub callback: CallbackId,
+    /// Sequence of the event in the callback's log.
+    pub seq: u64,
+    /// Sequence among the callback's notifications (header `Ringback-Sequence`).
+    pub notification_seq: u64,
+    /// The event.
+    pub event_id: String,
+    /// When the event was raised.
+    pub at: Timestamp,
+    /// `httpcb`, …
+    pub channel: String,
+    /// URL or other address.
+    pub target: String,
+    /// The target was supplied by an API caller: the address guard applies.
+    pub guarded: bool,
+    /// `Content-Language`, or empty.
+    pub language: String,
+    /// The exact bytes of the body.
+    pub body: String,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Next attempt; `None` once delivered or given up.
+    pub next_at: Option<Timestamp>,
+    /// How it stands.
+    pub state: DeliveryState,
+}
+
+/// How a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Waiting for its (next) attempt.
+    Pending,
+    /// Accepted by the receiver.
+    Delivered,
+    /// Given up.
+    Failed,
+}
+
+/// One attempt of a delivery and what it leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryAttempt {
+    /// The delivery.
+    pub delivery: String,
+    /// When the attempt began.
+    pub at: Timestamp,
+    /// HTTP status, 0 when there was no answer.
+    pub status: u16,
+    /// What went wrong, a short text without secrets; empty on success.
+    pub error: String,
+    /// How long it took, ms.
+    pub ms: u32,
+    /// State afterwards.
+    pub state: DeliveryState,
+    /// Next attempt when still pending.
+    pub next_at: Option<Timestamp>,
+}
+
+/// A call leg we are about to start; written before the INVITE leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntentRow {
+    /// Text of the leg key.
+    pub leg: String,
+    /// The callback.
+    pub callback: CallbackId,
+    /// When.
+    pub at: Timestamp,
+    /// The dialog as the telephony driver reported it last (its JSON), to end it after a crash.
+    pub dialog: Option<String>,
+}
+
+/// The first answer to a create request that carried an `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyRow {
+    /// Service and key.
+    pub key: String,
+    /// Hash of the request body.
+    pub body_hash: String,
+    /// The callback it made.
+    pub callback: CallbackId,
+    /// When; forgotten after 24 h.
+    pub at: Timestamp,
+}
+
+/// Everything that becomes durable together.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// New or changed callbacks (whole records; inserted or replaced).
+    pub callbacks: Vec<Callback>,
+    /// New events.
+    pub events: Vec<EventRow>,
+    /// New deliveries.
+    pub deliveries: Vec<DeliveryRow>,
+    /// Attempts made; each updates its delivery.
+    pub attempts: Vec<DeliveryAttempt>,
+    /// New dial intents.
+    pub intents: Vec<IntentRow>,
+    /// Dialogs that became known, by leg.
+    pub dialogs: Vec<(String, String)>,
+    /// Legs that are over: their intents are removed.
+    pub intents_over: Vec<String>,
+    /// Idempotency keys.
+    pub idempotency: Vec<IdempotencyRow>,
+}
+
+impl Batch {
+    /// Nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.callbacks.is_empty()
+            && self.events.is_empty()
+            && self.deliveries.is_empty()
+            && self.attempts.is_empty()
+            && self.intents.is_empty()
+            && self.dialogs.is_empty()
+            && self.intents_over.is_empty()
+            && self.idempotency.is_empty()
+    }
+}
+
+/// A query over callbacks; all given conditions hold together unless `any` is set.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Only this service.
+    pub service: Option<ServiceName>,
+    /// `operand=OR`.
+    pub any: bool,
+    /// Conditions: key (`_id`, `_callback_state`, `_customer_number`, a parameter or a user
+    /// data key) and the accepted values. `_customer_number` is compared with the record's
+    /// dial number, already cleaned by the caller.
+    pub conditions: Vec<(String, Vec<String>)>,
+    /// Records whose `_ttl` is over at this time are left out; `None` = all.
+    pub alive_at: Option<Timestamp>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A stored service: its options as text, in file order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceRow {
+    /// Name.
+    pub name: ServiceName,
+    /// Options.
+    pub options: Vec<(String, String)>,
+    /// Last change.
+    pub changed: Timestamp,
+}
+
+/// A stored agent: its options as text and the state its owner wishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentRow {
+    /// Id.
+    pub id: AgentId,
+    /// Options (`extension`, `password`, `groups` …).
+    pub options: Vec<(String, String)>,
+    /// `ready` wish: true = ready.
+    pub ready: bool,
+    /// Reason of not ready.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Why a store operation failed; variants by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Not writable now (disk full, locked, read-only): answer 503, try later.
+    #[error("the store does not take writes now")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The file was written by a newer version: refuse to start.
+    #[error("the store has schema {found}, this version knows {known}")]
+    Newer {
+        /// Schema number in the file.
+        found: u32,
+        /// Highest schema number this version knows.
+        known: u32,
+    },
+    /// What is stored cannot be read.
+    #[error("stored data is damaged: {what}")]
+    Damaged {
+        /// Table and key.
+        what: String,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// A store. Answers come when the effect is durable.
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug + 'static {
+    /// Writes a batch in one transaction. Concurrent batches may share one commit (group commit);
+    /// each still is all or nothing, and they take effect in the order of the calls.
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// All callbacks that are not completed.
+    async fn open_callbacks(&self) -> Result<Vec<Callback>, StoreError>;
+
+    /// One callback, completed ones included.
+    async fn callback(&self, id: &CallbackId) -> Result<Option<Callback>, StoreError>;
+
+    /// Callbacks that match, ordered by desired time, then id.
+    async fn query(&self, query: Query) -> Result<Vec<Callback>, StoreError>;
+
+    /// The event log of a callback, by `seq`.
+    async fn events(&self, id: &CallbackId) -> Result<Vec<EventRow>, StoreError>;
+
+    /// Deliveries that are pending, ordered by callback and seq.
+    async fn pending_deliveries(&self) -> Result<Vec<DeliveryRow>, StoreError>;
+
+    /// Deliveries of one callback (or all, newest first) with their attempts, at most `limit`.
+    async fn deliveries(
+        &self,
+        callback: Option<&CallbackId>,
+        limit: usize,
+    ) -> Result<Vec<(DeliveryRow, Vec<DeliveryAttempt>)>, StoreError>;
+
+    /// Dial intents whose legs are not over.
+    async fn open_intents(&self) -> Result<Vec<IntentRow>, StoreError>;
+
+    /// The answer to an idempotency key, if it is younger than `not_before`.
+    async fn idempotency(
+        &self,
+        key: &str,
+        not_before: Timestamp,
+    ) -> Result<Option<IdempotencyRow>, StoreError>;
+
+    /// Inserts or replaces services, all or nothing.
+    async fn put_services(&self, services: Vec<ServiceRow>) -> Result<(), StoreError>;
+
+    /// All services by name.
+    async fn services(&self) -> Result<Vec<ServiceRow>, StoreError>;
+
+    /// Inserts or replaces agents, all or nothing.
+    async fn put_agents(&self, agents: Vec<AgentRow>) -> Result<(), StoreError>;
+
+    /// All agents by id.
+    async fn agents(&self) -> Result<Vec<AgentRow>, StoreError>;
+
+    /// Removes completed callbacks with their events and deliveries whose `_ttl` ended before
+    /// `before`, and idempotency keys older than it; returns how many callbacks went.
+    async fn purge(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Writes a consistent copy to a new file while running.
+    async fn backup(&self, path: std::path::PathBuf) -> Result<(), StoreError>;
+
+    /// Finishes what was accepted and closes.
+    async fn close(&self);
+}
