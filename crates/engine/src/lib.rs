@@ -1,0 +1,2 @@
+//! Runs callbacks: loads, steps, commits, then acts.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Ringback, the open callback server.
+
+fn main() {}
