@@ -4,4 +4,6 @@
 //! `callback`. The SIP stack is named in [`embedded`] only.
 #![forbid(unsafe_code)]
 
+pub use media;
+
 pub mod port;
