@@ -99,7 +99,8 @@ fn second_versions<'a>(
     known: &[Exception],
 ) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for package in packages {
+    // Ours have no source; one of them bears the name of a foreign crate.
+    for package in packages.iter().filter(|package| package.source.is_some()) {
         versions
             .entry(&package.name)
             .or_default()
@@ -210,12 +211,13 @@ mod tests {
 
     #[test]
     fn second_versions_are_found_unless_known() {
-        let (a, b) = (package("a", None, None), package("b", None, None));
+        let (a, b) = (package("a", None, CRATES_IO), package("b", None, CRATES_IO));
         let a2 = Package {
             version: "2.0.0".to_owned(),
             ..a.clone()
         };
-        let packages = [&a, &b, &a2];
+        let ours = package("b", Some(OWN_LICENCE), None);
+        let packages = [&a, &b, &a2, &ours];
         let found = second_versions(&packages, &[]);
         assert_eq!(
             found.into_iter().collect::<Vec<_>>(),

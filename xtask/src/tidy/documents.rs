@@ -19,15 +19,14 @@ pub(super) fn check(house: &House) -> Vec<Finding> {
         }
         findings.extend(change_name_problem(&file.path));
     }
-    if let Some(text) = house.text(ARCHITECTURE) {
+    for document in DOCUMENTS.iter().filter(|path| has_extension(path, &["md"])) {
+        let text = house.text(document).unwrap_or_default();
         for (line, path) in named_paths(text).filter(|(_, path)| !exists(path)) {
-            findings.push(Finding::error(
-                ARCHITECTURE,
-                line,
-                format!("{path} does not exist"),
-                "correct the page",
-            ));
+            let problem = format!("{path} does not exist");
+            findings.push(Finding::error(*document, line, problem, "correct the page"));
         }
+    }
+    if let Some(text) = house.text(ARCHITECTURE) {
         for package in house.metadata.own() {
             if !names_package(text, &package.name) {
                 findings.push(Finding::error(
@@ -92,9 +91,11 @@ fn named_paths(text: &str) -> impl Iterator<Item = (usize, &str)> {
         ".cargo/", ".ci/", ".config/", "changes/", "crates/", "docs/", "fuzz/", "web/", "xtask/",
     ];
     (1..).zip(text.lines()).flat_map(|(number, line)| {
-        line.split(|c: char| c.is_whitespace() || "`()[],;<>\"".contains(c))
+        line.split(|c: char| c.is_whitespace() || "`()[],;\"".contains(c))
             .map(|word| word.trim_end_matches(['.', ':']))
             .filter(|word| TOPS.iter().any(|top| word.starts_with(top)))
+            // `<issue>` and `*` stand for many.
+            .filter(|word| !word.contains(['<', '*']))
             .map(move |word| (number, word))
     })
 }
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn paths_are_found_with_and_without_backticks() {
-        let text = "see `crates/sip`, (docs/glossary.md).\nnot http://x/crates/y or sip/\n";
+        let text = "see `crates/sip`, (docs/glossary.md).\nnot http://x/crates/y, sip/ or `changes/<issue>-x.md`\n";
         let found: Vec<_> = named_paths(text).collect();
         assert_eq!(found, [(1, "crates/sip"), (1, "docs/glossary.md")]);
     }

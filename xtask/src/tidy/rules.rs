@@ -134,7 +134,53 @@ pub(super) const BANNED: &[(&str, &str)] = &[
 ];
 
 /// Crates known to be there in more than one version.
-pub(super) const SECOND_VERSIONS: &[Exception] = &[];
+pub(super) const SECOND_VERSIONS: &[Exception] = &[
+    Exception {
+        name: "base64",
+        reason: "hyper-util is ahead of us and of the SIP stack",
+        decided: "2026-11-21",
+    },
+    Exception {
+        name: "embedded-io",
+        reason: "optional parts of postcard (phonenumber); neither is compiled",
+        decided: "2026-11-21",
+    },
+    Exception {
+        name: "getrandom",
+        reason: "ring 0.17 stays on 0.2",
+        decided: "2026-11-21",
+    },
+    Exception {
+        name: "hashbrown",
+        reason: "tokio-util 0.7 stays on 0.15",
+        decided: "2026-11-21",
+    },
+    Exception {
+        name: "regex-syntax",
+        reason: "regex-cache 0.2 (phonenumber) stays on 0.6",
+        decided: "2026-11-21",
+    },
+    Exception {
+        name: "syn",
+        reason: "procedural macros move to 3 one by one; used while building only",
+        decided: "2026-11-21",
+    },
+    Exception {
+        name: "thiserror",
+        reason: "rtp-types 0.1 stays on 1",
+        decided: "2026-11-21",
+    },
+    Exception {
+        name: "thiserror-impl",
+        reason: "rtp-types 0.1 stays on thiserror 1",
+        decided: "2026-11-21",
+    },
+    Exception {
+        name: "winnow",
+        reason: "toml 0.9 and its own parser use two",
+        decided: "2026-11-21",
+    },
+];
 
 /// Where crates may come from.
 pub(super) const REGISTRIES: &[&str] = &[
