@@ -1,4 +1,4 @@
-//! The only place of this tool that reads a clock.
+//! The one place of this tool that reads a clock.
 #![expect(
     clippy::disallowed_methods,
     reason = "stage durations are measured on the real clock"

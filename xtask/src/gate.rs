@@ -133,9 +133,9 @@ impl Gate {
                 let ended = process::run(&mut command, stage.limit)?;
                 (Verdict::of(ended), Counts::default())
             }
-            Action::Count(mut command) => {
+            Action::Count(command) => {
                 println!("{}", process::show(&command));
-                let (ended, text) = process::run_and_read(&mut command, stage.limit)?;
+                let (ended, text) = process::run_and_read(command, stage.limit)?;
                 (Verdict::of(ended), Counts::read(&text))
             }
         };

@@ -55,26 +55,24 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> anyhow::Result<Ende
 }
 
 /// Runs a command, passes its output on line by line and returns a copy of it.
+///
+/// Standard output and standard error share one pipe, so that headings stay above what they head.
 pub(crate) fn run_and_read(
-    command: &mut Command,
+    mut command: Command,
     limit: Duration,
 ) -> anyhow::Result<(Ended, String)> {
+    let (reader, writer) = io::pipe().context("cannot make a pipe")?;
     command
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = start(command)?;
-    let out = child.stdout.take().context("standard output was piped")?;
-    let err = child.stderr.take().context("standard error was piped")?;
-    let out = thread::spawn(move || copy_lines(out, &mut io::stdout()));
-    let err = thread::spawn(move || copy_lines(err, &mut io::stderr()));
+        .stdout(writer.try_clone().context("cannot share a pipe")?)
+        .stderr(writer);
+    let child = start(&mut command)?;
+    // Its ends of the pipe must go, or the reader would wait for ever.
+    drop(command);
+    let reader = thread::spawn(move || copy_lines(reader, &mut io::stdout()));
     let ended = wait(child, limit)?;
-    let mut text = String::new();
-    for reader in [out, err] {
-        // A reader that failed to print has still read what matters less than the exit status.
-        text.push_str(&reader.join().unwrap_or_default());
-    }
-    Ok((ended, text))
+    // A reader that failed to print has read what matters less than the exit status.
+    Ok((ended, reader.join().unwrap_or_default()))
 }
 
 /// The command as a person would type it.
@@ -223,7 +221,7 @@ mod tests {
         let limit = Duration::from_millis(200);
         let mut command = Command::new("sh");
         command.args(["-c", "echo before; sleep 600; echo after"]);
-        let (ended, text) = run_and_read(&mut command, limit).unwrap();
+        let (ended, text) = run_and_read(command, limit).unwrap();
         assert_eq!(ended, Ended::TimedOut);
         assert_eq!(text, "before\n");
     }
@@ -233,7 +231,7 @@ mod tests {
         let limit = Duration::from_secs(20);
         let mut command = Command::new("sh");
         command.args(["-c", "echo one; echo two >&2; exit 3"]);
-        let (ended, text) = run_and_read(&mut command, limit).unwrap();
+        let (ended, text) = run_and_read(command, limit).unwrap();
         assert_eq!(ended, Ended::Failure);
         assert_eq!(text, "one\ntwo\n");
     }
