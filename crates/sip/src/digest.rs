@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
+use crate::header::quoted;
+
 /// Most used nonces whose count is remembered.
 const USED_MAX: usize = 10_000;
 
@@ -161,6 +163,88 @@ pub fn response(credentials: &Credentials, password: &str, method: &str) -> Opti
         "auth" => algorithm.hash(&format!("{secret}:{nonce}:{nc}:{cnonce}:auth:{request}")),
         _ => return None,
     })
+}
+
+/// Answers a challenge as a client; `challenge` is the value of `WWW-Authenticate` or
+/// `Proxy-Authenticate`. `None` when it asks for something unknown.
+#[must_use]
+pub fn authorization(challenge: &str, account: &Account<'_>, cnonce: &str) -> Option<String> {
+    let mut asked = Credentials::parse(challenge)?;
+    let offered_qop = std::mem::take(&mut asked.qop);
+    let opaque = challenge
+        .trim_start()
+        .split_once(char::is_whitespace)
+        .and_then(|(_, rest)| parameters(rest).into_iter().find(|(n, _)| n == "opaque"));
+    let mut answer = Credentials {
+        username: account.username.to_owned(),
+        uri: account.uri.to_owned(),
+        realm: asked.realm,
+        nonce: asked.nonce,
+        algorithm: asked.algorithm,
+        ..Credentials::default()
+    };
+    if offered_qop
+        .split(',')
+        .any(|qop| qop.trim().eq_ignore_ascii_case("auth"))
+    {
+        "auth".clone_into(&mut answer.qop);
+        "00000001".clone_into(&mut answer.nc);
+        cnonce.clone_into(&mut answer.cnonce);
+    } else if !offered_qop.is_empty() {
+        return None;
+    }
+    answer.response = response(&answer, account.password, account.method)?;
+    let Credentials {
+        username,
+        realm,
+        nonce,
+        uri,
+        response,
+        ..
+    } = &answer;
+    let mut value = format!(
+        "Digest username={}, realm={}, nonce={}, uri=\"{uri}\", response=\"{response}\"",
+        quoted(username),
+        quoted(realm),
+        quoted(nonce),
+    );
+    if !answer.algorithm.is_empty() {
+        // Writing into a string cannot fail.
+        write!(value, ", algorithm={}", answer.algorithm).ok();
+    }
+    if let Some((_, opaque)) = opaque {
+        write!(value, ", opaque={}", quoted(&opaque)).ok();
+    }
+    if !answer.qop.is_empty() {
+        write!(value, ", qop=auth, nc={}, cnonce=\"{cnonce}\"", answer.nc).ok();
+    }
+    Some(value)
+}
+
+/// Who answers a challenge, and for which request.
+#[derive(Clone, Copy, Debug)]
+pub struct Account<'a> {
+    /// Digest user name.
+    pub username: &'a str,
+    /// Password.
+    pub password: &'a str,
+    /// Method of the request.
+    pub method: &'a str,
+    /// Request-URI as it is sent.
+    pub uri: &'a str,
+}
+
+/// The challenge says that only the nonce was too old.
+#[must_use]
+pub fn is_stale(challenge: &str) -> bool {
+    challenge
+        .trim_start()
+        .split_once(char::is_whitespace)
+        .is_some_and(|(_, rest)| {
+            parameters(rest).iter().any(|(name, value)| {
+                name.eq_ignore_ascii_case("stale") && value.eq_ignore_ascii_case("true")
+            })
+        })
 }
 
 /// Result of a check.
@@ -458,6 +542,51 @@ mod tests {
                 .username
                 == "a\"b"
         );
+    }
+
+    #[test]
+    fn a_client_answers_what_the_server_asks() {
+        for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+            let mut nonces = Nonces::new([7; 32], 60_000);
+            let challenge = Nonces::challenge(REALM, &nonces.issue([2; 8], 5), algorithm, false);
+            assert!(!is_stale(&challenge));
+            let account = Account {
+                username: "70\"01",
+                password: "secret",
+                method: "REGISTER",
+                uri: "sip:127.0.0.1:5060",
+            };
+            let sent = authorization(&challenge, &account, "abc").unwrap();
+            let credentials = Credentials::parse(&sent).unwrap();
+            assert_eq!(credentials.username, "70\"01");
+            let check = nonces.check(&credentials, REALM, "secret", "REGISTER", 6);
+            assert_eq!(check, Check::Accepted);
+        }
+        let account = Account {
+            username: "a",
+            password: "b",
+            method: "BYE",
+            uri: "sip:c",
+        };
+        let old = authorization(
+            "Digest realm=\"r\", nonce=\"n\", opaque=\"o\"",
+            &account,
+            "x",
+        );
+        assert!(old.unwrap().ends_with("opaque=\"o\""));
+        for unknown in [
+            "Basic x",
+            "Digest qop=\"auth-int\"",
+            "Digest algorithm=SHA-512",
+        ] {
+            assert_eq!(authorization(unknown, &account, "x"), None, "{unknown}");
+        }
+        assert!(is_stale(&Nonces::challenge(
+            REALM,
+            "n",
+            Algorithm::Md5,
+            true
+        )));
     }
 
     #[test]

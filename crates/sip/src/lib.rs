@@ -1,7 +1,8 @@
 //! The SIP logic that no library brings, without sockets, clock or SIP stack.
 //!
 //! For: deciding what an offer is answered with ([`sdp`]), who may register and where a phone is
-//! reached ([`digest`], [`registrar`]), what a final answer means for an attempt ([`result`]) and
+//! reached ([`digest`], [`registrar`]), how header values are read ([`header`]), what a final
+//! answer means for an attempt ([`result`]) and
 //! how many new calls one source may start ([`admission`]). Not for: sending anything; time comes
 //! in as milliseconds, randomness as bytes.
 //!
@@ -11,6 +12,7 @@
 
 pub mod admission;
 pub mod digest;
+pub mod header;
 pub mod registrar;
 pub mod result;
 pub mod sdp;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use crate::header::{Address, elements};
+
 /// Limits of the registrar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -34,6 +36,32 @@ pub struct Contact {
     pub uri: String,
     /// The `expires` parameter, seconds.
     pub expires_s: Option<u32>,
+}
+
+impl Contact {
+    /// Reads the values of all `Contact` headers of a request; the flag says that `*` was among
+    /// them. `None` when one cannot be read.
+    #[must_use]
+    pub fn list<'a>(values: impl Iterator<Item = &'a str>) -> Option<(Vec<Self>, bool)> {
+        let mut contacts = Vec::new();
+        let mut all = false;
+        for element in values.flat_map(elements) {
+            if element == "*" {
+                all = true;
+                continue;
+            }
+            let address = Address::parse(element)?;
+            let expires_s = match address.parameter("expires") {
+                Some(text) => Some(text.parse().ok()?),
+                None => None,
+            };
+            contacts.push(Self {
+                uri: address.uri.to_owned(),
+                expires_s,
+            });
+        }
+        Some((contacts, all))
+    }
 }
 
 /// What a REGISTER request asks for.
@@ -390,6 +418,30 @@ mod tests {
             None
         );
         assert_eq!(uris(&registrar, 1000), ["sip:7001-0x2@10.0.0.9:5070"]);
+    }
+
+    #[test]
+    fn contact_headers_are_read() {
+        let values = [
+            "<sip:a@h;transport=udp>;expires=60, \"B\" <sip:b@h>",
+            "sip:c@h;expires=0",
+        ];
+        let (contacts, all) = Contact::list(values.into_iter()).unwrap();
+        assert!(!all);
+        assert_eq!(
+            contacts
+                .iter()
+                .map(|c| (c.uri.as_str(), c.expires_s))
+                .collect::<Vec<_>>(),
+            [
+                ("sip:a@h;transport=udp", Some(60)),
+                ("sip:b@h", None),
+                ("sip:c@h", Some(0))
+            ]
+        );
+        assert_eq!(Contact::list(["*"].into_iter()), Some((Vec::new(), true)));
+        assert_eq!(Contact::list(["<sip:a@h"].into_iter()), None);
+        assert_eq!(Contact::list(["<sip:a@h>;expires=soon"].into_iter()), None);
     }
 
     #[test]
