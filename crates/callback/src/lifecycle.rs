@@ -89,6 +89,8 @@ pub struct DialPlan {
 pub enum ContactFault {
     /// The second number check hit (callback-api §13.1).
     NumberBlocked,
+    /// The trunk is not configured any more.
+    NoTrunk,
 }
 
 /// What the detector found out (telephony §5.2).

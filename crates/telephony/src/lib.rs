@@ -6,4 +6,5 @@
 
 pub use media;
 
+pub mod playback;
 pub mod port;
