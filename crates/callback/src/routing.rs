@@ -1,14 +1,29 @@
 //! Who takes a callback: targets, agents' states and the choice of the longest idle agent.
 
+mod assign;
+mod pool;
+mod router;
 mod skill;
+mod state;
 mod target;
+mod waiting;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod scenarios;
 
 use serde::{Deserialize, Serialize};
 
 use crate::AgentId;
 
+pub use router::{Decision, EARMARK_S, Router, UNREACHABLE_S};
 pub use skill::SkillExpression;
+pub use state::{
+    AgentState, AgentView, REASON_NEW, REASON_NO_ANSWER, REASON_REJECTED, Released, UnknownAgent,
+};
 pub use target::{Selector, StatCheck, Target, TargetStep};
+pub use waiting::{Need, Waiting};
 
 /// The router's object as it is published (`c_target`, notifications §9.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
