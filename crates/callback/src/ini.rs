@@ -254,15 +254,18 @@ impl Reader {
             line,
         };
         let at = section.entries.iter().position(|e| e.key == key);
-        self.entry = Some(at.unwrap_or(section.entries.len()));
+        let count = section.entries.len();
+        self.entry = Some(at.unwrap_or(count));
         match at.and_then(|at| section.entries.get_mut(at)) {
             Some(former) => {
                 let message = format!("{key} was set in line {}; this value wins", former.line);
                 *former = entry;
                 self.warn(line, &name, Some(key), message);
             }
-            None if section.entries.len() >= SECTION_ENTRIES_MAX => {
-                return Err(format!("more than {SECTION_ENTRIES_MAX} keys in one section"));
+            None if count >= SECTION_ENTRIES_MAX => {
+                return Err(format!(
+                    "more than {SECTION_ENTRIES_MAX} keys in one section"
+                ));
             }
             None => section.entries.push(entry),
         }
@@ -368,7 +371,9 @@ mod tests {
             .collect();
         let error = parse(&many).unwrap_err();
         assert_eq!(error.line as usize, IMPORT_SECTIONS_MAX + 1);
-        let keys: String = (0..=SECTION_ENTRIES_MAX).map(|n| format!("k{n}=\n")).collect();
+        let keys: String = (0..=SECTION_ENTRIES_MAX)
+            .map(|n| format!("k{n}=\n"))
+            .collect();
         assert!(parse(&format!("[s]\n{keys}")).is_err());
     }
 

@@ -60,10 +60,7 @@ impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, rhs: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(rhs.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(rhs.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -71,10 +68,7 @@ impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, rhs: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(rhs.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(rhs.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -100,9 +94,6 @@ mod tests {
             assert_eq!(Timestamp::parse_iso(text), expected, "{text}");
         }
         assert_eq!(Timestamp::parse_iso("tomorrow"), None);
-        assert_eq!(
-            Timestamp(1_790_000_000_007).to_iso(),
-            "2026-09-21T14:13:20.007Z"
-        );
+        assert_eq!(Timestamp(1_790_000_000_007).to_iso(), "2026-09-21T14:13:20.007Z");
     }
 }
