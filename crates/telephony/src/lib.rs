@@ -7,4 +7,5 @@
 pub use media;
 
 pub mod playback;
+pub mod media_engine;
 pub mod port;
