@@ -4,4 +4,5 @@
 //! `callback`. The SIP stack is named in [`embedded`] only.
 #![forbid(unsafe_code)]
 
+pub mod media_engine;
 pub mod port;
