@@ -4,5 +4,7 @@
 //! `callback`. The SIP stack is named in [`embedded`] only.
 #![forbid(unsafe_code)]
 
+pub mod embedded;
+pub mod limits;
 pub mod media_engine;
 pub mod port;
