@@ -4,13 +4,10 @@
 //! `callback`. The SIP stack is named in [`embedded`] only.
 #![forbid(unsafe_code)]
 
-<<<<<<< HEAD
 pub use media;
 
-pub mod playback;
-=======
 pub mod embedded;
 pub mod limits;
->>>>>>> tel
 pub mod media_engine;
+pub mod playback;
 pub mod port;
