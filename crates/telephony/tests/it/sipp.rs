@@ -1,0 +1,1 @@
+//! Calls to sipp's ready customers; skipped loudly when sipp or the test data are missing.
