@@ -1,9 +1,12 @@
 //! Media through the whole driver: digits and packets over a bridge, clips, early media.
 
 use media::audio::Clip;
-use telephony::port::{CallId, Command, EventKind, HangUpCause, Repeat, Telephony};
+use media::cpd::Outcome;
+use telephony::port::{
+    CallId, Command, Detection, Event, EventKind, HangUpCause, Originate, Repeat, Telephony,
+};
 
-use crate::support::{Side, eventually};
+use crate::support::{Side, config, eventually, originate, trunk};
 
 async fn talking(a: &mut Side, b: &mut Side, key: &str) -> (CallId, CallId) {
     let out = a.call(key);
@@ -117,4 +120,71 @@ async fn early_media_of_an_incoming_call_reaches_the_caller() {
     a.ended(&out).await;
     a.empty().await;
     b.empty().await;
+}
+
+#[tokio::test]
+async fn tones_travel_both_ways_over_a_bridge_and_are_recognised() {
+    let mut server = Side::start(config(0)).await;
+    let mut own = config(0);
+    own.trunks.push(trunk(server.address));
+    let mut phones = Side::start(own).await;
+    let mut legs = Vec::new();
+    for key in ["x.1", "y.1"] {
+        let settings = media::cpd::Settings {
+            silence_ms: 14_000,
+            ..Default::default()
+        };
+        let settings = media::cpd::Settings {
+            hard_stop_ms: 14_000,
+            ..settings
+        };
+        let detection = Some(Detection {
+            early: false,
+            settings,
+        });
+        let out = phones.originate(Originate {
+            detection,
+            ..originate(key)
+        });
+        let (incoming, ..) = server.incoming().await;
+        server.send(Command::Answer {
+            call: incoming.clone(),
+        });
+        phones.answered(&out).await;
+        legs.push((out, incoming));
+    }
+    server.send(Command::Bridge {
+        a: legs[0].1.clone(),
+        b: legs[1].1.clone(),
+    });
+    let tones = [media::tone::busy(10_000), media::tone::ced(3_500)];
+    for ((out, _), samples) in legs.iter().zip(tones) {
+        let clip = Clip::from_samples(samples);
+        let (call, repeat) = (out.clone(), Repeat::Forever);
+        phones.send(Command::Play {
+            call,
+            token: 1,
+            clip,
+            repeat,
+        });
+    }
+    let mut heard = Vec::new();
+    while heard.len() < 2 {
+        let found = phones
+            .until(|event| match event {
+                Event::Call {
+                    call,
+                    kind: EventKind::Verdict(verdict),
+                } => Some((call, verdict.outcome)),
+                _ => None,
+            })
+            .await;
+        heard.push(found);
+    }
+    heard.sort_by(|a, b| a.0.cmp(&b.0));
+    let expected = [
+        (legs[0].0.clone(), Outcome::Fax),
+        (legs[1].0.clone(), Outcome::Busy),
+    ];
+    assert_eq!(heard, expected);
 }
