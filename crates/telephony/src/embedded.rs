@@ -301,12 +301,19 @@ impl Telephony for Embedded {
 
     fn stats(&self) -> Stats {
         let (legs, legs_peak, dialogs) = self.core.counts();
-        let _media = self.core.media.stats();
+        let media = self.core.media.stats();
         Stats {
             legs,
             legs_peak,
             dialogs,
-            ..Stats::default()
+            rtp_sent: media.rtp_sent,
+            rtp_received: media.rtp_received,
+            rtp_lost: media.rtp_lost,
+            ticks: media.ticks,
+            late_ticks: media.late_ticks,
+            tick_p99_ms: media.tick_p99_ms,
+            tick_p999_ms: media.tick_p999_ms,
+            tick_max_ms: media.tick_max_ms,
         }
     }
 }
