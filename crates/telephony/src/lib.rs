@@ -6,4 +6,6 @@
 
 pub use media;
 
+pub mod playback;
+pub mod media_engine;
 pub mod port;
