@@ -120,12 +120,14 @@ fn refuse_cross_site(api: &Api, headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 fn service_pair(service: &Service) -> Option<Credentials> {
-    let username = service.option("username").unwrap_or_default();
-    let password = service.option("password").unwrap_or_default();
-    if username.is_empty() && password.is_empty() {
-        return None;
+    // Half a pair protects as well: a slip must not open a service.
+    match (service.get("username"), service.get("password")) {
+        (None, None) => None,
+        (username, password) => Some(Credentials::new(
+            username.unwrap_or_default(),
+            password.unwrap_or_default(),
+        )),
     }
-    Some(Credentials::new(username, password))
 }
 
 /// Lets operators pass: the server's pair, or anybody while none is set.

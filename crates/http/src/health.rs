@@ -32,10 +32,7 @@ async fn readyz(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
     if !readiness.store {
         reasons.push("the store does not take writes");
     }
-    if !readiness.telephony {
-        reasons.push("telephony is not running");
-    }
-    if api.stopping.is_cancelled() {
+    if readiness.draining || api.stopping.is_cancelled() {
         reasons.push("the server is stopping");
     }
     let ready = reasons.is_empty();

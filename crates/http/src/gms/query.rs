@@ -44,11 +44,11 @@ struct Conditions {
 impl Conditions {
     fn parse(pairs: Vec<(String, String)>, service: &Service) -> Result<Self, Failure> {
         let mut lookup = service.lookup_keys();
-        lookup.extend(["_id".to_owned(), "_callback_state".to_owned()]);
+        lookup.extend(["_id", "_callback_state"]);
         Self::parse_with(pairs, &lookup)
     }
 
-    fn parse_with(pairs: Vec<(String, String)>, lookup: &[String]) -> Result<Self, Failure> {
+    fn parse_with(pairs: Vec<(String, String)>, lookup: &[&str]) -> Result<Self, Failure> {
         let mut conditions = Self::default();
         for (key, value) in pairs {
             if key == "operand" {
@@ -65,7 +65,7 @@ impl Conditions {
                 };
                 continue;
             }
-            if !lookup.contains(&key) {
+            if !lookup.contains(&key.as_str()) {
                 return Err(body::unknown_key(
                     &key,
                     &format!("operand, {}", lookup.join(", ")),
@@ -82,9 +82,10 @@ impl Conditions {
     fn into_query(mut self, api: &Api, name: ServiceName, service: &Service) -> Query {
         for (key, values) in &mut self.keys {
             if key == "_customer_number" {
-                for value in values {
-                    *value = number::comparable(api, Some(service), value);
-                }
+                *values = values
+                    .iter()
+                    .flat_map(|v| number::forms(api, Some(service), v))
+                    .collect();
             }
         }
         Query {
@@ -104,7 +105,7 @@ mod tests {
 
     fn parse(query: &str) -> Result<Conditions, String> {
         let pairs = body::query_pairs(Some(query)).map_err(|f| phrase(&f))?;
-        let lookup = ["_customer_number", "topic", "_id", "_callback_state"].map(String::from);
+        let lookup = ["_customer_number", "topic", "_id", "_callback_state"];
         Conditions::parse_with(pairs, &lookup).map_err(|f| phrase(&f))
     }
 

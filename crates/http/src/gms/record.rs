@@ -40,9 +40,9 @@ pub(crate) fn record(
             .get(&key)
             .or_else(|| callback.user_data.get(&key));
         if let Some(value) = value
-            && !record.contains_key(&key)
+            && !record.contains_key(key)
         {
-            record.insert(key, value.clone());
+            record.insert(key.to_owned(), value.clone());
         }
     }
     record

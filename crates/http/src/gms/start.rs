@@ -7,8 +7,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use callback::ErrorCode;
 use callback::limits::BODY_MAX;
+use callback::service::split_body;
 use engine::{Idempotency, NewCallback};
-use serde_json::{Map, Value};
 
 use super::record::record;
 use crate::error::{Failure, GmsError};
@@ -31,7 +31,7 @@ pub(super) async fn start(
         key,
         body_hash: raw.hash(),
     });
-    let (parameters, user_data) = split(raw.keys().await?);
+    let (parameters, user_data) = split_body(raw.keys().await?);
     let callback = api
         .engine
         .create(NewCallback {
@@ -47,11 +47,6 @@ pub(super) async fn start(
         Some(&service),
         &api.public_url,
     ))?)
-}
-
-/// Parts service parameters (leading `_`) from attached data (callback-api §1).
-fn split(keys: Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
-    keys.into_iter().partition(|(key, _)| key.starts_with('_'))
 }
 
 /// A header as text; empty counts as absent.
@@ -78,22 +73,8 @@ fn header_text(headers: &HeaderMap, name: &str, max: usize) -> Result<Option<Str
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
-    use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn keys_with_a_leading_underscore_are_parameters() {
-        let Value::Object(keys) = json!({"_ttl": 5, "topic": "invoice", "a_b": null}) else {
-            unreachable!("an object was written");
-        };
-        let (parameters, user_data) = split(keys);
-        assert_eq!(Value::Object(parameters), json!({"_ttl": 5}));
-        assert_eq!(
-            Value::Object(user_data),
-            json!({"topic": "invoice", "a_b": null})
-        );
-    }
 
     #[test]
     fn headers_are_bounded_text() {
