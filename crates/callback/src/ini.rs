@@ -87,18 +87,34 @@ pub struct ParseError {
     pub message: String,
 }
 
-/// Reads a file.
+/// Reads a file whose names nobody knows beforehand.
 ///
 /// # Errors
 ///
 /// A line that is neither section, `key = value`, comment nor continuation; a key before the
 /// first section; a file above the bounds of [`crate::limits`].
 pub fn parse(text: &str) -> Result<File, ParseError> {
+    parse_known(text, &|_| false)
+}
+
+/// Reads a file. An indented line continues the value above, unless its key is `known`, as it is
+/// or after [`repair`]: a leading underscore that became a blank looks like an indentation.
+///
+/// # Errors
+///
+/// Like [`parse`].
+pub fn parse_known(text: &str, known: &dyn Fn(&str) -> bool) -> Result<File, ParseError> {
     if text.len() > IMPORT_MAX {
         let message = format!("the file is larger than {IMPORT_MAX} bytes; split it");
         return Err(ParseError { line: 1, message });
     }
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        file: File::default(),
+        known,
+        section: None,
+        entry: None,
+        after_blank: false,
+    };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in text.split('\n').enumerate() {
         let number = u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1);
@@ -151,9 +167,9 @@ pub fn list(value: &str) -> impl Iterator<Item = &str> {
         .filter(|item| !item.is_empty())
 }
 
-#[derive(Default)]
-struct Reader {
+struct Reader<'k> {
     file: File,
+    known: &'k dyn Fn(&str) -> bool,
     /// Index of the section and entry that a continuation line belongs to.
     section: Option<usize>,
     entry: Option<usize>,
@@ -161,7 +177,7 @@ struct Reader {
     after_blank: bool,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn line(&mut self, number: u32, line: &str) -> Result<(), String> {
         let trimmed = line.trim();
         if trimmed.is_empty() {
@@ -171,7 +187,7 @@ impl Reader {
         if line.starts_with([';', '#']) {
             return Ok(());
         }
-        let indented = line.starts_with(char::is_whitespace);
+        let indented = line.starts_with(char::is_whitespace) && !self.is_known_key(trimmed);
         let after_blank = std::mem::take(&mut self.after_blank);
         if let Some(entry) = self.current() {
             let broken_list = entry.value.ends_with(',')
@@ -193,6 +209,14 @@ impl Reader {
         } else {
             self.add_entry(number, trimmed)
         }
+    }
+
+    fn is_known_key(&self, line: &str) -> bool {
+        line.split_once('=').is_some_and(|(key, _)| {
+            let key = key.trim();
+            let known = self.known;
+            known(key) || repair(key, known).is_some_and(|repaired| known(&repaired))
+        })
     }
 
     fn current(&mut self) -> Option<&mut Entry> {
@@ -320,6 +344,22 @@ mod tests {
             "{\"x\": 1, \"y\": 2}"
         );
         assert_eq!(value("[s]\na =\n  long\n", "a"), "long");
+    }
+
+    #[test]
+    fn an_indented_known_key_is_no_continuation() {
+        let known = |n: &str| n == "_ttl";
+        let text = "[s]\n target = a\n ttl = 5\n _ttl = 6\n German = 5\n";
+        let section = parse_known(text, &known).unwrap().sections.remove(0);
+        let keys: Vec<_> = section
+            .entries
+            .iter()
+            .map(|e| (e.key.as_str(), e.value.as_str()))
+            .collect();
+        assert_eq!(
+            keys,
+            [("target", "a"), ("ttl", "5"), ("_ttl", "6 German = 5")]
+        );
     }
 
     #[test]

@@ -43,29 +43,3 @@ pub struct Found {
     /// Virtual queue alias.
     pub vq: String,
 }
-
-/// What a callback needs from the router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Need {
-    /// The customer is to be dialed when an agent is free (`_wait_for_agent`).
-    Contact,
-    /// The customer is to be dialed at once.
-    ContactNow,
-    /// The customer is on the line and needs an agent.
-    Agent,
-}
-
-/// How an agent comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Released {
-    /// Talked or not needed any more: ready again.
-    Done,
-    /// Did not answer: set not ready.
-    NoAnswer,
-    /// Declined or was busy: set not ready.
-    Rejected,
-    /// The phone could not be reached.
-    Unreachable,
-}

@@ -47,14 +47,10 @@ pub(crate) fn read_agents(text: &str, known: &[AgentConfig]) -> Result<Parsed, E
     }
     let file = ini::parse(text)
         .map_err(|error| Error::new(ErrorCode::BadParameter, error.to_string()))?;
-    let sections = file.sections.into_iter().map(|section| agent::Section {
-        name: section.name,
-        line: section.line,
-        entries: section
-            .entries
-            .into_iter()
-            .map(|entry| (entry.key, entry.value, entry.line))
-            .collect(),
+    let sections = file.sections.into_iter().map(|section| {
+        let entries =
+            section.entries.into_iter().map(|entry| (entry.key, entry.value, entry.line)).collect();
+        (section.name, section.line, entries)
     });
     let mut parsed = agent::from_sections(sections);
     parsed.check_against(known);

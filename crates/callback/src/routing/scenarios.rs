@@ -531,3 +531,17 @@ fn agents_are_added_changed_and_removed_while_callbacks_wait() {
         .unwrap_err();
     assert_eq!(unknown.to_string(), "agent kim is unknown");
 }
+
+#[test]
+fn a_new_extension_has_to_register_first() {
+    let mut router = router(&["kim"]);
+    let moved = AgentConfig {
+        extension: String::from("9"),
+        ..agent("kim", "G", "")
+    };
+    router.set_agents(vec![moved], at(5));
+    router.enqueue(waiting("c1", 1), at(5));
+    assert_eq!(assign(&mut router, 5), "");
+    router.set_registered("9", true, at(6));
+    assert_eq!(assign(&mut router, 6), "c1>kim");
+}

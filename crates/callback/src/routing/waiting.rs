@@ -157,7 +157,8 @@ impl Entry {
 /// All waiting callbacks.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    entries: HashMap<CallbackId, Entry>,
+    /// Boxed: lanes and stages take entries out and put them back.
+    entries: HashMap<CallbackId, Box<Entry>>,
     lanes: BTreeMap<Lane, BTreeSet<(Timestamp, CallbackId)>>,
     /// [`Need::ContactNow`] without a decision.
     at_once: BTreeSet<CallbackId>,
@@ -167,7 +168,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn get(&self, id: &CallbackId) -> Option<&Entry> {
-        self.entries.get(id)
+        self.entries.get(id).map(|entry| &**entry)
     }
 
     pub(super) fn depths(&self) -> &BTreeMap<String, usize> {
@@ -181,11 +182,11 @@ impl Queue {
             self.at_once.insert(id.clone());
         }
         self.line_up(&entry);
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Box::new(entry));
     }
 
     pub(super) fn remove(&mut self, id: &CallbackId) -> Option<Entry> {
-        let entry = self.entries.remove(id)?;
+        let entry = *self.entries.remove(id)?;
         self.step_out(&entry);
         self.at_once.remove(id);
         if let Some(depth) = self.depths.get_mut(&entry.waiting.queue) {
@@ -275,7 +276,7 @@ impl Queue {
 
     #[cfg(test)]
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.values().map(|entry| &**entry)
     }
 
     #[cfg(test)]
