@@ -10,7 +10,7 @@ use callback::lifecycle::Input;
 use callback::number::Dialplan;
 use callback::request;
 use callback::routing::AgentView;
-use callback::service::{self, Import, ServerDefaults, Service};
+use callback::service::{self, ServerDefaults, Service};
 use callback::{AgentId, Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use rand::RngExt;
 use serde_json::{Map, Value};
@@ -21,11 +21,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::directory::AgentDirectory;
-use crate::imports::{self, AgentImport, ImportMode, ImportedAgent};
+use crate::imports::{self, AgentImport, ImportMode, ImportedAgent, ServiceImport};
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::notify::{self, Notifier, Sender, SenderConfig};
-use crate::shard::{self, Command, Parts, Shard, Shared};
+use crate::shard::{self, Command, NewRecord, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::trunks::{TrunkInfo, Trunks};
@@ -235,7 +235,7 @@ impl Engine {
             user_data: new.user_data,
             gms_user: new.gms_user,
         };
-        let callback = request::prepare(
+        let (callback, notes) = request::prepare(
             &service,
             request,
             &self.inner.dialplan,
@@ -250,8 +250,8 @@ impl Engine {
             callback: id,
             at: now,
         });
-        let callback = Box::new(callback);
-        self.ask(|reply| Command::Create { callback, idempotency, reply }).await?
+        let new = Box::new(NewRecord { callback, notes, idempotency });
+        self.ask(|reply| Command::Create { new, reply }).await?
     }
 
     /// The callback that an idempotency key made before.
@@ -311,16 +311,13 @@ impl Engine {
     /// Moves a callback to another time; answers when that is durable.
     ///
     /// # Errors
-    /// Not found, too far ahead, or already dialed.
+    /// Not found, or already dialed.
     pub async fn reschedule(
         &self,
         service: Option<ServiceName>,
         id: CallbackId,
         desired: Timestamp,
     ) -> Result<(), Error> {
-        if let Some(service) = service.as_ref().and_then(|name| self.service(name)) {
-            request::check_horizon(desired, service::horizon(&service), self.now())?;
-        }
         let input = Input::Reschedule { desired };
         self.ask(|reply| Command::Ask { service, id, input, reply }).await?
     }
@@ -380,14 +377,16 @@ impl Engine {
     ///
     /// # Errors
     /// The store does not take the write; what is wrong in the file stands in the report.
-    pub async fn import_services(&self, text: &str, mode: ImportMode) -> Result<Import, Error> {
+    pub async fn import_services(
+        &self,
+        text: &str,
+        mode: ImportMode,
+    ) -> Result<ServiceImport, Error> {
         let _one_at_a_time = self.inner.imports.lock().await;
-        let mut import = service::import(text, mode.strict);
-        for entry in &mut import.report.services {
-            entry.created = self.service(&ServiceName::new(entry.name.as_str())).is_none();
-        }
-        if !import.report.errors.is_empty() || mode.dry_run {
-            return Ok(import);
+        let import = service::import(text, mode.strict);
+        let report = ServiceImport::new(&import, |name| self.service(name).is_none());
+        if !report.ok || mode.dry_run {
+            return Ok(report);
         }
         let now = self.now();
         let rows = import
@@ -401,10 +400,10 @@ impl Engine {
             .collect();
         self.inner.store.put_services(rows).await.map_err(write_error)?;
         let mut services = self.inner.services.write().unwrap_or_else(PoisonError::into_inner);
-        for service in &import.services {
-            services.insert(service.name.clone(), Arc::new(service.clone()));
+        for service in import.services {
+            services.insert(service.name.clone(), Arc::new(service));
         }
-        Ok(import)
+        Ok(report)
     }
 
     /// Imports agents: all or nothing.

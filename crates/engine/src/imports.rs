@@ -1,7 +1,9 @@
-//! Imports of agents: the file is read, checked against the others and stored as a whole.
+//! Reports of imports, and agents' files checked against the agents that are known.
 
 use callback::agent::{self, AgentConfig, AgentImport as Parsed};
-use callback::{Error, ErrorCode, ini, limits};
+use callback::ini::Repair;
+use callback::service::{Fault, Import, Notice};
+use callback::{Error, ErrorCode, ServiceName, ini, limits};
 use serde::Serialize;
 
 /// How an import is done.
@@ -11,6 +13,52 @@ pub struct ImportMode {
     pub dry_run: bool,
     /// Refuses repairs.
     pub strict: bool,
+}
+
+/// The report of a services import (cli-and-config §3).
+#[derive(Clone, Debug, Serialize)]
+pub struct ServiceImport {
+    /// Nothing is wrong; the services are stored unless it was a dry run.
+    pub ok: bool,
+    /// The services of the file.
+    pub services: Vec<ImportedService>,
+    /// Names that were put right.
+    pub repairs: Vec<Repair>,
+    /// What an operator should know.
+    pub warnings: Vec<Notice>,
+    /// What has to be changed.
+    pub errors: Vec<Fault>,
+}
+
+/// One service of the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImportedService {
+    /// Name.
+    pub name: String,
+    /// It was not known before.
+    pub created: bool,
+    /// How many options were set.
+    pub options: usize,
+}
+
+impl ServiceImport {
+    pub(crate) fn new(import: &Import, is_new: impl Fn(&ServiceName) -> bool) -> Self {
+        Self {
+            ok: import.errors.is_empty(),
+            services: import
+                .services
+                .iter()
+                .map(|service| ImportedService {
+                    name: service.name.to_string(),
+                    created: is_new(&service.name),
+                    options: service.options.len(),
+                })
+                .collect(),
+            repairs: import.repairs.clone(),
+            warnings: import.warnings.clone(),
+            errors: import.errors.clone(),
+        }
+    }
 }
 
 /// The report of an agents import (cli-and-config §3).

@@ -39,11 +39,7 @@ pub(crate) type Reply<T> = oneshot::Sender<T>;
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A new callback; answered when it is durable.
-    Create {
-        callback: Box<Callback>,
-        idempotency: Option<IdempotencyRow>,
-        reply: Reply<Result<Arc<Callback>, Error>>,
-    },
+    Create { new: Box<NewRecord>, reply: Reply<Result<Arc<Callback>, Error>> },
     /// A client's cancel or reschedule; answered when it is durable.
     Ask {
         service: Option<ServiceName>,
@@ -61,6 +57,15 @@ pub(crate) enum Command {
     SetReady { id: AgentId, ready: Result<(), String>, reply: Reply<Result<(), Error>> },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },
+}
+
+/// A record that wants to be made.
+#[derive(Debug)]
+pub(crate) struct NewRecord {
+    pub(crate) callback: Callback,
+    /// For its history.
+    pub(crate) notes: Vec<String>,
+    pub(crate) idempotency: Option<IdempotencyRow>,
 }
 
 /// What the shard shows to the outside without being asked.

@@ -6,6 +6,8 @@
 
 pub use media;
 
-pub mod playback;
+pub mod embedded;
+pub mod limits;
 pub mod media_engine;
+pub mod playback;
 pub mod port;

@@ -129,7 +129,7 @@ impl Walk {
 
     fn created(settings: Settings) -> Self {
         let mut walk = Self::with(settings);
-        walk.input(Input::Create);
+        walk.input(Input::Create { notes: vec![] });
         walk
     }
 
@@ -468,7 +468,7 @@ fn cancelled_before_submission_has_no_session_to_exit() {
     let mut walk = Walk::with(settings());
     walk.callback.scheduled = true;
     walk.callback.desired = walk.now.plus_seconds(3600);
-    walk.input(Input::Create);
+    walk.input(Input::Create { notes: vec![] });
     walk.input(Input::Cancel);
     assert_eq!(walk.events, ["callback_scheduled SCHEDULED", "callback_cancelled COMPLETED"]);
 }
@@ -480,7 +480,7 @@ fn scheduled_callback_is_submitted_and_dialed_in_its_time() {
     let mut walk = Walk::with(s);
     walk.callback.scheduled = true;
     walk.callback.desired = walk.now.plus_seconds(3600);
-    walk.input(Input::Create);
+    walk.input(Input::Create { notes: vec![] });
     walk.after(2999, TimerKind::Due);
     assert_eq!(walk.callback.state, State::Scheduled);
     walk.after(1, TimerKind::Due);
@@ -506,7 +506,7 @@ fn moved_callback_goes_back_to_scheduled_until_it_was_dialed() {
 fn submission_is_repeated_then_given_up() {
     let mut walk = Walk::with(settings());
     walk.submission = Err("no such target".into());
-    walk.input(Input::Create);
+    walk.input(Input::Create { notes: vec![] });
     for _ in 0..3 {
         walk.after(10, TimerKind::Submit);
     }
@@ -591,7 +591,7 @@ fn what_is_not_built_is_said_in_the_history() {
     s.pending.insert("_plugin_on_dial_url".into(), "the built-in path is taken".into());
     let mut walk = Walk::with(s);
     let context = Context { now: walk.now, submission: Ok(()) };
-    let step = step(walk.callback.clone(), Input::Create, &context).unwrap();
+    let step = step(walk.callback.clone(), Input::Create { notes: vec![] }, &context).unwrap();
     assert_eq!(step.events[0].id, EventId::PendingOption);
     assert_eq!(step.events[0].data["option"], "_plugin_on_dial_url");
     walk.callback = step.callback;

@@ -17,8 +17,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     opt(
         "_default_country",
         Country,
-        "",
-        "Country of numbers without country code; empty = [dialplan] default_country (US).",
+        "US",
+        "Country of numbers without country code; unset = [dialplan] default_country.",
     ),
     opt(
         "_disallow_impossible_phone_numbers",

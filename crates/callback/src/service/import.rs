@@ -338,8 +338,8 @@ impl Importer {
         {
             let message = format!(
                 "_desired_connect_time_threshold ({threshold} s) should be larger than \
-                 _request_execution_time_buffer ({buffer} s); else a submission in time is not \
-                 contacted in time"
+                 _request_execution_time_buffer ({buffer} s); else the callback may be \
+                 submitted later than it could be dialed"
             );
             let place = place("_desired_connect_time_threshold");
             self.warn(place, "THRESHOLD_NOT_ABOVE_BUFFER", message);
@@ -436,14 +436,34 @@ impl Importer {
                 self.warn(place, "UNKNOWN_OPTION", message);
                 continue;
             };
-            let message = match known.status {
-                Status::Effective => format!(
-                    "[{}] is not stored in this release; set {name} in each [service.<name>]",
-                    section.name
-                ),
-                status => format!("{name} is not stored: {}", status.reason()),
-            };
-            self.warn(place, "NOT_BUILT_YET", message);
+            let reason = known.status.reason();
+            match known.status {
+                Status::Effective => {
+                    let message = format!(
+                        "[{}] is not stored in this release; set {name} in each [service.<name>]",
+                        section.name
+                    );
+                    self.warn(place, "NOT_BUILT_YET", message);
+                }
+                Status::Pending(_) => {
+                    self.warn(
+                        place,
+                        "NOT_BUILT_YET",
+                        format!("{name} is not stored: {reason}"),
+                    );
+                }
+                Status::Accepted(_) => {
+                    self.warn(
+                        place,
+                        "ACCEPTED",
+                        format!("{name} has no meaning here: {reason}"),
+                    );
+                }
+                Status::Refused(_) => {
+                    let allowed = String::from("leave it out");
+                    self.fault(place, &entry.value, allowed, format!("{name}: {reason}"));
+                }
+            }
         }
     }
 

@@ -94,14 +94,15 @@ impl Values {
         Ok(values)
     }
 
+    /// The value of an option that was set.
+    pub(super) fn set(&self, name: &str) -> Option<&str> {
+        let text = self.map.get(name)?.value.trim();
+        (!text.is_empty()).then_some(text)
+    }
+
     /// The value of an option, else its default.
     pub(super) fn get(&self, name: &str) -> &str {
-        let set = self
-            .map
-            .get(name)
-            .map(|text| text.value.trim())
-            .filter(|v| !v.is_empty());
-        set.unwrap_or_else(|| options::default_of(name))
+        self.set(name).unwrap_or_else(|| options::default_of(name))
     }
 
     /// The request had a part in the value.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::overrides::{Values, bad};
 use super::{Service, parameter_text};
+use crate::number::Rules;
 use crate::options::{self, Kind, parse_bool};
 use crate::routing::Target;
 use crate::settings::{
@@ -85,6 +86,24 @@ pub fn resolve(
     Ok((settings, values.warnings))
 }
 
+/// The number rules of one request, for [`crate::number::check_request`].
+///
+/// # Errors
+///
+/// `BAD_PARAMETER` for values that cannot be used.
+pub fn number_rules(
+    service: &Service,
+    request: &Request<'_>,
+    server: &ServerDefaults,
+) -> Result<Rules, Error> {
+    let values = Values::read(service, request)?;
+    Ok(Rules {
+        country: country(&values, server)?,
+        disallow_impossible: flag(&values, "_disallow_impossible_phone_numbers")?,
+        disallow_premium: flag(&values, "_disallow_premium_phone_numbers")?,
+    })
+}
+
 fn settings(
     service: &Service,
     values: &Values,
@@ -123,10 +142,7 @@ fn settings(
         calling_party_number: text("_calling_party_number"),
         calling_party_display_name: text("_calling_party_display_name"),
         route_point: text("_route_point"),
-        default_country: match checked(values, "_default_country")? {
-            "" => server.default_country.clone(),
-            country => country.to_ascii_uppercase(),
-        },
+        default_country: country(values, server)?,
         disallow_premium: flag(values, "_disallow_premium_phone_numbers")?,
         detection: detection(values, server.detection)?,
         treatments: Treatments {
@@ -225,6 +241,14 @@ fn pending(values: &Values, request: &Request<'_>) -> std::collections::BTreeMap
         pending.insert(String::from("_ixn_redirect_hints"), instead.to_owned());
     }
     pending
+}
+
+/// The service's own country goes before the server's, that before the catalogue's default.
+fn country(values: &Values, server: &ServerDefaults) -> Result<String, Error> {
+    match values.set("_default_country") {
+        None => Ok(server.default_country.clone()),
+        Some(_) => checked(values, "_default_country").map(str::to_ascii_uppercase),
+    }
 }
 
 fn target(values: &Values) -> Result<Target, Error> {

@@ -10,20 +10,20 @@ use callback::record::{Phase, TimerKind};
 use callback::routing::Decision;
 use callback::{Callback, CallbackId, Error, ErrorCode, LegKey};
 use serde_json::{Value, json};
-use store::{DeliveryRow, DeliveryState, EventRow, IdempotencyRow, IntentRow};
+use store::{DeliveryRow, DeliveryState, EventRow, IntentRow};
 use telephony::media::cpd;
 use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind};
 
 use super::round::{Created, Round};
-use super::{Command, Reply, Shard};
+use super::{Command, NewRecord, Reply, Shard};
 use crate::limits;
 use crate::trunks::Gate;
 
 impl Shard {
     pub(super) async fn on_command(&mut self, command: Command, round: &mut Round) {
         match command {
-            Command::Create { callback, idempotency, reply } => {
-                self.on_create(*callback, idempotency, reply, round);
+            Command::Create { new, reply } => {
+                self.on_create(*new, reply, round);
             }
             Command::Ask { service, id, input, reply } => {
                 self.on_ask(service.as_ref(), &id, input, reply, round).await;
@@ -65,11 +65,11 @@ impl Shard {
 
     fn on_create(
         &mut self,
-        callback: Callback,
-        idempotency: Option<IdempotencyRow>,
+        new: NewRecord,
         reply: Reply<Result<Arc<Callback>, Error>>,
         round: &mut Round,
     ) {
+        let NewRecord { callback, notes, idempotency } = new;
         if let Some(row) = &idempotency
             && let Some((hash, known)) = self.recent_keys.get(&row.key)
         {
@@ -95,7 +95,7 @@ impl Shard {
             round.batch.idempotency.push(row);
         }
         self.callbacks.insert(id.clone(), callback);
-        self.step(&id, Input::Create, round);
+        self.step(&id, Input::Create { notes }, round);
         round.created.push(Created { id, key, reply });
     }
 
@@ -141,14 +141,14 @@ impl Shard {
     /// Lets the lifecycle decide and notes everything that follows.
     fn try_step(&mut self, id: &CallbackId, input: Input, round: &mut Round) -> Result<(), Error> {
         let Some(callback) = self.callbacks.remove(id) else { return Ok(()) };
-        let before = if matches!(input, Input::Create) { None } else { Some(callback.state) };
+        let before = if matches!(input, Input::Create { .. }) { None } else { Some(callback.state) };
         let timer_before = callback.next_timer();
         let recovers = matches!(input, Input::Recover);
         let kept = matches!(input, Input::Cancel | Input::Reschedule { .. })
             .then(|| callback.clone());
         let submits = matches!(
             input,
-            Input::Create | Input::Timer(TimerKind::Due | TimerKind::Submit)
+            Input::Create { .. } | Input::Timer(TimerKind::Due | TimerKind::Submit)
         );
         let submission = if submits { self.can_submit(&callback) } else { Ok(()) };
         let context = Context { now: self.now, submission };

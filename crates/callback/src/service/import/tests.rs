@@ -274,7 +274,8 @@ fn notifications_need_a_usable_target() {
 #[test]
 fn application_sections_are_answered_and_others_refused() {
     let text = "[callback]\n_fetch_retry_delay = 1\nfilter-keys = a\nnonsense = 1\n\
-        [push]\npushEnabled = comet\n[agent.kim]\nextension = 7001\n[service.]\n[service.a/b]\n";
+        [push]\npushEnabled = comet\n[gms]\nhttp.proxy-auto-config-file = http://p/x.pac\n\
+        http.proxy-ttl = 5\n[agent.kim]\nextension = 7001\n[service.]\n[service.a/b]\n";
     let import = import(text, false);
     assert_eq!(
         codes(&import),
@@ -283,6 +284,7 @@ fn application_sections_are_answered_and_others_refused() {
             (3, "filter-keys", "NOT_BUILT_YET"),
             (4, "nonsense", "UNKNOWN_OPTION"),
             (6, "pushEnabled", "NOT_BUILT_YET"),
+            (9, "http.proxy-ttl", "ACCEPTED"),
         ]
     );
     assert!(
@@ -291,7 +293,7 @@ fn application_sections_are_answered_and_others_refused() {
             .contains("in each [service.<name>]")
     );
     let lines: Vec<u32> = import.errors.iter().map(|e| e.line).collect();
-    assert_eq!(lines, [7, 9, 10]);
+    assert_eq!(lines, [8, 10, 12, 13]);
     assert_eq!(import.services, []);
 }
 

@@ -407,3 +407,29 @@ fn values_that_cannot_be_used_name_their_option() {
         );
     }
 }
+
+#[test]
+fn the_country_of_numbers_is_the_services_else_the_servers() {
+    let server = ServerDefaults {
+        default_country: String::from("DE"),
+        ..ServerDefaults::default()
+    };
+    let empty = Map::new();
+    let request = Request {
+        parameters: &empty,
+        user_data: &empty,
+    };
+    let rules =
+        |options: &[(&str, &str)]| number_rules(&service(options), &request, &server).unwrap();
+    assert_eq!(rules(&[]).country, "DE");
+    assert_eq!(
+        run_on(&[], json!({}), &server).unwrap().0.default_country,
+        "DE"
+    );
+    let own = rules(&[
+        ("_default_country", "fr"),
+        ("_disallow_premium_phone_numbers", "false"),
+    ]);
+    assert_eq!(own.country, "FR");
+    assert!(own.disallow_impossible && !own.disallow_premium);
+}
