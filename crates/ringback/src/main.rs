@@ -1,9 +1,9 @@
 //! Ringback, the open callback server: arguments, configuration, wiring, commands.
 #![forbid(unsafe_code)]
 
+mod client;
 mod clock;
 mod command;
-mod client;
 mod config;
 mod logging;
 mod outcome;
@@ -18,7 +18,10 @@ use crate::command::Arguments;
 fn main() -> ExitCode {
     let started = clock::now();
     // reqwest is built without a provider of its own; without one it could not speak TLS.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         output::note("a TLS provider was installed before");
     }
     let arguments = Arguments::parse();
