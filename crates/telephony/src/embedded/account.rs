@@ -67,7 +67,8 @@ pub(super) async fn keep(core: Arc<Core>, account: Account, over: CancellationTo
             () = over.cancelled() => break,
         }
     }
-    if reported == Some(true) {
+    // A registration that another one replaces must not take the new binding away.
+    if reported == Some(true) && core.ending.is_cancelled() {
         registration.expires_s = 0;
         tokio::time::timeout(GOODBYE, registration.register(&core))
             .await
