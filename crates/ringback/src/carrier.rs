@@ -136,8 +136,8 @@ impl Carrier {
         match event {
             Event::Account { username, registered } => self.journal.account(&username, registered),
             Event::Phone { .. } => Ok(()),
-            Event::Call { call, kind: EventKind::Incoming { called, calling, .. } } => {
-                self.incoming(call, called, calling)
+            Event::Call { call, kind: EventKind::Incoming { called, calling, headers } } => {
+                self.incoming(call, called, calling, &headers)
             }
             Event::Call { call, kind } => {
                 let Some(entry) = self.calls.get_mut(&call) else {
@@ -153,7 +153,7 @@ impl Carrier {
         }
     }
 
-    fn incoming(&mut self, call: CallId, called: String, calling: String) -> io::Result<()> {
+    fn incoming(&mut self, call: CallId, called: String, calling: String, headers: &[(String, String)]) -> io::Result<()> {
         let party = self.party(&called);
         self.counter += 1;
         let leg = Leg::new(call.clone(), party, self.counter);
@@ -166,7 +166,9 @@ impl Carrier {
             behaviour: leg.behaviour(),
             what: "incoming",
         };
-        self.journal.incoming(entry, call.as_str())?;
+        let attempt = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Call-ID"));
+        let attempt = attempt.map_or(call.as_str(), |(_, value)| value.as_str());
+        self.journal.incoming(entry, attempt)?;
         let acts = leg.start();
         self.calls.insert(call.clone(), Call { leg, number: called, calling });
         self.perform(&call, acts)

@@ -1,3 +1,18 @@
 //! The SIP logic that no library brings, without sockets, clock or SIP stack.
+//!
+//! For: deciding what an offer is answered with ([`sdp`]), who may register and where a phone is
+//! reached ([`digest`], [`registrar`]), how header values are read ([`header`]), what a final
+//! answer means for an attempt ([`result`]) and
+//! how many new calls one source may start ([`admission`]). Not for: sending anything; time comes
+//! in as milliseconds, randomness as bytes.
+//!
+//! Bytes from the network never panic here: every access is checked, every refusal is a value.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
+
+pub mod admission;
+pub mod digest;
+pub mod header;
+pub mod registrar;
+pub mod result;
+pub mod sdp;

@@ -6,4 +6,5 @@
 
 pub use media;
 
+pub mod media_engine;
 pub mod port;

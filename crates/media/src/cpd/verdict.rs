@@ -29,6 +29,12 @@ impl Detector {
         }
     }
 
+    /// Whether nothing more will be found.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.decided
+    }
+
     /// Takes one 20 ms frame of 8 kHz PCM that arrived at `now_ms`.
     pub fn handle_frame(&mut self, frame: &[i16], now_ms: u64) -> Option<Finding> {
         if self.first_sound_ms.is_none() && pcm::dbfs(pcm::rms(frame)) > SOUND_DBFS {
