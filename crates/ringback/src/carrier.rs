@@ -9,6 +9,8 @@ pub(crate) mod journal;
 mod leg;
 pub(crate) mod script;
 mod sound;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
@@ -94,7 +96,8 @@ impl Carrier {
 
     /// Registers agents' phones, a few at a time, from now on.
     pub(crate) fn register(&mut self, accounts: Vec<Account>) {
-        self.extensions.extend(accounts.iter().map(|a| a.username.clone()));
+        self.extensions
+            .extend(accounts.iter().map(|a| a.username.clone()));
         self.accounts.extend(accounts);
         self.register_at = Some(Instant::now());
     }
@@ -106,7 +109,11 @@ impl Carrier {
     /// # Errors
     /// Writing the journal failed.
     pub(crate) async fn turn(&mut self, events: &mut mpsc::Receiver<Event>) -> io::Result<bool> {
-        let due = [self.reminders.peek().map(|r| r.0.0), self.register_at, self.backlog_at];
+        let due = [
+            self.reminders.peek().map(|r| r.0.0),
+            self.register_at,
+            self.backlog_at,
+        ];
         let wake = due.into_iter().flatten().min();
         tokio::select! {
             event = events.recv() => match event {
@@ -123,7 +130,10 @@ impl Carrier {
     pub(crate) fn hang_up_all(&mut self) {
         let calls: Vec<CallId> = self.calls.keys().cloned().collect();
         for call in calls {
-            self.send(Command::HangUp { call, cause: HangUpCause::Normal });
+            self.send(Command::HangUp {
+                call,
+                cause: HangUpCause::Normal,
+            });
         }
     }
 
@@ -134,11 +144,20 @@ impl Carrier {
 
     fn event(&mut self, event: Event) -> io::Result<()> {
         match event {
-            Event::Account { username, registered } => self.journal.account(&username, registered),
+            Event::Account {
+                username,
+                registered,
+            } => self.journal.account(&username, registered),
             Event::Phone { .. } => Ok(()),
-            Event::Call { call, kind: EventKind::Incoming { called, calling, headers } } => {
-                self.incoming(call, called, calling, &headers)
-            }
+            Event::Call {
+                call,
+                kind:
+                    EventKind::Incoming {
+                        called,
+                        calling,
+                        headers,
+                    },
+            } => self.incoming(call, called, calling, &headers),
             Event::Call { call, kind } => {
                 let Some(entry) = self.calls.get_mut(&call) else {
                     return Ok(());
@@ -153,7 +172,13 @@ impl Carrier {
         }
     }
 
-    fn incoming(&mut self, call: CallId, called: String, calling: String, headers: &[(String, String)]) -> io::Result<()> {
+    fn incoming(
+        &mut self,
+        call: CallId,
+        called: String,
+        calling: String,
+        headers: &[(String, String)],
+    ) -> io::Result<()> {
         let party = self.party(&called);
         self.counter += 1;
         let leg = Leg::new(call.clone(), party, self.counter);
@@ -166,11 +191,20 @@ impl Carrier {
             behaviour: leg.behaviour(),
             what: "incoming",
         };
-        let attempt = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Call-ID"));
+        let attempt = headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("Call-ID"));
         let attempt = attempt.map_or(call.as_str(), |(_, value)| value.as_str());
         self.journal.incoming(entry, attempt)?;
         let acts = leg.start();
-        self.calls.insert(call.clone(), Call { leg, number: called, calling });
+        self.calls.insert(
+            call.clone(),
+            Call {
+                leg,
+                number: called,
+                calling,
+            },
+        );
         self.perform(&call, acts)
     }
 
@@ -195,7 +229,11 @@ impl Carrier {
             }
         }
         if self.register_at.is_some_and(|at| at <= now) {
-            for account in self.accounts.drain(..REGISTER_BATCH.min(self.accounts.len())).collect::<Vec<_>>() {
+            for account in self
+                .accounts
+                .drain(..REGISTER_BATCH.min(self.accounts.len()))
+                .collect::<Vec<_>>()
+            {
                 self.send(Command::Register(account));
             }
             self.register_at = (!self.accounts.is_empty()).then(|| now + REGISTER_EVERY);
@@ -219,11 +257,17 @@ impl Carrier {
                 Act::Do(command) => self.send(command),
                 Act::Sound(sound, repeat) => {
                     let clip = self.sounds.clip(sound);
-                    self.send(Command::Play { call: call.clone(), token: self.counter, clip, repeat });
+                    self.send(Command::Play {
+                        call: call.clone(),
+                        token: self.counter,
+                        clip,
+                        repeat,
+                    });
                 }
                 Act::In(ms, step) => {
                     let at = Instant::now() + Duration::from_millis(ms);
-                    self.reminders.push(Reverse((at, self.counter, call.clone(), step)));
+                    self.reminders
+                        .push(Reverse((at, self.counter, call.clone(), step)));
                 }
                 Act::Note(what) => self.note(call, what)?,
             }
@@ -232,7 +276,12 @@ impl Carrier {
     }
 
     fn note(&mut self, call: &CallId, what: &str) -> io::Result<()> {
-        let Some(Call { leg, number, calling }) = self.calls.get(call) else {
+        let Some(Call {
+            leg,
+            number,
+            calling,
+        }) = self.calls.get(call)
+        else {
             return Ok(());
         };
         self.journal.note(Entry {
@@ -251,9 +300,12 @@ impl Carrier {
             Ok(()) | Err(Refused::Stopped) => {}
             Err(Refused::Overloaded) if self.backlog.len() < BACKLOG_MAX => {
                 self.backlog.push_back(command);
-                self.backlog_at.get_or_insert_with(|| Instant::now() + BACKLOG_EVERY);
+                self.backlog_at
+                    .get_or_insert_with(|| Instant::now() + BACKLOG_EVERY);
             }
-            Err(Refused::Overloaded) => tracing::warn!("the carrier is overloaded, a command is lost"),
+            Err(Refused::Overloaded) => {
+                tracing::warn!("the carrier is overloaded, a command is lost");
+            }
         }
     }
 }

@@ -59,7 +59,9 @@ pub(crate) struct Journal {
 
 impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Journal").field("roles", &self.roles).finish_non_exhaustive()
+        f.debug_struct("Journal")
+            .field("roles", &self.roles)
+            .finish_non_exhaustive()
     }
 }
 
@@ -81,7 +83,10 @@ impl Journal {
     /// Writing the line failed.
     pub(crate) fn incoming(&mut self, entry: Entry<'_>, attempt: &str) -> io::Result<()> {
         self.counts(entry.role).calls += 1;
-        *self.behaviours.entry(entry.behaviour.to_owned()).or_default() += 1;
+        *self
+            .behaviours
+            .entry(entry.behaviour.to_owned())
+            .or_default() += 1;
         *self.attempts.entry(attempt.to_owned()).or_default() += 1;
         self.line(entry)
     }
@@ -147,7 +152,15 @@ impl Journal {
     }
 
     fn line(&mut self, entry: Entry<'_>) -> io::Result<()> {
-        let Entry { at_ms, call, number, calling, role, behaviour, what } = entry;
+        let Entry {
+            at_ms,
+            call,
+            number,
+            calling,
+            role,
+            behaviour,
+            what,
+        } = entry;
         match self.form {
             Form::Json => self.json(&json!({
                 "kind": "call", "at_ms": at_ms, "call": call, "number": number,
@@ -163,14 +176,24 @@ mod tests {
     use super::*;
 
     fn entry<'a>(call: &'a str, role: &'a str, what: &'a str) -> Entry<'a> {
-        Entry { at_ms: 1, call, number: "1", calling: "2", role, behaviour: "human", what }
+        Entry {
+            at_ms: 1,
+            call,
+            number: "1",
+            calling: "2",
+            role,
+            behaviour: "human",
+            what,
+        }
     }
 
     #[test]
     fn the_summary_counts_calls_and_finds_attempts_dialed_twice() {
         let mut journal = Journal::new(Box::new(io::sink()), Form::Json);
         for (call, attempt) in [("a", "1-x.1"), ("b", "1-x.2"), ("c", "1-x.1")] {
-            journal.incoming(entry(call, "customer", "incoming"), attempt).unwrap();
+            journal
+                .incoming(entry(call, "customer", "incoming"), attempt)
+                .unwrap();
         }
         journal.note(entry("a", "customer", "answered")).unwrap();
         journal.note(entry("a", "customer", "heard_agent")).unwrap();

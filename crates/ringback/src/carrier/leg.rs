@@ -93,7 +93,15 @@ pub(crate) struct Leg {
 impl Leg {
     /// A call that has just come in.
     pub(crate) const fn new(call: CallId, party: Party, voice: u64) -> Self {
-        Self { call, party, voice, marks: 0, answered: false, heard: false, beeped: false }
+        Self {
+            call,
+            party,
+            voice,
+            marks: 0,
+            answered: false,
+            heard: false,
+            beeped: false,
+        }
     }
 
     /// Word for the journal: `customer` or `agent`.
@@ -114,7 +122,9 @@ impl Leg {
 
     /// The first reaction to the call.
     pub(crate) fn start(&self) -> Vec<Act> {
-        let ring = Act::Do(Command::Ring { call: self.call.clone() });
+        let ring = Act::Do(Command::Ring {
+            call: self.call.clone(),
+        });
         match &self.party {
             Party::Agent(agent) => match agent.behaviour {
                 Pickup::Answer => vec![ring, Act::In(agent.answer_ms, Step::Answer)],
@@ -137,7 +147,9 @@ impl Leg {
 
     fn early(&self, sound: Sound, script: &Customer) -> Vec<Act> {
         vec![
-            Act::Do(Command::Progress { call: self.call.clone() }),
+            Act::Do(Command::Progress {
+                call: self.call.clone(),
+            }),
             Act::Sound(sound, Repeat::Forever),
             Act::In(script.tone_ms, Step::Refuse),
         ]
@@ -167,12 +179,20 @@ impl Leg {
     /// The reaction to a reminder.
     pub(crate) fn due(&mut self, step: Step) -> Vec<Act> {
         match step {
-            Step::Answer => vec![Act::Do(Command::Answer { call: self.call.clone() })],
+            Step::Answer => vec![Act::Do(Command::Answer {
+                call: self.call.clone(),
+            })],
             Step::Refuse => self.refuse(),
             Step::Speak => vec![self.first_sound(), Act::Note("spoke")],
             Step::Mark => self.mark(),
             Step::Chat => vec![
-                Act::Sound(Sound::Words { ms: CHAT_MS, voice: self.voice }, Repeat::Once),
+                Act::Sound(
+                    Sound::Words {
+                        ms: CHAT_MS,
+                        voice: self.voice,
+                    },
+                    Repeat::Once,
+                ),
                 Act::In(CHAT_EVERY_MS, Step::Chat),
             ],
             Step::GiveUp if self.heard => Vec::new(),
@@ -222,7 +242,10 @@ impl Leg {
             }
             Party::Agent(_) if digit == CUSTOMER_SAYS && first => {
                 self.heard = true;
-                vec![Act::Note("heard_customer"), Act::In(CHAT_EVERY_MS / 2, Step::Chat)]
+                vec![
+                    Act::Note("heard_customer"),
+                    Act::In(CHAT_EVERY_MS / 2, Step::Chat),
+                ]
             }
             Party::Customer { .. } | Party::Agent(_) => Vec::new(),
         }
@@ -258,7 +281,10 @@ impl Leg {
                     voice,
                 },
                 Kind::Fax => Sound::Fax,
-                _ => Sound::Words { ms: script.speech_ms, voice },
+                _ => Sound::Words {
+                    ms: script.speech_ms,
+                    voice,
+                },
             },
             Party::Agent(_) => Sound::Words { ms: CHAT_MS, voice },
         };
@@ -281,16 +307,25 @@ impl Leg {
         };
         let q850 = q850.filter(|_| status == usual);
         let call = self.call.clone();
-        vec![Act::Do(Command::Reject { call, status, q850 }), Act::Note("refused")]
+        vec![
+            Act::Do(Command::Reject { call, status, q850 }),
+            Act::Note("refused"),
+        ]
     }
 
     fn say(&self, digit: char) -> Act {
         let call = self.call.clone();
-        Act::Do(Command::SendDigits { call, digits: digit.to_string() })
+        Act::Do(Command::SendDigits {
+            call,
+            digits: digit.to_string(),
+        })
     }
 
     fn hang_up(&self) -> Act {
-        Act::Do(Command::HangUp { call: self.call.clone(), cause: HangUpCause::Normal })
+        Act::Do(Command::HangUp {
+            call: self.call.clone(),
+            cause: HangUpCause::Normal,
+        })
     }
 }
 
@@ -302,7 +337,10 @@ mod tests {
         let script = super::super::script::Script::parse(script).unwrap();
         let party = match number.strip_prefix("agent:") {
             Some(extension) => Party::Agent(script.agent(extension)),
-            None => Party::Customer { script: script.customer(number), busy: true },
+            None => Party::Customer {
+                script: script.customer(number),
+                busy: true,
+            },
         };
         Leg::new(CallId::new("c"), party, 1)
     }
@@ -331,13 +369,22 @@ mod tests {
         let mut human = leg("1=human,ring_ms=500,talk_ms=3000", "1");
         assert_eq!(words(&human.start()), ["ring", "Answer in 500"]);
         assert_eq!(words(&human.due(Step::Answer)), ["answer"]);
-        assert_eq!(words(&human.handle(&ANSWERED)), ["answered", "Speak in 300", "GiveUp in 60000"]);
-        assert_eq!(words(&human.due(Step::Speak)), ["Words { ms: 900, voice: 1 }", "spoke"]);
+        assert_eq!(
+            words(&human.handle(&ANSWERED)),
+            ["answered", "Speak in 300", "GiveUp in 60000"]
+        );
+        assert_eq!(
+            words(&human.due(Step::Speak)),
+            ["Words { ms: 900, voice: 1 }", "spoke"]
+        );
         assert_eq!(
             words(&human.handle(&EventKind::Digit(AGENT_SAYS))),
             ["send 7", "heard_agent", "Chat in 2500", "HangUp in 3000"]
         );
-        assert_eq!(words(&human.handle(&EventKind::Digit(AGENT_SAYS))), ["send 7"]);
+        assert_eq!(
+            words(&human.handle(&EventKind::Digit(AGENT_SAYS))),
+            ["send 7"]
+        );
         assert_eq!(words(&human.due(Step::GiveUp)), [""; 0]);
         assert_eq!(words(&human.due(Step::HangUp)), ["hang up", "hung_up"]);
     }
@@ -360,7 +407,10 @@ mod tests {
     fn refusals_carry_their_status_and_cause() {
         let refused = |script| words(&leg(script, "1").due(Step::Refuse));
         assert_eq!(refused("1=busy"), ["reject 486 Some(17)", "refused"]);
-        assert_eq!(refused("1=busy_then_human"), ["reject 486 Some(17)", "refused"]);
+        assert_eq!(
+            refused("1=busy_then_human"),
+            ["reject 486 Some(17)", "refused"]
+        );
         assert_eq!(refused("1=decline"), ["reject 603 Some(21)", "refused"]);
         assert_eq!(refused("1=sit"), ["reject 480 None", "refused"]);
         assert_eq!(refused("1=busy,status=503"), ["reject 503 None", "refused"]);
@@ -375,7 +425,10 @@ mod tests {
     #[test]
     fn a_machine_notes_the_end_of_its_beep_once() {
         let mut machine = leg("1=machine", "1");
-        let played = EventKind::Played { token: 1, finished: true };
+        let played = EventKind::Played {
+            token: 1,
+            finished: true,
+        };
         assert_eq!(words(&machine.handle(&played)), ["beeped"]);
         assert_eq!(words(&machine.handle(&played)), [""; 0]);
     }

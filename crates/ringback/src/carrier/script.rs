@@ -183,8 +183,12 @@ impl Script {
                 .split_once('=')
                 .ok_or_else(|| Error::Entry(entry.to_owned()))?;
             match pattern.trim().strip_prefix("agent:") {
-                Some(extension) => script.agents.push(short(entry, "extension", extension, rest)?),
-                None => script.numbers.push(short(entry, "number", pattern.trim(), rest)?),
+                Some(extension) => script
+                    .agents
+                    .push(short(entry, "extension", extension, rest)?),
+                None => script
+                    .numbers
+                    .push(short(entry, "number", pattern.trim(), rest)?),
             }
         }
         Ok(script)
@@ -198,7 +202,10 @@ impl Script {
 
     /// The behaviour of an agent's phone.
     pub(crate) fn agent(&self, extension: &str) -> Agent {
-        let rule = self.agents.iter().find(|a| matches(&a.extension, extension));
+        let rule = self
+            .agents
+            .iter()
+            .find(|a| matches(&a.extension, extension));
         rule.cloned().unwrap_or_default()
     }
 }
@@ -213,7 +220,10 @@ fn short<T: for<'de> Deserialize<'de>>(
     let mut parts = rest.split(',').map(str::trim);
     let mut map = Map::new();
     map.insert(key.to_owned(), Value::from(pattern));
-    map.insert("behaviour".to_owned(), Value::from(parts.next().unwrap_or_default()));
+    map.insert(
+        "behaviour".to_owned(),
+        Value::from(parts.next().unwrap_or_default()),
+    );
     for part in parts {
         let (name, value) = part
             .split_once('=')
@@ -262,7 +272,13 @@ mod tests {
 
     #[test]
     fn unknown_words_are_refused() {
-        for text in ["4711", "4711=asleep", "4711=busy,colour=red", "4711=busy,x", "{\"numbers\":3}"] {
+        for text in [
+            "4711",
+            "4711=asleep",
+            "4711=busy,colour=red",
+            "4711=busy,x",
+            "{\"numbers\":3}",
+        ] {
             assert!(Script::parse(text).is_err(), "{text}");
         }
     }

@@ -45,13 +45,21 @@ impl Sounds {
     /// The clip of a sound.
     pub(crate) fn clip(&mut self, sound: Sound) -> Clip {
         let sound = match sound {
-            Sound::Words { ms, voice } => Sound::Words { ms, voice: voice % VOICES },
-            Sound::Greeting { ms, beep_hz, voice } => {
-                Sound::Greeting { ms, beep_hz, voice: voice % VOICES }
-            }
+            Sound::Words { ms, voice } => Sound::Words {
+                ms,
+                voice: voice % VOICES,
+            },
+            Sound::Greeting { ms, beep_hz, voice } => Sound::Greeting {
+                ms,
+                beep_hz,
+                voice: voice % VOICES,
+            },
             other @ (Sound::Fax | Sound::Busy | Sound::Sit) => other,
         };
-        let clip = self.0.entry(sound).or_insert_with(|| Clip::from_samples(samples(sound)));
+        let clip = self
+            .0
+            .entry(sound)
+            .or_insert_with(|| Clip::from_samples(samples(sound)));
         clip.clone()
     }
 }
@@ -107,9 +115,16 @@ mod tests {
         let mut sounds = Sounds::default();
         let words = sounds.clip(Sound::Words { ms: 900, voice: 1 });
         assert_eq!(words.duration_ms(), 900);
-        let again = sounds.clip(Sound::Words { ms: 900, voice: 1 + VOICES });
+        let again = sounds.clip(Sound::Words {
+            ms: 900,
+            voice: 1 + VOICES,
+        });
         assert_eq!(words.samples().as_ptr(), again.samples().as_ptr());
-        let greeting = Sound::Greeting { ms: 5_000, beep_hz: 1_000, voice: 3 };
+        let greeting = Sound::Greeting {
+            ms: 5_000,
+            beep_hz: 1_000,
+            voice: 3,
+        };
         assert_eq!(sounds.clip(greeting).duration_ms(), 5_800);
     }
 }

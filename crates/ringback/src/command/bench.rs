@@ -44,12 +44,22 @@ struct Goal {
 impl Goal {
     /// The value must not exceed the goal.
     fn at_most(name: &'static str, value: f64, goal: f64) -> Self {
-        Self { name, value: rounded(value), goal, met: value <= goal }
+        Self {
+            name,
+            value: rounded(value),
+            goal,
+            met: value <= goal,
+        }
     }
 
     /// The value must be below the goal.
     fn below(name: &'static str, value: f64, goal: f64) -> Self {
-        Self { name, value: rounded(value), goal, met: value < goal }
+        Self {
+            name,
+            value: rounded(value),
+            goal,
+            met: value < goal,
+        }
     }
 }
 
@@ -71,8 +81,13 @@ struct Outcome {
 /// # Errors
 /// The site cannot be started or a part of it dies.
 pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
-    let temporary = tempfile::Builder::new().prefix("ringback-bench-").tempdir()?;
-    let dir = temporary.path().canonicalize().context("folder of the bench")?;
+    let temporary = tempfile::Builder::new()
+        .prefix("ringback-bench-")
+        .tempdir()?;
+    let dir = temporary
+        .path()
+        .canonicalize()
+        .context("folder of the bench")?;
     let before = usage::processor()?;
     let (outcome, json) = match args.bench {
         Bench::Calls(args) => (calls::run(&args, &dir).await?, args.json),
@@ -86,7 +101,11 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
     } else {
         table(&outcome, &machine, steal_pct);
     }
-    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn envelope(outcome: &Outcome, ok: bool, machine: &Machine, steal_pct: f64) -> Value {
@@ -115,8 +134,14 @@ fn machine_json(machine: &Machine, steal_pct: f64) -> Value {
 }
 
 fn table(outcome: &Outcome, machine: &Machine, steal_pct: f64) {
-    println!("\nbench {} on {} cores of {}", outcome.bench, machine.cores, machine.cpu);
-    println!("  kernel {}, one sync {} µs, steal {steal_pct:.1} %", machine.kernel, machine.sync_us);
+    println!(
+        "\nbench {} on {} cores of {}",
+        outcome.bench, machine.cores, machine.cpu
+    );
+    println!(
+        "  kernel {}, one sync {} µs, steal {steal_pct:.1} %",
+        machine.kernel, machine.sync_us
+    );
     println!("  settings {}", outcome.settings);
     println!(
         "  {:.1} s, processor {:.2} s (peers {:.2} s), memory {:.1} MB\n",
@@ -128,7 +153,10 @@ fn table(outcome: &Outcome, machine: &Machine, steal_pct: f64) {
     println!();
     for goal in &outcome.goals {
         let word = if goal.met { "met" } else { "MISSED" };
-        println!("  goal {:<15} {} of {}: {word}", goal.name, goal.value, goal.goal);
+        println!(
+            "  goal {:<15} {} of {}: {word}",
+            goal.name, goal.value, goal.goal
+        );
     }
 }
 

@@ -11,6 +11,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
+use sip::admission::Limits;
+use sip::registrar::Policy;
+use telephony::embedded::{Config, Embedded, SipTimers};
+use telephony::media_engine::MediaConfig;
 use telephony::port::{Account, Event, PhoneDirectory, Telephony};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -79,7 +83,10 @@ impl FromStr for Phone {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (extension, password) = text.split_once(':').ok_or("expected EXT:PASSWORD")?;
-        Ok(Self { extension: extension.to_owned(), password: password.to_owned() })
+        Ok(Self {
+            extension: extension.to_owned(),
+            password: password.to_owned(),
+        })
     }
 }
 
@@ -118,7 +125,11 @@ pub(crate) async fn run(args: CarrierArgs) -> anyhow::Result<ExitCode> {
     let script = read_script(&args.script)?;
     let form = if args.json { Form::Json } else { Form::Text };
     let (telephony, mut events, sip) = start(&args).await?;
-    let mut carrier = Carrier::new(telephony, script, Journal::new(Box::new(io::stdout()), form));
+    let mut carrier = Carrier::new(
+        telephony,
+        script,
+        Journal::new(Box::new(io::stdout()), form),
+    );
     let ready = json!({"event": "ready", "sip": sip.to_string(), "pid": std::process::id()});
     carrier.journal().json(&ready)?;
     if let Some(path) = &args.ready_file {
@@ -159,9 +170,13 @@ async fn start(
         },
         trunks: Vec::new(),
         user_agent: String::from("Ringback simulated carrier"),
-        timers: Timers::default(),
+        timers: SipTimers::default(),
+        admission: Limits::default(),
+        registrar: Policy::default(),
     };
-    let started = Embedded::start(config, Arc::new(NoPhones)).await.context("the carrier cannot start")?;
+    let started = Embedded::start(config, Arc::new(NoPhones))
+        .await
+        .context("the carrier cannot start")?;
     Ok((started.telephony, started.events, started.sip_address))
 }
 
@@ -220,7 +235,9 @@ async fn registrar(args: &CarrierArgs) -> anyhow::Result<String> {
         // Written under another name and renamed, so a file that exists is complete.
         if let Ok(text) = tokio::fs::read_to_string(path).await {
             let ready: Value = serde_json::from_str(&text).context("server file")?;
-            let sip = ready["sip"].as_str().context("the server file has no \"sip\"")?;
+            let sip = ready["sip"]
+                .as_str()
+                .context("the server file has no \"sip\"")?;
             return Ok(format!("sip:{sip}"));
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -239,7 +256,9 @@ fn publish(path: &Path, value: &Value) -> anyhow::Result<()> {
 async fn stop(until_stdin_closes: bool) {
     let stdin_closed = async {
         if until_stdin_closes {
-            tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await.ok();
+            tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink())
+                .await
+                .ok();
         } else {
             std::future::pending::<()>().await;
         }

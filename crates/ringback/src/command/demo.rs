@@ -69,8 +69,13 @@ struct Demo {
 /// # Errors
 /// The site cannot be started, or a part of it dies.
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    let temporary = tempfile::Builder::new().prefix("ringback-demo-").tempdir()?;
-    let dir = args.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let temporary = tempfile::Builder::new()
+        .prefix("ringback-demo-")
+        .tempdir()?;
+    let dir = args
+        .keep
+        .clone()
+        .unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&dir).with_context(|| format!("folder {}", dir.display()))?;
     let dir = dir.canonicalize()?;
     let report = Report::new(args.json);
@@ -109,7 +114,11 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         demo.serve(&dir).await?;
     }
     demo.site.stop().await?;
-    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn start_site(dir: &Path, target: &str) -> anyhow::Result<Site> {
@@ -174,7 +183,9 @@ impl Demo {
             let path = format!("/genesys/1/service/callback/{SERVICE}");
             let body = json!({"_customer_number": scenario.number, "scenario": scenario.name});
             let answer = self.site.post(&path, &body).await?;
-            let id = answer["_id"].as_str().context("the answer to a request has no _id")?;
+            let id = answer["_id"]
+                .as_str()
+                .context("the answer to a request has no _id")?;
             if let Some(progress) = self.progress.get_mut(index) {
                 progress.callback_id = id.to_owned();
             }
@@ -210,7 +221,8 @@ impl Demo {
         };
         if progress.take(&notification) {
             let after = notification.received - self.started;
-            self.report.notification(progress.scenario, &notification, after);
+            self.report
+                .notification(progress.scenario, &notification, after);
         }
     }
 
@@ -218,7 +230,10 @@ impl Demo {
     fn called(&mut self, line: &Value) {
         if line["what"] == "heard_agent" {
             let number = line["number"].as_str().unwrap_or_default();
-            let progress = self.progress.iter_mut().find(|p| p.scenario.number == number);
+            let progress = self
+                .progress
+                .iter_mut()
+                .find(|p| p.scenario.number == number);
             if let Some(progress) = progress {
                 progress.customer_heard = true;
             }

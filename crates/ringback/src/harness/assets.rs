@@ -38,8 +38,22 @@ pub(crate) fn write(dir: &Path) -> std::io::Result<()> {
 /// Broken chords of C major, A minor, F major and G major, a second each.
 fn music() -> Vec<i16> {
     const NOTES: [[f32; 1]; 16] = [
-        [261.6], [329.6], [392.0], [523.3], [220.0], [261.6], [329.6], [440.0],
-        [174.6], [220.0], [261.6], [349.2], [196.0], [246.9], [293.7], [392.0],
+        [261.6],
+        [329.6],
+        [392.0],
+        [523.3],
+        [220.0],
+        [261.6],
+        [329.6],
+        [440.0],
+        [174.6],
+        [220.0],
+        [261.6],
+        [349.2],
+        [196.0],
+        [246.9],
+        [293.7],
+        [392.0],
     ];
     let cycle: Vec<Segment<'_>> = NOTES.iter().map(|hz| Segment { hz, ms: 250 }).collect();
     tone::cadence(&cycle, 4_000, LEVEL_DBM0)

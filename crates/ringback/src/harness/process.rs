@@ -59,16 +59,32 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{name} cannot be started"))?;
-        let pid = child.id().with_context(|| format!("{name} has no process id"))?;
-        let stdout = child.stdout.take().with_context(|| format!("{name} has no output"))?;
-        let stderr = child.stderr.take().with_context(|| format!("{name} has no log"))?;
+        let pid = child
+            .id()
+            .with_context(|| format!("{name} has no process id"))?;
+        let stdout = child
+            .stdout
+            .take()
+            .with_context(|| format!("{name} has no output"))?;
+        let stderr = child
+            .stderr
+            .take()
+            .with_context(|| format!("{name} has no log"))?;
         let stdin = child.stdin.take();
         let log = Log::default();
         let (sender, lines) = mpsc::channel(LINES_MAX);
         let mut readers = JoinSet::new();
         readers.spawn(read_objects(stdout, sender, Arc::clone(&log)));
         readers.spawn(read_log(stderr, log_file, Arc::clone(&log)));
-        Ok(Self { name, child, pid, lines, log, readers, _stdin: stdin })
+        Ok(Self {
+            name,
+            child,
+            pid,
+            lines,
+            log,
+            readers,
+            _stdin: stdin,
+        })
     }
 
     /// Process id.
@@ -96,11 +112,6 @@ impl Process {
         }
     }
 
-    /// The next object that the child prints; `None` when it has ended.
-    pub(crate) async fn next(&mut self) -> Option<Value> {
-        self.lines.recv().await
-    }
-
     /// Takes the printed objects away, so that they can be read beside everything else.
     pub(crate) fn take_lines(&mut self) -> mpsc::Receiver<Value> {
         let (_, empty) = mpsc::channel(1);
@@ -124,7 +135,8 @@ impl Process {
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid.filter(|_| self.child.id().is_some()) {
-            kill_process(pid, Signal::TERM).with_context(|| format!("{} cannot be asked to end", self.name))?;
+            kill_process(pid, Signal::TERM)
+                .with_context(|| format!("{} cannot be asked to end", self.name))?;
         }
         // Whatever is still printed must not block the child.
         self.lines.close();
@@ -132,7 +144,10 @@ impl Process {
             Ok(status) => status?,
             Err(_) => {
                 self.child.kill().await.ok();
-                bail!(self.failed(&format!("did not end within {} s of SIGTERM", GRACE.as_secs())));
+                bail!(self.failed(&format!(
+                    "did not end within {} s of SIGTERM",
+                    GRACE.as_secs()
+                )));
             }
         };
         if !status.success() {
@@ -147,7 +162,11 @@ impl Process {
         if tail.is_empty() {
             return anyhow!("{} {what}; it wrote no log", self.name);
         }
-        anyhow!("{} {what}; its last log lines:\n  {}", self.name, tail.join("\n  "))
+        anyhow!(
+            "{} {what}; its last log lines:\n  {}",
+            self.name,
+            tail.join("\n  ")
+        )
     }
 }
 

@@ -51,14 +51,20 @@ impl Receiver {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}/notifications", listener.local_addr()?);
         let (sender, notifications) = mpsc::channel(WAITING_MAX);
-        let router = Router::new().route("/notifications", post(receive)).with_state(sender);
+        let router = Router::new()
+            .route("/notifications", post(receive))
+            .with_state(sender);
         let mut server = JoinSet::new();
         server.spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the receiver of notifications has ended");
             }
         });
-        Ok(Self { url, notifications, _server: server })
+        Ok(Self {
+            url,
+            notifications,
+            _server: server,
+        })
     }
 }
 
@@ -67,8 +73,14 @@ async fn receive(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> StatusCode {
-    let sequence = headers.get("ringback-sequence").and_then(|v| v.to_str().ok()?.parse().ok());
-    match sender.try_send(Notification { received: Instant::now(), sequence, body }) {
+    let sequence = headers
+        .get("ringback-sequence")
+        .and_then(|v| v.to_str().ok()?.parse().ok());
+    match sender.try_send(Notification {
+        received: Instant::now(),
+        sequence,
+        body,
+    }) {
         Ok(()) => StatusCode::OK,
         Err(_) => StatusCode::SERVICE_UNAVAILABLE,
     }

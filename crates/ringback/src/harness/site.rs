@@ -10,7 +10,6 @@ use anyhow::{Context, bail};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 use super::assets;
 use super::process::Process;
@@ -58,8 +57,6 @@ pub(crate) struct Site {
     pub(crate) http: String,
     /// SIP address of the server.
     pub(crate) sip: String,
-    /// The server's own figure for its start, ms.
-    pub(crate) start_ms: f64,
     client: Client,
 }
 
@@ -73,7 +70,9 @@ impl Site {
         let registrar_file = plan.dir.join("registrar.json");
         let mut carrier = start_carrier(plan, &registrar_file)?;
         let ready = carrier.ready(READY_WITHIN).await?;
-        let trunk: SocketAddr = text(&ready, "sip")?.parse().context("address of the carrier")?;
+        let trunk: SocketAddr = text(&ready, "sip")?
+            .parse()
+            .context("address of the carrier")?;
         let mut server = start_server(&plan.dir, Some(trunk))?;
         let ready = server.ready(READY_WITHIN).await?;
         let mut site = Self {
@@ -82,10 +81,10 @@ impl Site {
             carrier,
             http: text(&ready, "http")?,
             sip: text(&ready, "sip")?,
-            start_ms: ready["start_ms"].as_f64().unwrap_or_default(),
             client: client()?,
         };
-        site.import("/api/v1/services/import", &plan.services).await?;
+        site.import("/api/v1/services/import", &plan.services)
+            .await?;
         site.import("/api/v1/agents/import", &agents(plan)).await?;
         std::fs::write(&registrar_file, json!({"sip": site.sip}).to_string())?;
         site.registered(plan.agents.len()).await?;
@@ -107,7 +106,11 @@ impl Site {
     /// # Errors
     /// The server cannot be reached or answers with an error.
     pub(crate) async fn get_text(&self, path: &str) -> anyhow::Result<String> {
-        let answer = self.client.get(format!("{}{path}", self.http)).send().await?;
+        let answer = self
+            .client
+            .get(format!("{}{path}", self.http))
+            .send()
+            .await?;
         Ok(answer.error_for_status()?.text().await?)
     }
 
@@ -121,7 +124,12 @@ impl Site {
     /// # Errors
     /// A child does not end as it should.
     pub(crate) async fn stop(self) -> anyhow::Result<Vec<Value>> {
-        let Self { server, carrier, mut calls, .. } = self;
+        let Self {
+            server,
+            carrier,
+            mut calls,
+            ..
+        } = self;
         let drain = async {
             let mut rest = Vec::new();
             while let Some(line) = calls.recv().await {
@@ -165,7 +173,9 @@ impl Site {
         match tokio::time::timeout(REGISTERED_WITHIN, all).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.carrier.died().await),
-            Err(_) => bail!("not all of the {phones} phones registered within {REGISTERED_WITHIN:?}"),
+            Err(_) => {
+                bail!("not all of the {phones} phones registered within {REGISTERED_WITHIN:?}")
+            }
         }
     }
 
@@ -194,7 +204,10 @@ fn start_carrier(plan: &Plan, registrar_file: &Path) -> anyhow::Result<Process> 
     args.push("--until-stdin-closes".into());
     let options: [(&str, OsString); 6] = [
         ("--agents", plan.agents.len().to_string().into()),
-        ("--agent-first-extension", plan.first_extension.to_string().into()),
+        (
+            "--agent-first-extension",
+            plan.first_extension.to_string().into(),
+        ),
         ("--agent-password", PHONE_PASSWORD.into()),
         ("--rtp-ports", CARRIER_PORTS.into()),
         ("--server-file", registrar_file.into()),
@@ -248,8 +261,13 @@ fn agents(plan: &Plan) -> String {
 /// The client cannot be made.
 fn client() -> anyhow::Result<Client> {
     // Refused when a provider is there already, which is as good.
-    rustls::crypto::ring::default_provider().install_default().ok();
-    Ok(Client::builder().timeout(ANSWER_WITHIN).no_proxy().build()?)
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    Ok(Client::builder()
+        .timeout(ANSWER_WITHIN)
+        .no_proxy()
+        .build()?)
 }
 
 /// The object in the answer to a request that must succeed.
@@ -257,9 +275,15 @@ fn client() -> anyhow::Result<Client> {
 /// # Errors
 /// The server cannot be reached or answers with another status than 200.
 pub(crate) async fn answer(request: reqwest::RequestBuilder, path: &str) -> anyhow::Result<Value> {
-    let answer = request.send().await.with_context(|| format!("{path} cannot be reached"))?;
+    let answer = request
+        .send()
+        .await
+        .with_context(|| format!("{path} cannot be reached"))?;
     let status = answer.status();
-    let body = answer.text().await.with_context(|| format!("{path} broke off"))?;
+    let body = answer
+        .text()
+        .await
+        .with_context(|| format!("{path} broke off"))?;
     if status != reqwest::StatusCode::OK {
         bail!("{path} answered {status}: {body}");
     }
@@ -270,6 +294,8 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder, path: &str) -> anyh
 }
 
 fn text(value: &Value, key: &str) -> anyhow::Result<String> {
-    let text = value[key].as_str().with_context(|| format!("the ready line has no \"{key}\""))?;
+    let text = value[key]
+        .as_str()
+        .with_context(|| format!("the ready line has no \"{key}\""))?;
     Ok(text.to_owned())
 }

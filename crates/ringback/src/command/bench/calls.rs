@@ -99,7 +99,11 @@ impl Tally {
 
 /// Starts a site, drives it and counts.
 pub(super) async fn run(args: &CallsArgs, dir: &Path) -> anyhow::Result<Outcome> {
-    let agents = if args.agents > 0 { args.agents } else { args.cps * AGENT_BOUND_S * 3 / 2 + 4 };
+    let agents = if args.agents > 0 {
+        args.agents
+    } else {
+        args.cps * AGENT_BOUND_S * 3 / 2 + 4
+    };
     let mut receiver = Receiver::start().await?;
     let plan = plan(&subfolder(dir, "site")?, agents, &receiver.url);
     let mut site = Site::start(&plan).await?;
@@ -116,7 +120,10 @@ pub(super) async fn run(args: &CallsArgs, dir: &Path) -> anyhow::Result<Outcome>
     let rss_mb = usage::rss_mb(site.server.pid())?;
     let metrics = site.get_text("/metrics").await?;
     let rest = site.stop().await?;
-    let summary = rest.into_iter().find(|l| l["kind"] == "summary").unwrap_or_default();
+    let summary = rest
+        .into_iter()
+        .find(|l| l["kind"] == "summary")
+        .unwrap_or_default();
     let cpu_s = after.server_s - before.server_s;
     let result = result(&tally, &metrics, cpu_s, &summary)?;
     let tick = result["tick_p999_ms"].as_f64().unwrap_or(f64::MAX);
@@ -175,7 +182,11 @@ fn services(target: &str) -> String {
 }
 
 /// Requests callbacks at the rate and waits until all are over.
-async fn drive(args: &CallsArgs, site: &mut Site, receiver: &mut Receiver) -> anyhow::Result<Tally> {
+async fn drive(
+    args: &CallsArgs,
+    site: &mut Site,
+    receiver: &mut Receiver,
+) -> anyhow::Result<Tally> {
     let total = args.cps * args.seconds;
     let mut tally = Tally::default();
     let mut requests: JoinSet<anyhow::Result<Value>> = JoinSet::new();
@@ -208,7 +219,10 @@ async fn drive(args: &CallsArgs, site: &mut Site, receiver: &mut Receiver) -> an
 fn request(requests: &mut JoinSet<anyhow::Result<Value>>, site: &Site, number: u64) {
     let path = format!("/genesys/1/service/callback/{SERVICE}");
     let body = json!({"_customer_number": format!("+1312{:07}", 5_550_000 + number)});
-    let request = site.client().post(format!("{}{path}", site.http)).json(&body);
+    let request = site
+        .client()
+        .post(format!("{}{path}", site.http))
+        .json(&body);
     requests.spawn(async move { answer(request, &path).await });
 }
 
@@ -246,8 +260,11 @@ fn result(
             .or_else(|| usage::metric(metrics, &format!("{name}_total")))
             .with_context(|| format!("/metrics has no {name}"))
     };
-    let others: Map<String, Value> =
-        tally.others.iter().map(|(name, n)| (name.clone(), json!(n))).collect();
+    let others: Map<String, Value> = tally
+        .others
+        .iter()
+        .map(|(name, n)| (name.clone(), json!(n)))
+        .collect();
     let result = json!({
         "attempted": tally.attempted,
         "completed": tally.completed,

@@ -55,7 +55,10 @@ pub(super) async fn run(args: &IdleArgs, dir: &Path) -> anyhow::Result<Outcome> 
         cpu_s,
         peer_cpu_s: 0.0,
         rss_mb,
-        goals: vec![Goal::below("ready_ms", median, 500.0), Goal::below("rss_mb", rss_mb, 60.0)],
+        goals: vec![
+            Goal::below("ready_ms", median, 500.0),
+            Goal::below("rss_mb", rss_mb, 60.0),
+        ],
         result,
     })
 }

@@ -30,9 +30,14 @@ pub(super) struct Machine {
 /// `/proc` cannot be read or the disk not be written.
 pub(super) fn machine(dir: &Path) -> anyhow::Result<Machine> {
     let info = read("/proc/cpuinfo")?;
-    let model = info.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':'));
+    let model = info
+        .lines()
+        .find_map(|l| l.strip_prefix("model name")?.split_once(':'));
     Ok(Machine {
-        cpu: model.map_or_else(|| String::from("unknown"), |(_, name)| name.trim().to_owned()),
+        cpu: model.map_or_else(
+            || String::from("unknown"),
+            |(_, name)| name.trim().to_owned(),
+        ),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
         sync_us: sync_us(dir)?,
@@ -61,9 +66,17 @@ fn sync_us(dir: &Path) -> anyhow::Result<u64> {
 pub(super) fn cpu_s(pid: u32) -> anyhow::Result<f64> {
     let stat = read(&format!("/proc/{pid}/stat"))?;
     // The name in brackets may hold blanks; the fields behind it are counted from 3 (proc(5)).
-    let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    let fields = stat
+        .rsplit_once(')')
+        .map(|(_, rest)| rest)
+        .unwrap_or_default();
     let mut fields = fields.split_whitespace().skip(11);
-    let mut ticks = || fields.next().and_then(|f| f.parse::<f64>().ok()).context("/proc/<pid>/stat");
+    let mut ticks = || {
+        fields
+            .next()
+            .and_then(|f| f.parse::<f64>().ok())
+            .context("/proc/<pid>/stat")
+    };
     let (user, system) = (ticks()?, ticks()?);
     Ok((user + system) / per_second())
 }
@@ -78,8 +91,16 @@ fn per_second() -> f64 {
 /// The process is gone.
 pub(super) fn rss_mb(pid: u32) -> anyhow::Result<f64> {
     let status = read(&format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("VmRSS")?;
-    let kb: f64 = line.trim().trim_end_matches("kB").trim().parse().context("VmRSS")?;
+    let line = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:"))
+        .context("VmRSS")?;
+    let kb: f64 = line
+        .trim()
+        .trim_end_matches("kB")
+        .trim()
+        .parse()
+        .context("VmRSS")?;
     Ok(kb / 1_024.0)
 }
 
@@ -90,7 +111,11 @@ pub(super) fn rss_mb(pid: u32) -> anyhow::Result<f64> {
 pub(super) fn processor() -> anyhow::Result<(f64, f64)> {
     let stat = read("/proc/stat")?;
     let line = stat.lines().next().context("/proc/stat")?;
-    let ticks: Vec<f64> = line.split_whitespace().skip(1).filter_map(|t| t.parse().ok()).collect();
+    let ticks: Vec<f64> = line
+        .split_whitespace()
+        .skip(1)
+        .filter_map(|t| t.parse().ok())
+        .collect();
     // user nice system idle iowait irq softirq steal; the guest columns are part of user.
     let all = ticks.iter().take(8).sum();
     Ok((ticks.get(7).copied().unwrap_or_default(), all))
@@ -99,7 +124,11 @@ pub(super) fn processor() -> anyhow::Result<(f64, f64)> {
 /// Share of the time between two readings that was taken by other guests, %.
 pub(super) fn steal_pct(before: (f64, f64), after: (f64, f64)) -> f64 {
     let all = after.1 - before.1;
-    if all <= 0.0 { 0.0 } else { 100.0 * (after.0 - before.0) / all }
+    if all <= 0.0 {
+        0.0
+    } else {
+        100.0 * (after.0 - before.0) / all
+    }
 }
 
 /// The value of a metric without labels, or the sum over its labels.

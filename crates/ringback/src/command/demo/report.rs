@@ -38,7 +38,9 @@ impl Report {
         if self.json {
             return;
         }
-        println!("Ringback demo: a server, four agents' phones and a simulated carrier, all on this machine.");
+        println!(
+            "Ringback demo: a server, four agents' phones and a simulated carrier, all on this machine."
+        );
         println!(
             "The demo service rings {ring_s} s, tries again after {retry_s} s and makes {attempts} attempts.\n"
         );
@@ -49,8 +51,18 @@ impl Report {
         if self.json {
             return;
         }
-        println!("{} server    {}  sip {}  pid {}", offset(after), site.http, site.sip, site.server.pid());
-        println!("{} carrier   four phones registered, pid {}", offset(after), site.carrier.pid());
+        println!(
+            "{} server    {}  sip {}  pid {}",
+            offset(after),
+            site.http,
+            site.sip,
+            site.server.pid()
+        );
+        println!(
+            "{} carrier   four phones registered, pid {}",
+            offset(after),
+            site.carrier.pid()
+        );
         println!("{} receiver  {receiver}\n", offset(after));
     }
 
@@ -61,12 +73,19 @@ impl Report {
         }
         println!(
             "{} {:<15} requested for {}: {id}",
-            offset(after), scenario.name, scenario.number
+            offset(after),
+            scenario.name,
+            scenario.number
         );
     }
 
     /// Shows a notification of a scenario.
-    pub(crate) fn notification(self, scenario: &Scenario, notification: &Notification, after: Duration) {
+    pub(crate) fn notification(
+        self,
+        scenario: &Scenario,
+        notification: &Notification,
+        after: Duration,
+    ) {
         self.line(scenario.name, notification, after);
     }
 
@@ -103,15 +122,27 @@ impl Report {
             println!("{}", summary(progress, ok, after));
             return ok;
         }
-        println!("\n{:<15}  {:>8}  {:>6}  {:<32}  result", "scenario", "attempts", "events", "ended as");
+        println!(
+            "\n{:<15}  {:>8}  {:>6}  {:<32}  result",
+            "scenario", "attempts", "events", "ended as"
+        );
         for one in progress {
-            let result = one.remark().map_or_else(|| String::from("ok"), |r| format!("WRONG: {r}"));
+            let result = one
+                .remark()
+                .map_or_else(|| String::from("ok"), |r| format!("WRONG: {r}"));
             println!(
                 "{:<15}  {:>8}  {:>6}  {:<32}  {result}",
-                one.scenario.name, one.attempts, one.events.len(), one.got
+                one.scenario.name,
+                one.attempts,
+                one.events.len(),
+                one.got
             );
         }
-        let word = if ok { "every callback ended as it should" } else { "not as it should be" };
+        let word = if ok {
+            "every callback ended as it should"
+        } else {
+            "not as it should be"
+        };
         println!("\n{word}, after {:.1} s", after.as_secs_f64());
         ok
     }
@@ -122,7 +153,9 @@ impl Report {
             return;
         }
         let base = format!("{}/genesys/1/service/callback", site.http);
-        println!("\nThe site keeps running; end it with Ctrl-C. Numbers beyond the five answer as humans.");
+        println!(
+            "\nThe site keeps running; end it with Ctrl-C. Numbers beyond the five answer as humans."
+        );
         println!("  files    {}", dir.display());
         println!(
             "  request  curl -s -X POST {base}/{service} -H 'Content-Type: application/json' \
@@ -155,7 +188,11 @@ fn notable(body: &Value) -> String {
         Value::String(text) => Some(format!("{name}={text}")),
         other => Some(format!("{name}={other}")),
     };
-    NOTABLE.iter().filter_map(value).collect::<Vec<_>>().join(" ")
+    NOTABLE
+        .iter()
+        .filter_map(value)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn offset(after: Duration) -> String {

@@ -22,7 +22,10 @@ pub(crate) struct Scenario {
     talks: bool,
 }
 
-const CREATED: [Expected; 2] = [("service_create", "QUEUED", None), ("virtual_ixn_create", "QUEUED", None)];
+const CREATED: [Expected; 2] = [
+    ("service_create", "QUEUED", None),
+    ("virtual_ixn_create", "QUEUED", None),
+];
 const fn dial() -> Expected {
     ("dial_init", "QUEUED", None)
 }
@@ -45,8 +48,15 @@ pub(crate) static SCENARIOS: [Scenario; 5] = [
         number: "+12025550101",
         ending: "COMPLETED.AGENT_CONNECTED",
         expected: &[
-            CREATED[0], CREATED[1], dial(), done(0, 1),
-            CONNECTED[0], CONNECTED[1], CONNECTED[2], CONNECTED[3], CONNECTED[4],
+            CREATED[0],
+            CREATED[1],
+            dial(),
+            done(0, 1),
+            CONNECTED[0],
+            CONNECTED[1],
+            CONNECTED[2],
+            CONNECTED[3],
+            CONNECTED[4],
         ],
         talks: true,
     },
@@ -55,8 +65,17 @@ pub(crate) static SCENARIOS: [Scenario; 5] = [
         number: "+12025550102",
         ending: "COMPLETED.AGENT_CONNECTED",
         expected: &[
-            CREATED[0], CREATED[1], dial(), done(6, 1), dial(), done(0, 2),
-            CONNECTED[0], CONNECTED[1], CONNECTED[2], CONNECTED[3], CONNECTED[4],
+            CREATED[0],
+            CREATED[1],
+            dial(),
+            done(6, 1),
+            dial(),
+            done(0, 2),
+            CONNECTED[0],
+            CONNECTED[1],
+            CONNECTED[2],
+            CONNECTED[3],
+            CONNECTED[4],
         ],
         talks: true,
     },
@@ -64,14 +83,30 @@ pub(crate) static SCENARIOS: [Scenario; 5] = [
         name: "no_answer",
         number: "+12025550103",
         ending: "COMPLETED.FAIL_CALL_TO_CUSTOMER",
-        expected: &[CREATED[0], CREATED[1], dial(), done(7, 1), dial(), done(7, 2), EXIT],
+        expected: &[
+            CREATED[0],
+            CREATED[1],
+            dial(),
+            done(7, 1),
+            dial(),
+            done(7, 2),
+            EXIT,
+        ],
         talks: false,
     },
     Scenario {
         name: "machine",
         number: "+12025550104",
         ending: "COMPLETED.FAIL_CALL_TO_CUSTOMER",
-        expected: &[CREATED[0], CREATED[1], dial(), done(9, 1), dial(), done(9, 2), EXIT],
+        expected: &[
+            CREATED[0],
+            CREATED[1],
+            dial(),
+            done(9, 1),
+            dial(),
+            done(9, 2),
+            EXIT,
+        ],
         talks: false,
     },
     Scenario {
@@ -186,10 +221,14 @@ impl Progress {
             self.fault = self.difference(notification);
         }
         self.events.push(notification.text("event_id").to_owned());
-        let attempt = notification.body["c_call_num_attempt"].as_i64().unwrap_or(0);
+        let attempt = notification.body["c_call_num_attempt"]
+            .as_i64()
+            .unwrap_or(0);
         self.attempts = self.attempts.max(attempt);
         if notification.text("event_id") == "_cbe_on_service_exit" {
-            notification.text("c_termination_type").clone_into(&mut self.got);
+            notification
+                .text("c_termination_type")
+                .clone_into(&mut self.got);
         }
         true
     }
@@ -234,7 +273,11 @@ mod tests {
     use super::*;
 
     fn notification(sequence: u64, body: Value) -> Notification {
-        Notification { received: Instant::now(), sequence: Some(sequence), body }
+        Notification {
+            received: Instant::now(),
+            sequence: Some(sequence),
+            body,
+        }
     }
 
     fn event(name: &str, state: &str) -> Value {
@@ -289,14 +332,30 @@ mod tests {
         );
         let mut state = fax();
         state[4]["_callback_state"] = json!("QUEUED");
-        assert!(play(state).remark().unwrap().contains("says QUEUED instead of COMPLETED"));
+        assert!(
+            play(state)
+                .remark()
+                .unwrap()
+                .contains("says QUEUED instead of COMPLETED")
+        );
         let mut result = fax();
         result[3]["c_call_result"] = json!(0);
-        assert!(play(result).remark().unwrap().contains("result 0 in attempt 1"));
+        assert!(
+            play(result)
+                .remark()
+                .unwrap()
+                .contains("result 0 in attempt 1")
+        );
         let mut ending = fax();
         ending[4]["c_termination_type"] = json!("COMPLETED.CANCELLED");
-        assert_eq!(play(ending).remark().unwrap(), "COMPLETED.FAIL_FAX_REACHED expected");
-        assert_eq!(play(fax()[..3].to_vec()).remark().unwrap(), "not over after 3 events");
+        assert_eq!(
+            play(ending).remark().unwrap(),
+            "COMPLETED.FAIL_FAX_REACHED expected"
+        );
+        assert_eq!(
+            play(fax()[..3].to_vec()).remark().unwrap(),
+            "not over after 3 events"
+        );
     }
 
     #[test]
