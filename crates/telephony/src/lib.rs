@@ -6,5 +6,7 @@
 
 pub use media;
 
+pub mod embedded;
+pub mod limits;
 pub mod media_engine;
 pub mod port;
