@@ -11,8 +11,8 @@ use sip::registrar::Policy;
 use telephony::embedded::{Config, Embedded, SipTimers, Started, Transport, Trunk};
 use telephony::media_engine::MediaConfig;
 use telephony::port::{
-    Account, CallId, CallerId, Command, Destination, Ended, Event, EventKind, Originate,
-    PhoneDirectory, Telephony,
+    Account, CallId, CallerId, Command, Destination, Ended, Event, EventKind, HangUpCause,
+    Originate, PhoneDirectory, Telephony,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -98,9 +98,14 @@ impl Bed {
             loop {
                 tokio::select! {
                     more = carrier.turn(&mut events) => assert!(more.unwrap()),
-                    _ = &mut stopped => return carrier.journal().summary(),
+                    _ = &mut stopped => break,
                 }
             }
+            // What the server has seen end may still be on its way to the carrier.
+            while carrier.calls() > 0 {
+                assert!(carrier.turn(&mut events).await.unwrap());
+            }
+            carrier.journal().summary()
         });
         let mut bed = Self {
             server,
@@ -188,10 +193,16 @@ impl Bed {
         }
     }
 
-    /// Ends the carrier and gives its summary.
+    fn hang_up(&self, call: &CallId) {
+        let (call, cause) = (call.clone(), HangUpCause::Normal);
+        self.send(Command::HangUp { call, cause });
+    }
+
+    /// The carrier's summary once all calls are over.
     async fn summary(mut self) -> Value {
         self.stop.send(()).unwrap();
-        self.tasks.join_next().await.unwrap().unwrap()
+        let summary = tokio::time::timeout(DEADLINE, self.tasks.join_next()).await;
+        summary.unwrap().unwrap().unwrap()
     }
 }
 
@@ -219,6 +230,7 @@ async fn lines_refuse_and_answer_as_the_script_says() {
     let second = bed.dial("second", "4");
     bed.until_call(&second, |kind| matches!(kind, EventKind::Answered { .. }))
         .await;
+    bed.hang_up(&second);
     let summary = bed.summary().await;
     assert_eq!(summary["behaviours"]["busy_then_human"], 2);
     assert_eq!(summary["roles"]["customer"]["calls"], 6);
@@ -241,6 +253,7 @@ async fn agent_and_customer_hear_each_other_over_the_bridge() {
         b: agent.clone(),
     });
     bed.ended(&agent).await;
+    bed.hang_up(&customer);
     let summary = bed.summary().await;
     for role in ["agent", "customer"] {
         assert_eq!(summary["roles"][role]["heard"], 1, "{role}: {summary}");
