@@ -108,7 +108,26 @@ fn sentences(ms: u32, voice: u64) -> Vec<i16> {
 
 #[cfg(test)]
 mod tests {
+    use media::cpd::{Detector, Finding, Outcome, Settings, Stage};
+
     use super::*;
+
+    /// What the detector takes a sound for, 300 ms after the answer and followed by silence.
+    fn detected(sound: Sound, stage: Stage) -> Option<Outcome> {
+        let mut detector = Detector::new(Settings::default(), stage, 0);
+        let mut heard = tone::silence(300);
+        heard.extend(samples(sound));
+        heard.extend(tone::silence(9_000));
+        let frames = heard
+            .chunks_exact(media::FRAME_SAMPLES)
+            .zip((0..).step_by(20));
+        for (frame, now_ms) in frames {
+            if let Some(Finding::Verdict(verdict)) = detector.handle_frame(frame, now_ms) {
+                return Some(verdict.outcome);
+            }
+        }
+        None
+    }
 
     #[test]
     fn lengths_are_those_asked_for_and_clips_are_shared() {
@@ -126,5 +145,41 @@ mod tests {
             voice: 3,
         };
         assert_eq!(sounds.clip(greeting).duration_ms(), 5_800);
+    }
+
+    #[test]
+    fn every_voice_is_taken_for_a_human_when_short_and_for_a_machine_when_long() {
+        for voice in 0..VOICES {
+            for ms in [600, 700, 900, 1_200] {
+                let words = Sound::Words { ms, voice };
+                let outcome = detected(words, Stage::Answered);
+                assert_eq!(outcome, Some(Outcome::Human), "voice {voice}, {ms} ms");
+            }
+            for ms in [4_000, 5_000, 6_000] {
+                let greeting = Sound::Greeting {
+                    ms,
+                    beep_hz: 1_000,
+                    voice,
+                };
+                let outcome = detected(greeting, Stage::Answered);
+                assert_eq!(outcome, Some(Outcome::Machine), "voice {voice}, {ms} ms");
+            }
+        }
+    }
+
+    #[test]
+    fn tones_are_taken_for_what_they_are() {
+        assert_eq!(detected(Sound::Fax, Stage::Answered), Some(Outcome::Fax));
+        let mut looped = Detector::new(Settings::default(), Stage::Early, 0);
+        let busy: Vec<i16> = samples(Sound::Busy).repeat(4);
+        let found = busy
+            .chunks_exact(media::FRAME_SAMPLES)
+            .zip((0..).step_by(20))
+            .find_map(|(frame, now_ms)| looped.handle_frame(frame, now_ms));
+        let Some(Finding::Verdict(verdict)) = found else {
+            panic!("{found:?}");
+        };
+        assert_eq!(verdict.outcome, Outcome::Busy);
+        assert_eq!(detected(Sound::Sit, Stage::Early), Some(Outcome::Sit));
     }
 }

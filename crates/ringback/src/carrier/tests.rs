@@ -1,18 +1,20 @@
 //! The carrier and the product's driver as two endpoints that call each other on 127.0.0.1.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use media::cpd::{Outcome, Settings, Verdict};
 use serde_json::{Value, json};
 use sip::admission::Limits;
 use sip::registrar::Policy;
 use telephony::embedded::{Config, Embedded, SipTimers, Started, Transport, Trunk};
 use telephony::media_engine::MediaConfig;
 use telephony::port::{
-    Account, CallId, CallerId, Command, Destination, Ended, Event, EventKind, HangUpCause,
-    Originate, PhoneDirectory, Telephony,
+    Account, CallId, CallerId, Command, Destination, Detection, Ended, Event, EventKind,
+    HangUpCause, Originate, PhoneDirectory, Telephony,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -21,6 +23,8 @@ use super::Carrier;
 use super::journal::{Form, Journal};
 use super::script::Script;
 
+/// Ringing time of all calls.
+const RING: Duration = Duration::from_secs(4);
 /// No wait in these tests is longer.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -137,8 +141,11 @@ impl Bed {
             call: call.clone(),
             destination,
             caller_id: CallerId::default(),
-            ring_timeout: Duration::from_secs(2),
-            detection: None,
+            ring_timeout: RING,
+            detection: Some(Detection {
+                early: true,
+                settings: Settings::default(),
+            }),
             headers: Vec::new(),
         })));
         call
@@ -193,6 +200,25 @@ impl Bed {
         }
     }
 
+    async fn verdict(&mut self) -> (CallId, Verdict) {
+        let wanted = |event: &Event| {
+            matches!(
+                event,
+                Event::Call {
+                    kind: EventKind::Verdict(_),
+                    ..
+                }
+            )
+        };
+        match self.until(wanted).await {
+            Event::Call {
+                call,
+                kind: EventKind::Verdict(verdict),
+            } => (call, *verdict),
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn hang_up(&self, call: &CallId) {
         let (call, cause) = (call.clone(), HangUpCause::Normal);
         self.send(Command::HangUp { call, cause });
@@ -228,8 +254,8 @@ async fn lines_refuse_and_answer_as_the_script_says() {
     let first = bed.dial("first", "4");
     assert_eq!(bed.ended(&first).await.detail, "busy");
     let second = bed.dial("second", "4");
-    bed.until_call(&second, |kind| matches!(kind, EventKind::Answered { .. }))
-        .await;
+    let (call, verdict) = bed.verdict().await;
+    assert_eq!((&call, verdict.outcome), (&second, Outcome::Human));
     bed.hang_up(&second);
     let summary = bed.summary().await;
     assert_eq!(summary["behaviours"]["busy_then_human"], 2);
@@ -258,4 +284,30 @@ async fn agent_and_customer_hear_each_other_over_the_bridge() {
     for role in ["agent", "customer"] {
         assert_eq!(summary["roles"][role]["heard"], 1, "{role}: {summary}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_detector_hears_who_answers() {
+    let script = "1=human,ring_ms=50;2=machine,ring_ms=50;3=fax,ring_ms=50;4=early_busy";
+    let mut bed = Bed::start(script, &[], 11_400).await;
+    let expected = [
+        ("1", Outcome::Human),
+        ("2", Outcome::Machine),
+        ("3", Outcome::Fax),
+        ("4", Outcome::Busy),
+    ];
+    for (number, _) in expected {
+        bed.dial(number, number);
+    }
+    let mut found = BTreeMap::new();
+    while found.len() < expected.len() {
+        let (call, verdict) = bed.verdict().await;
+        found.insert(call.as_str().to_owned(), verdict.outcome);
+        bed.hang_up(&call);
+    }
+    for (number, outcome) in expected {
+        assert_eq!(found.get(number), Some(&outcome), "{number}");
+    }
+    let summary = bed.summary().await;
+    assert_eq!(summary["roles"]["customer"]["ended"], 4);
 }

@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use sip::admission::Limits;
 use sip::registrar::Policy;
-use telephony::embedded::{Config, Embedded, SipTimers};
+use telephony::embedded::{Config, Embedded, SipTimers, Started};
 use telephony::media_engine::MediaConfig;
 use telephony::port::{Account, Event, PhoneDirectory, Telephony};
 use tokio::sync::mpsc;
@@ -124,7 +124,9 @@ impl PhoneDirectory for NoPhones {
 pub(crate) async fn run(args: CarrierArgs) -> anyhow::Result<ExitCode> {
     let script = read_script(&args.script)?;
     let form = if args.json { Form::Json } else { Form::Text };
-    let (telephony, mut events, sip) = start(&args).await?;
+    let started = start(&args).await?;
+    let (driver, mut events, sip) = (started.telephony, started.events, started.sip_address);
+    let telephony: Arc<dyn Telephony> = Arc::clone(&driver) as Arc<dyn Telephony>;
     let mut carrier = Carrier::new(
         telephony,
         script,
@@ -152,12 +154,11 @@ pub(crate) async fn run(args: CarrierArgs) -> anyhow::Result<ExitCode> {
         }
     }
     finish(&mut carrier, &mut events).await?;
+    driver.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn start(
-    args: &CarrierArgs,
-) -> anyhow::Result<(Arc<dyn Telephony>, mpsc::Receiver<Event>, SocketAddr)> {
+async fn start(args: &CarrierArgs) -> anyhow::Result<Started> {
     let config = Config {
         listen: args.listen,
         external_address: None,
@@ -174,10 +175,9 @@ async fn start(
         admission: Limits::default(),
         registrar: Policy::default(),
     };
-    let started = Embedded::start(config, Arc::new(NoPhones))
+    Embedded::start(config, Arc::new(NoPhones))
         .await
-        .context("the carrier cannot start")?;
-    Ok((started.telephony, started.events, started.sip_address))
+        .context("the carrier cannot start")
 }
 
 /// Hangs up what is still up, waits for it a little, and prints the summary.
