@@ -1,1 +1,269 @@
-//! The state machine of a callback: pure, total, one step per input.
+//! The state machine of a callback: pure, total, one [`step`] per input.
+//!
+//! `step(state, input, now)` gives the new state, the events for the log and the effects for the
+//! engine. It never fails but for the two inputs that a client sends ([`Input::Cancel`],
+//! [`Input::Reschedule`]); an input that comes too late for the phase changes nothing. Every
+//! phase is named in every match: a new phase does not compile until each input has an answer.
+
+mod agent;
+mod contact;
+mod create;
+mod customer;
+mod recover;
+mod run;
+mod timer;
+mod withdraw;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::events::Event;
+use crate::record::{Callback, TimerKind};
+use crate::routing::{Found, Need, Released};
+use crate::settings::DetectionSettings;
+use crate::{AgentId, Error, LegKey, Timestamp};
+
+/// What the world looks like at the moment of a step.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Now.
+    pub now: Timestamp,
+    /// Whether a submission made now would succeed; the text names what is missing.
+    pub submission: Result<(), String>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The record was made; its first step.
+    Create {
+        /// What the client should know, for the history.
+        notes: Vec<String>,
+    },
+    /// A client cancels.
+    Cancel,
+    /// A client asks for another time.
+    Reschedule {
+        /// The new desired time.
+        desired: Timestamp,
+    },
+    /// A timer of the callback is due.
+    Timer(TimerKind),
+    /// It is this callback's turn to contact the customer.
+    ContactTurn(Result<DialPlan, ContactFault>),
+    /// Something happened on the customer's leg of the given attempt.
+    Customer {
+        /// Attempt the leg belongs to.
+        attempt: u32,
+        /// What.
+        event: LegEvent,
+    },
+    /// The router reserved an agent for the waiting customer.
+    AgentFound(Found),
+    /// Something happened on an agent's leg.
+    Agent {
+        /// Attempt the leg belongs to.
+        attempt: u32,
+        /// Number of the agent's leg.
+        leg: u32,
+        /// What.
+        event: LegEvent,
+    },
+    /// The server started again; live calls of before are gone.
+    Recover,
+}
+
+/// The finished dial string and its trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialPlan {
+    /// What is dialed: prefix and number format applied (`c_dialed_number`).
+    pub number: String,
+    /// Name of the trunk.
+    pub trunk: String,
+    /// Country of the called number: selects the tone plan.
+    pub country: String,
+}
+
+/// Why a customer cannot be dialed although it is the callback's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContactFault {
+    /// The second number check hit (callback-api §13.1).
+    NumberBlocked,
+    /// The trunk is not configured any more.
+    NoTrunk,
+}
+
+/// What the detector found out (telephony §5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A human, or nothing decided in time.
+    Human,
+    /// A machine.
+    Machine,
+    /// A fax.
+    Fax,
+    /// Silence.
+    Silence,
+    /// A tone that ends the attempt: busy, congestion, special information.
+    Tone,
+}
+
+/// The detector's verdict as the lifecycle needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// What.
+    pub outcome: Outcome,
+    /// Call state number (play-treatments §8).
+    pub call_state: u8,
+    /// Fixed detail word.
+    pub detail: String,
+    /// Reasons and times for the log, a JSON object.
+    pub trace: Value,
+}
+
+/// What happens on a leg.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LegEvent {
+    /// Answered.
+    Answered,
+    /// The detector decided.
+    Verdict(Verdict),
+    /// The machine's beep is over (or will not come).
+    BeepOver,
+    /// A clip came to its end.
+    Played {
+        /// Token of the play effect.
+        token: u64,
+    },
+    /// The leg is over, or could not be started.
+    Ended {
+        /// Call state number when it was never answered.
+        call_state: u8,
+        /// Fixed detail word (telephony §5.1).
+        detail: String,
+    },
+}
+
+/// What the engine has to do; each may be done twice after a crash, its executor makes that
+/// harmless.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Takes a place in the virtual queue, or changes what is needed there.
+    Enqueue(Need),
+    /// Leaves the virtual queue.
+    Leave,
+    /// Dials the customer; a dial intent is committed with the step.
+    Dial(Box<Dial>),
+    /// Calls the agent's phone; a dial intent is committed with the step.
+    Offer(Box<Offer>),
+    /// Ends a leg.
+    HangUp {
+        /// The leg.
+        leg: LegKey,
+        /// It rang still and is given up.
+        given_up: bool,
+    },
+    /// Plays a treatment to the customer.
+    Play {
+        /// The customer's leg.
+        leg: LegKey,
+        /// File or URL.
+        source: String,
+        /// In a loop.
+        forever: bool,
+        /// Comes back in [`LegEvent::Played`].
+        token: u64,
+    },
+    /// Joins customer and agent.
+    Bridge {
+        /// The customer's leg.
+        customer: LegKey,
+        /// The agent's leg.
+        agent: LegKey,
+    },
+    /// Tells the router that the agent talks.
+    AgentTalking(AgentId),
+    /// Gives the agent back to the router.
+    ReleaseAgent(AgentId, Released),
+}
+
+/// A dial of the customer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dial {
+    /// The leg.
+    pub leg: LegKey,
+    /// Number and trunk.
+    pub plan: DialPlan,
+    /// Caller id number; empty = the trunk's.
+    pub caller_number: String,
+    /// Caller id name.
+    pub caller_name: String,
+    /// Ring time, s.
+    pub ring_timeout_s: i64,
+    /// Detection, `None` = off.
+    pub detection: Option<DetectionSettings>,
+    /// The machine treatment waits for the beep.
+    pub wait_for_beep: bool,
+}
+
+/// A call to an agent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// The leg.
+    pub leg: LegKey,
+    /// The agent.
+    pub agent: AgentId,
+    /// Extension to call.
+    pub extension: String,
+    /// Number shown to the agent (play-treatments §4.4).
+    pub caller_number: String,
+    /// Ring time, s.
+    pub ring_timeout_s: i64,
+    /// Attached data by key, as `_attach_udata` says.
+    pub user_data: Vec<(String, String)>,
+}
+
+/// The outcome of a step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The new state.
+    pub callback: Callback,
+    /// For the log and the receivers, in order.
+    pub events: Vec<Event>,
+    /// For the engine, in order, after the commit.
+    pub effects: Vec<Effect>,
+}
+
+/// Applies one input to a callback.
+///
+/// # Errors
+/// Only for [`Input::Cancel`] and [`Input::Reschedule`], when the present state does not allow
+/// it; nothing changed then.
+pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step, Error> {
+    let mut run = run::Run::new(callback, context);
+    match input {
+        Input::Create { notes } => create::create(&mut run, &notes),
+        Input::Cancel => withdraw::cancel(&mut run)?,
+        Input::Reschedule { desired } => withdraw::reschedule(&mut run, desired)?,
+        Input::Timer(kind) => timer::timer(&mut run, kind),
+        Input::ContactTurn(plan) => contact::contact_turn(&mut run, plan),
+        Input::Customer { attempt, event } => {
+            // An older attempt's leg has nothing to say any more.
+            if attempt == run.callback.attempts {
+                customer::customer(&mut run, event);
+            }
+        }
+        Input::AgentFound(found) => agent::found(&mut run, found),
+        Input::Agent { attempt, leg, event } => {
+            if attempt == run.callback.attempts && leg == run.callback.agent_legs {
+                agent::leg(&mut run, event);
+            }
+        }
+        Input::Recover => recover::recover(&mut run),
+    }
+    Ok(run.finish())
+}

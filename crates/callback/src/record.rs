@@ -123,8 +123,11 @@ pub enum Phase {
     },
     /// The machine hears its message (or we wait for its beep).
     MachineMessage,
-    /// The customer hears that no agent is free.
-    Apology,
+    /// The customer hears that no agent is free; then it is over.
+    Apology {
+        /// The reason it will end with.
+        reason: Reason,
+    },
     /// Over.
     Over,
 }

@@ -1,8 +1,29 @@
 //! Who takes a callback: targets, agents' states and the choice of the longest idle agent.
 
+mod assign;
+mod pool;
+mod router;
+mod skill;
+mod state;
+mod target;
+mod waiting;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod scenarios;
+
 use serde::{Deserialize, Serialize};
 
 use crate::AgentId;
+
+pub use router::{Decision, EARMARK_S, Router, UNREACHABLE_S};
+pub use skill::SkillExpression;
+pub use state::{
+    AgentState, AgentView, REASON_NEW, REASON_NO_ANSWER, REASON_REJECTED, Released, UnknownAgent,
+};
+pub use target::{Selector, StatCheck, Target, TargetStep};
+pub use waiting::{Need, Waiting};
 
 /// The router's object as it is published (`c_target`, notifications §9.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,22 +42,4 @@ pub struct Found {
     pub kind: String,
     /// Virtual queue alias.
     pub vq: String,
-}
-
-/// A parsed `_target` (options §16).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
-    /// The elements in order; a single form is a list of one.
-    pub steps: Vec<TargetStep>,
-}
-
-/// One element of a target list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TargetStep {
-    /// `<name>@<stat server>.<type>` or `?:<expression>@<stat server>.GA`, as written.
-    pub target: String,
-    /// Stay with this element so long before the next joins or replaces it, s.
-    pub timeout_s: i64,
-    /// This element drops the former ones when it becomes active.
-    pub clear: bool,
 }

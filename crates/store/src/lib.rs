@@ -5,5 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod contract;
+mod sqlite;
 
 pub use contract::*;
+pub use sqlite::{Schema, SqliteStore};

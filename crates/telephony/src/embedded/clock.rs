@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rand::RngCore as _;
+use rand::Rng as _;
 use rand::distr::{Alphanumeric, SampleString as _};
 
 /// Milliseconds since the driver started.

@@ -12,7 +12,7 @@ use media::rtp::{self, Header, LossCounter, Order};
 use media::telephone_event::{self, Event};
 use mio::net::UdpSocket;
 use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
+use rand::RngExt;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::latch::Latch;
@@ -146,7 +146,7 @@ pub(super) struct Leg {
 
 impl Leg {
     pub(super) fn new(key: usize, call: CallId, port: u16, sockets: Sockets) -> Self {
-        let mut random = SmallRng::from_os_rng();
+        let mut random: SmallRng = rand::make_rng();
         Self {
             key,
             call,

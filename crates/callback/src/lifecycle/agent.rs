@@ -1,0 +1,164 @@
+//! The agent's side: found, offered, connected, failed (play-treatments §2.5).
+
+use serde_json::Value;
+
+use super::run::Run;
+use super::{Effect, LegEvent, Offer};
+use crate::call_state;
+use crate::events::EventId;
+use crate::record::{Callback, Phase, Reason, State, TimerKind};
+use crate::routing::{Found, Need, Released};
+use crate::settings::AttachUserData;
+
+/// Answers [`super::Input::AgentFound`].
+pub(super) fn found(run: &mut Run<'_>, found: Found) {
+    match run.callback.phase {
+        Phase::InQueue => {}
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Dialing
+        | Phase::Detecting
+        | Phase::Greeting
+        | Phase::Offering { .. }
+        | Phase::Talking { .. }
+        | Phase::MachineMessage
+        | Phase::Apology { .. }
+        | Phase::Over => {
+            run.act(Effect::ReleaseAgent(found.agent, Released::Done));
+            return;
+        }
+    }
+    let agent = found.agent.clone();
+    let extension = found.dn.clone();
+    run.callback.found = Some(found);
+    run.callback.agent_legs += 1;
+    run.emit(EventId::TargetFound);
+    run.emit(EventId::RouteToAgent);
+    let settings = run.callback.settings.clone();
+    let offer = Offer {
+        leg: run.callback.agent_leg(),
+        agent: agent.clone(),
+        extension,
+        caller_number: settings
+            .cpn_digits
+            .clone()
+            .unwrap_or_else(|| run.callback.dial_number.clone()),
+        ring_timeout_s: settings.agent_reserve_timeout_s,
+        user_data: attached(&run.callback),
+    };
+    run.callback.phase = Phase::Offering { agent };
+    run.act(Effect::Offer(Box::new(offer)));
+    run.guard(settings.agent_reserve_timeout_s);
+}
+
+/// Attached data for the agent's phone as `_attach_udata` says.
+fn attached(callback: &Callback) -> Vec<(String, String)> {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match callback.settings.attach_udata {
+        AttachUserData::SeparateKeys => {
+            callback.user_data.iter().map(|(key, value)| (key.clone(), text(value))).collect()
+        }
+        AttachUserData::SingleJson => vec![(
+            "GMS_UserData".to_owned(),
+            Value::Object(callback.user_data.clone()).to_string(),
+        )],
+        AttachUserData::GmsStorageId => {
+            vec![("GMS_UserData".to_owned(), callback.id.as_str().to_owned())]
+        }
+    }
+}
+
+/// Answers [`super::Input::Agent`] for the leg that was offered last.
+pub(super) fn leg(run: &mut Run<'_>, event: LegEvent) {
+    match event {
+        LegEvent::Answered => answered(run),
+        LegEvent::Ended { call_state, detail } => ended(run, call_state, &detail),
+        LegEvent::Verdict(_) | LegEvent::BeepOver | LegEvent::Played { .. } => {}
+    }
+}
+
+fn answered(run: &mut Run<'_>) {
+    match run.callback.phase.clone() {
+        Phase::Offering { agent } => {
+            run.callback.state = State::Processing;
+            run.callback.phase = Phase::Talking { agent: agent.clone() };
+            for kind in [TimerKind::Guard, TimerKind::AgentWait, TimerKind::QueuedTtl] {
+                run.disarm(kind);
+            }
+            run.emit(EventId::AgentConnected);
+            run.act(Effect::AgentTalking(agent));
+            run.act(Effect::Bridge {
+                customer: run.callback.customer_leg(),
+                agent: run.callback.agent_leg(),
+            });
+        }
+        Phase::Talking { .. } => {}
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Dialing
+        | Phase::Detecting
+        | Phase::Greeting
+        | Phase::InQueue
+        | Phase::MachineMessage
+        | Phase::Apology { .. }
+        | Phase::Over => {
+            // The offer was withdrawn while the answer was on its way.
+            let leg = run.callback.agent_leg();
+            run.act(Effect::HangUp { leg, given_up: false });
+        }
+    }
+}
+
+fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
+    match run.callback.phase.clone() {
+        Phase::Offering { agent } => {
+            let outcome = match (state, detail) {
+                (_, "not_registered") => Released::Unreachable,
+                (call_state::NO_ANSWER, _) => Released::NoAnswer,
+                _ => Released::Rejected,
+            };
+            run.act(Effect::ReleaseAgent(agent, outcome));
+            agent_failed(run, detail);
+        }
+        Phase::Talking { agent } => {
+            run.act(Effect::ReleaseAgent(agent, Released::Done));
+            run.hang_up_customer(false);
+            run.complete(Reason::AgentConnected, "agent_hung_up");
+        }
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Dialing
+        | Phase::Detecting
+        | Phase::Greeting
+        | Phase::InQueue
+        | Phase::MachineMessage
+        | Phase::Apology { .. }
+        | Phase::Over => {}
+    }
+}
+
+/// Next target, or the end after `rb.transfer_attempts` failures.
+pub(super) fn agent_failed(run: &mut Run<'_>, detail: &str) {
+    run.callback.transfer_failures += 1;
+    let failures = run.callback.transfer_failures;
+    run.emit_with(
+        EventId::AgentFailed,
+        &[("detail", Value::from(detail)), ("failures", Value::from(failures))],
+    );
+    run.disarm(TimerKind::Guard);
+    if failures >= run.callback.settings.transfer_attempts {
+        run.apologise(Reason::FailAgentConnect);
+    } else {
+        run.callback.phase = Phase::InQueue;
+        run.act(Effect::Enqueue(Need::Agent));
+    }
+}

@@ -1,0 +1,57 @@
+//! The customer's turn has come: dial.
+
+use super::run::Run;
+use super::{ContactFault, Dial, DialPlan, Effect};
+use crate::events::EventId;
+use crate::record::{Phase, Reason};
+
+/// Answers [`super::Input::ContactTurn`].
+pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFault>) {
+    match run.callback.phase {
+        Phase::Waiting => {}
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::RetryPause
+        | Phase::Dialing
+        | Phase::Detecting
+        | Phase::Greeting
+        | Phase::InQueue
+        | Phase::Offering { .. }
+        | Phase::Talking { .. }
+        | Phase::MachineMessage
+        | Phase::Apology { .. }
+        | Phase::Over => return,
+    }
+    match plan {
+        Ok(plan) => dial(run, plan),
+        Err(ContactFault::NumberBlocked) => {
+            run.complete(Reason::FailCallToCustomer, "number_blocked");
+        }
+        Err(ContactFault::NoTrunk) => run.complete(Reason::FailCallToCustomer, "no_trunk"),
+    }
+}
+
+fn dial(run: &mut Run<'_>, plan: DialPlan) {
+    let callback = &mut run.callback;
+    callback.attempts += 1;
+    callback.agent_legs = 0;
+    callback.transfer_failures = 0;
+    callback.call_result = None;
+    callback.found = None;
+    callback.dialed_number = Some(plan.number.clone());
+    callback.phase = Phase::Dialing;
+    let settings = callback.settings.clone();
+    let detection = settings.detection.enabled.then(|| settings.detection.clone());
+    let dial = Dial {
+        leg: callback.customer_leg(),
+        plan,
+        caller_number: settings.calling_party_number.clone(),
+        caller_name: settings.calling_party_display_name.clone(),
+        ring_timeout_s: settings.ring_timeout_s,
+        detection,
+        wait_for_beep: settings.treatments.machine.waits_for_beep(),
+    };
+    run.emit(EventId::DialInit);
+    run.act(Effect::Dial(Box::new(dial)));
+    run.guard(settings.ring_timeout_s);
+}

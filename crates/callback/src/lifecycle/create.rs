@@ -1,0 +1,101 @@
+//! The first step of a callback and its submission (callback-api §10.2).
+
+use serde_json::Value;
+
+use super::run::Run;
+use crate::events::EventId;
+use crate::record::{Phase, Reason, State, TimerKind};
+use crate::settings::NotificationMode;
+
+/// Answers [`super::Input::Create`].
+pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
+    let expires = run.callback.expires;
+    run.arm(TimerKind::RecordTtl, expires);
+    if run.callback.scheduled {
+        run.callback.state = State::Scheduled;
+        run.callback.phase = Phase::Scheduled;
+        run.emit(EventId::CallbackScheduled);
+        tell(run, notes);
+        arm_due(run);
+    } else {
+        run.callback.state = State::Queued;
+        tell(run, notes);
+        submit(run, 1);
+    }
+}
+
+/// Plans the submission of a scheduled callback: desired time − buffer.
+pub(super) fn arm_due(run: &mut Run<'_>) {
+    let due = run.callback.desired.plus_seconds(-run.callback.settings.execution_buffer_s);
+    run.arm(TimerKind::Due, due.max(run.now()));
+}
+
+/// Says in the history what a reader should know: notes on the request, and what the service
+/// asks for and this release does not do.
+fn tell(run: &mut Run<'_>, notes: &[String]) {
+    for note in notes {
+        run.emit_with(EventId::Note, &[("note", Value::from(note.as_str()))]);
+    }
+    let settings = run.callback.settings.clone();
+    for (option, instead) in &settings.pending {
+        run.emit_with(
+            EventId::PendingOption,
+            &[
+                ("option", Value::from(option.as_str())),
+                ("instead", Value::from(instead.as_str())),
+            ],
+        );
+    }
+    let n = &settings.notification;
+    let why = match n.mode {
+        NotificationMode::Off => None,
+        NotificationMode::Notify => Some("subscriptions are not built yet"),
+        NotificationMode::SubscribeNotify if !n.events_list.is_empty() => {
+            Some("Transaction Lists are not built yet")
+        }
+        NotificationMode::SubscribeNotify if n.channel != "httpcb" => {
+            Some("only the channel httpcb is built")
+        }
+        NotificationMode::SubscribeNotify if n.target.is_empty() => Some("no target is set"),
+        NotificationMode::SubscribeNotify => None,
+    };
+    if let Some(why) = why {
+        run.emit_with(EventId::NothingPublished, &[("why", Value::from(why))]);
+    }
+}
+
+/// Hands the callback over for execution for the `number`-th time.
+pub(super) fn submit(run: &mut Run<'_>, number: u32) {
+    run.emit(if number == 1 { EventId::CallbackSubmitted } else { EventId::CallbackResubmitted });
+    match run.context.submission.clone() {
+        Ok(()) => start_session(run),
+        Err(why) => {
+            run.emit_with(EventId::CallbackSubmitFailed, &[("why", Value::from(why.as_str()))]);
+            if number > run.callback.settings.submit_retries {
+                run.finish_record(Reason::FailQueueing, "submission_failed");
+                run.emit(EventId::CallbackProcessingFailed);
+            } else {
+                run.callback.phase = Phase::Submitting { submissions: number };
+                run.arm_in(TimerKind::Submit, run.callback.settings.submit_retry_delay_s);
+            }
+        }
+    }
+}
+
+/// The submission succeeded: the virtual interaction exists.
+fn start_session(run: &mut Run<'_>) {
+    run.callback.state = State::Queued;
+    run.emit(EventId::CallbackQueued);
+    run.callback.session_started = true;
+    run.emit(EventId::ServiceCreate);
+    run.emit(EventId::VirtualIxnCreate);
+    run.arm_in(TimerKind::QueuedTtl, run.callback.settings.queued_ttl_s);
+    let earliest =
+        run.callback.desired.plus_seconds(-run.callback.settings.connect_threshold_s);
+    if run.callback.scheduled && earliest > run.now() {
+        run.callback.phase = Phase::Waiting;
+        run.arm(TimerKind::ContactAllowed, earliest);
+    } else {
+        run.wait_for_turn();
+    }
+}

@@ -1,0 +1,250 @@
+//! What happens on the customer's leg (play-treatments §2).
+
+use serde_json::Value;
+
+use super::run::{PLAY_GUARD_S, Run};
+use super::{Effect, LegEvent, Outcome, Verdict};
+use crate::call_state;
+use crate::events::EventId;
+use crate::record::{Phase, Reason, State, TimerKind};
+use crate::routing::Need;
+
+/// Answers [`super::Input::Customer`] for the running attempt.
+pub(super) fn customer(run: &mut Run<'_>, event: LegEvent) {
+    match event {
+        LegEvent::Answered => answered(run),
+        LegEvent::Verdict(verdict) => judged(run, &verdict),
+        LegEvent::BeepOver => beep_over(run),
+        LegEvent::Played { token } => {
+            if token == run.callback.play_token {
+                played(run);
+            }
+        }
+        LegEvent::Ended { call_state, detail } => ended(run, call_state, &detail),
+    }
+}
+
+fn answered(run: &mut Run<'_>) {
+    match run.callback.phase {
+        Phase::Dialing => {}
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Detecting
+        | Phase::Greeting
+        | Phase::InQueue
+        | Phase::Offering { .. }
+        | Phase::Talking { .. }
+        | Phase::MachineMessage
+        | Phase::Apology { .. }
+        | Phase::Over => return,
+    }
+    run.emit(EventId::Answered);
+    let detection = run.callback.settings.detection.clone();
+    if detection.enabled {
+        run.callback.phase = Phase::Detecting;
+        run.guard(i64::from(detection.hard_stop_ms / 1000) + 1);
+    } else {
+        human(run, call_state::OK, "off");
+    }
+}
+
+fn judged(run: &mut Run<'_>, verdict: &Verdict) {
+    let early = match run.callback.phase {
+        Phase::Dialing => true,
+        Phase::Detecting => false,
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Greeting
+        | Phase::InQueue
+        | Phase::Offering { .. }
+        | Phase::Talking { .. }
+        | Phase::MachineMessage
+        | Phase::Apology { .. }
+        | Phase::Over => return,
+    };
+    run.emit_with(EventId::Verdict, &[("verdict", verdict.trace.clone())]);
+    let detection = run.callback.settings.detection.clone();
+    let state = match verdict.call_state {
+        call_state::VACANT..=16 if !detection.sit_detail => call_state::SILENCE,
+        other => other,
+    };
+    match verdict.outcome {
+        // Voice before the answer is no answer (telephony §6.2).
+        Outcome::Human | Outcome::Machine | Outcome::Silence if early => {}
+        Outcome::Human => human(run, state, &verdict.detail),
+        Outcome::Silence if detection.keep_silence => human(run, state, &verdict.detail),
+        Outcome::Machine => machine(run, state, &verdict.detail),
+        Outcome::Fax => {
+            run.hang_up_customer(early);
+            run.dial_done(state, &verdict.detail);
+            run.complete(Reason::FailFaxReached, "fax");
+        }
+        Outcome::Silence | Outcome::Tone => {
+            run.hang_up_customer(early);
+            unreached(run, state, &verdict.detail);
+        }
+    }
+}
+
+/// The attempt failed: rows 9, 11, 16, 18, 19 of the decision table.
+pub(super) fn unreached(run: &mut Run<'_>, state: u8, detail: &str) {
+    run.dial_done(state, detail);
+    if matches!(state, call_state::INVALID_NUMBER | call_state::VACANT) {
+        run.complete(Reason::FailCallToCustomer, detail);
+    } else {
+        run.retry_or_end();
+    }
+}
+
+/// Rows 3, 4 and 15: greeting or queue.
+pub(super) fn human(run: &mut Run<'_>, state: u8, detail: &str) {
+    run.dial_done(state, detail);
+    run.callback.contacts += 1;
+    let settings = run.callback.settings.clone();
+    if settings.max_wait_on_call_s > 0 {
+        run.arm_in(TimerKind::AgentWait, settings.max_wait_on_call_s);
+    }
+    if settings.treatments.greeting.is_on() {
+        run.callback.phase = Phase::Greeting;
+        run.emit(EventId::ConnectTreatmentStart);
+        run.play(&settings.treatments.greeting, false);
+        run.guard(PLAY_GUARD_S);
+    } else {
+        routable(run);
+    }
+}
+
+/// The customer may be routed: QUEUED → ROUTING in the step that raises `customer_queued`.
+pub(super) fn routable(run: &mut Run<'_>) {
+    run.disarm(TimerKind::Guard);
+    run.callback.state = State::Routing;
+    run.callback.phase = Phase::InQueue;
+    run.emit(EventId::CustomerQueued);
+    let settings = run.callback.settings.clone();
+    run.play(&settings.treatments.waiting, true);
+    run.act(Effect::Enqueue(Need::Agent));
+}
+
+/// Rows 6 and 7: message or release, then the retry rule.
+fn machine(run: &mut Run<'_>, state: u8, detail: &str) {
+    run.dial_done(state, detail);
+    let settings = run.callback.settings.clone();
+    let treatment = &settings.treatments.machine;
+    if !settings.detection.keep_machine || !treatment.is_on() {
+        run.hang_up_customer(false);
+        run.retry_or_end();
+        return;
+    }
+    run.callback.phase = Phase::MachineMessage;
+    run.guard(PLAY_GUARD_S);
+    if !treatment.waits_for_beep() {
+        start_message(run);
+    }
+}
+
+fn start_message(run: &mut Run<'_>) {
+    let settings = run.callback.settings.clone();
+    run.emit(EventId::MachineMessage);
+    run.play(&settings.treatments.machine, false);
+}
+
+fn beep_over(run: &mut Run<'_>) {
+    match run.callback.phase {
+        Phase::MachineMessage => {
+            if run.callback.settings.treatments.machine.waits_for_beep() {
+                start_message(run);
+            }
+        }
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Dialing
+        | Phase::Detecting
+        | Phase::Greeting
+        | Phase::InQueue
+        | Phase::Offering { .. }
+        | Phase::Talking { .. }
+        | Phase::Apology { .. }
+        | Phase::Over => {}
+    }
+}
+
+fn played(run: &mut Run<'_>) {
+    match run.callback.phase {
+        Phase::Greeting => routable(run),
+        Phase::MachineMessage => {
+            run.hang_up_customer(false);
+            message_left(run);
+        }
+        Phase::Apology { reason } => {
+            run.hang_up_customer(false);
+            run.complete(reason, "no_agent");
+        }
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Dialing
+        | Phase::Detecting
+        | Phase::InQueue
+        | Phase::Offering { .. }
+        | Phase::Talking { .. }
+        | Phase::Over => {}
+    }
+}
+
+/// A message counts as a failed attempt (play-treatments §2.3).
+pub(super) fn message_left(run: &mut Run<'_>) {
+    if run.callback.settings.treatments.machine_message_final {
+        run.complete(Reason::FailCallToCustomer, "machine_message");
+    } else {
+        run.retry_or_end();
+    }
+}
+
+fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
+    match run.callback.phase.clone() {
+        Phase::Dialing => unreached(run, state, detail),
+        Phase::Detecting => unreached(run, call_state::DROPPED, "hangup_before_verdict"),
+        Phase::Greeting | Phase::InQueue => customer_left(run),
+        Phase::Offering { .. } => {
+            run.let_agent_go(true);
+            customer_left(run);
+        }
+        Phase::Talking { .. } => {
+            run.let_agent_go(false);
+            run.complete(Reason::AgentConnected, "customer_hung_up");
+        }
+        Phase::MachineMessage => message_left(run),
+        Phase::Apology { reason } => run.complete(reason, "no_agent"),
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Over => {}
+    }
+}
+
+/// The customer left before an agent was reached (play-treatments §2.5).
+fn customer_left(run: &mut Run<'_>) {
+    let callback = &run.callback;
+    let counted = callback.attempts.saturating_sub(callback.interrupted);
+    if callback.contacts < callback.settings.max_customer_contacts
+        && counted < callback.settings.max_dial_attempts
+    {
+        run.pause(run.callback.settings.dial_retry_timeout_s);
+    } else {
+        run.complete(Reason::FailInteractionDeleted, "customer_hung_up");
+    }
+}
+
+/// The detector never answered: counts as a human (play-treatments §2.3, open points).
+pub(super) fn undecided(run: &mut Run<'_>) {
+    run.emit_with(EventId::Verdict, &[("verdict", Value::from("none in time"))]);
+    human(run, call_state::OK, "undecided");
+}

@@ -1,0 +1,227 @@
+//! What the answers to all inputs share: raising events, timers, ending, the retry rule.
+
+use serde_json::{Map, Value};
+
+use super::{Context, Effect, Step};
+use crate::events::{self, Event, EventId, Notification};
+use crate::record::{Callback, Phase, Reason, State, TimerKind};
+use crate::routing::{Need, Released};
+use crate::treatment::Treatment;
+use crate::{Timestamp, call_state};
+
+/// Seconds the telephony driver may be late with an event it owes us before we go on without.
+const GUARD_S: i64 = 15;
+/// Longest time a clip may play; files are limited to ten minutes.
+pub(super) const PLAY_GUARD_S: i64 = 630;
+
+/// A step in progress.
+pub(super) struct Run<'a> {
+    pub(super) callback: Callback,
+    pub(super) context: &'a Context,
+    events: Vec<Event>,
+    effects: Vec<Effect>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) const fn new(callback: Callback, context: &'a Context) -> Self {
+        Self { callback, context, events: Vec::new(), effects: Vec::new() }
+    }
+
+    pub(super) fn finish(self) -> Step {
+        Step { callback: self.callback, events: self.events, effects: self.effects }
+    }
+
+    pub(super) const fn now(&self) -> Timestamp {
+        self.context.now
+    }
+
+    pub(super) fn act(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Raises an event with the attributes of the catalogue.
+    pub(super) fn emit(&mut self, id: EventId) {
+        self.emit_with(id, &[]);
+    }
+
+    /// Raises an event with further details for the log.
+    pub(super) fn emit_with(&mut self, id: EventId, extra: &[(&str, Value)]) {
+        let callback = &mut self.callback;
+        callback.seq += 1;
+        let details = events::details(callback, id);
+        let notification = events::is_published(callback, id).then(|| {
+            callback.notification_seq += 1;
+            Notification {
+                seq: callback.notification_seq,
+                body: events::body(callback, id, self.context.now, &details),
+            }
+        });
+        let mut data: Map<String, Value> = details;
+        for (key, value) in extra {
+            data.insert((*key).to_owned(), value.clone());
+        }
+        self.events.push(Event {
+            seq: callback.seq,
+            at: self.context.now,
+            id,
+            state: callback.state,
+            data,
+            notification,
+        });
+    }
+
+    pub(super) fn arm(&mut self, kind: TimerKind, at: Timestamp) {
+        self.callback.timers.insert(kind, at);
+    }
+
+    pub(super) fn arm_in(&mut self, kind: TimerKind, seconds: i64) {
+        self.arm(kind, self.now().plus_seconds(seconds));
+    }
+
+    /// Arms the guard: the driver should report something within `seconds`.
+    pub(super) fn guard(&mut self, seconds: i64) {
+        self.arm_in(TimerKind::Guard, seconds.saturating_add(GUARD_S));
+    }
+
+    pub(super) fn disarm(&mut self, kind: TimerKind) {
+        self.callback.timers.remove(&kind);
+    }
+
+    /// What this callback needs from the queue before its customer may be dialed.
+    pub(super) fn contact_need(&self) -> Need {
+        if self.callback.settings.wait_for_agent { Need::Contact } else { Need::ContactNow }
+    }
+
+    /// Waits for its turn to dial.
+    pub(super) fn wait_for_turn(&mut self) {
+        self.callback.phase = Phase::Waiting;
+        let need = self.contact_need();
+        self.act(Effect::Enqueue(need));
+    }
+
+    /// Raises `_cbe_on_dial_done` once per dial.
+    pub(super) fn dial_done(&mut self, result: u8, detail: &str) {
+        if self.callback.call_result.is_some() || self.callback.attempts == 0 {
+            return;
+        }
+        self.callback.call_result = Some(result);
+        self.emit_with(EventId::DialDone, &[("detail", Value::from(detail))]);
+    }
+
+    /// Ends the customer's leg.
+    pub(super) fn hang_up_customer(&mut self, given_up: bool) {
+        let leg = self.callback.customer_leg();
+        self.act(Effect::HangUp { leg, given_up });
+    }
+
+    /// Ends the agent's leg and gives the agent back, free.
+    pub(super) fn let_agent_go(&mut self, given_up: bool) {
+        if let Phase::Offering { agent } | Phase::Talking { agent } = self.callback.phase.clone() {
+            let leg = self.callback.agent_leg();
+            self.act(Effect::HangUp { leg, given_up });
+            self.act(Effect::ReleaseAgent(agent, Released::Done));
+        }
+    }
+
+    /// Plays a treatment once or in a loop; `false` when it is off.
+    pub(super) fn play(&mut self, treatment: &Treatment, forever: bool) -> bool {
+        let Treatment::Play { source, .. } = treatment else { return false };
+        self.callback.play_token += 1;
+        let effect = Effect::Play {
+            leg: self.callback.customer_leg(),
+            source: source.clone(),
+            forever,
+            token: self.callback.play_token,
+        };
+        self.act(effect);
+        true
+    }
+
+    /// The retry rule (play-treatments §2.4), built-in path.
+    pub(super) fn retry_or_end(&mut self) {
+        let counted = self.callback.attempts.saturating_sub(self.callback.interrupted);
+        if counted < self.callback.settings.max_dial_attempts {
+            self.pause(self.callback.settings.dial_retry_timeout_s);
+        } else {
+            self.complete(Reason::FailCallToCustomer, "retry_limit");
+        }
+    }
+
+    /// Waits and dials again; the virtual interaction keeps its place.
+    pub(super) fn pause(&mut self, seconds: i64) {
+        self.callback.state = State::Queued;
+        self.callback.phase = Phase::RetryPause;
+        self.disarm(TimerKind::Guard);
+        self.disarm(TimerKind::AgentWait);
+        self.act(Effect::Leave);
+        self.arm_in(TimerKind::RetryDial, seconds);
+        self.emit_with(EventId::RetryPlanned, &[("delay_s", Value::from(seconds))]);
+    }
+
+    /// Tells the customer that no agent is free, then ends with `reason`.
+    pub(super) fn apologise(&mut self, reason: Reason) {
+        self.act(Effect::Leave);
+        self.disarm(TimerKind::AgentWait);
+        self.disarm(TimerKind::QueuedTtl);
+        let settings = self.callback.settings.clone();
+        if self.play(&settings.treatments.find_agent_fail, false) {
+            self.callback.phase = Phase::Apology { reason };
+            self.emit(EventId::Apology);
+            self.guard(PLAY_GUARD_S);
+        } else {
+            self.hang_up_customer(false);
+            self.complete(reason, "no_agent");
+        }
+    }
+
+    /// The callback is over.
+    pub(super) fn complete(&mut self, reason: Reason, detail: &str) {
+        self.finish_record(reason, detail);
+        self.exit_session();
+    }
+
+    /// Marks the record as over without raising an event.
+    pub(super) fn finish_record(&mut self, reason: Reason, detail: &str) {
+        self.callback.state = State::Completed;
+        self.callback.phase = Phase::Over;
+        self.callback.reason = Some(reason);
+        self.callback.detail = Some(detail.to_owned());
+        self.callback.timers.clear();
+        self.act(Effect::Leave);
+    }
+
+    /// Raises `_cbe_on_service_exit` when a session ran.
+    pub(super) fn exit_session(&mut self) {
+        if self.callback.session_started {
+            let detail = self.callback.detail.clone().unwrap_or_default();
+            self.emit_with(EventId::ServiceExit, &[("detail", Value::from(detail))]);
+        }
+    }
+
+    /// Releases everything that is live: legs, agent, place; the dial's result becomes known.
+    pub(super) fn drop_everything(&mut self) {
+        match self.callback.phase.clone() {
+            Phase::Scheduled
+            | Phase::Submitting { .. }
+            | Phase::Waiting
+            | Phase::RetryPause
+            | Phase::Over => {}
+            Phase::Dialing => {
+                self.hang_up_customer(true);
+                self.dial_done(call_state::DROPPED, "given_up");
+            }
+            Phase::Detecting => {
+                self.hang_up_customer(false);
+                self.dial_done(call_state::DROPPED, "given_up");
+            }
+            Phase::Greeting
+            | Phase::InQueue
+            | Phase::MachineMessage
+            | Phase::Apology { .. } => self.hang_up_customer(false),
+            Phase::Offering { .. } | Phase::Talking { .. } => {
+                self.let_agent_go(true);
+                self.hang_up_customer(false);
+            }
+        }
+    }
+}

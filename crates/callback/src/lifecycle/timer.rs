@@ -1,0 +1,133 @@
+//! Timers that ran out.
+
+use super::agent::agent_failed;
+use super::create::submit;
+use super::customer::{message_left, routable, undecided, unreached};
+use super::run::Run;
+use super::Effect;
+use crate::record::{Phase, Reason, TimerKind};
+use crate::routing::Released;
+
+/// Answers [`super::Input::Timer`]; a timer that is no longer armed or not due is stale.
+pub(super) fn timer(run: &mut Run<'_>, kind: TimerKind) {
+    match run.callback.timers.get(&kind) {
+        Some(at) if *at <= run.now() => {}
+        Some(_) | None => return,
+    }
+    run.disarm(kind);
+    match kind {
+        TimerKind::Due => due(run),
+        TimerKind::Submit => {
+            if let Phase::Submitting { submissions } = run.callback.phase {
+                submit(run, submissions + 1);
+            }
+        }
+        TimerKind::ContactAllowed => {
+            if run.callback.phase == Phase::Waiting {
+                run.wait_for_turn();
+            }
+        }
+        TimerKind::RetryDial => {
+            if run.callback.phase == Phase::RetryPause {
+                run.wait_for_turn();
+            }
+        }
+        TimerKind::Guard => guard(run),
+        TimerKind::AgentWait => agent_wait(run),
+        TimerKind::QueuedTtl => out_of_time(run, Reason::FailTargetNotFound, "queued_ttl"),
+        TimerKind::RecordTtl => out_of_time(run, Reason::FailTimeoutTtl, "ttl"),
+    }
+}
+
+fn due(run: &mut Run<'_>) {
+    if run.callback.phase == Phase::Scheduled {
+        run.callback.started = run.now();
+        submit(run, 1);
+    }
+}
+
+/// The telephony driver owed us an event and did not deliver it.
+fn guard(run: &mut Run<'_>) {
+    match run.callback.phase.clone() {
+        Phase::Dialing => {
+            run.hang_up_customer(true);
+            unreached(run, 3, "no_report");
+        }
+        Phase::Detecting => undecided(run),
+        Phase::Greeting => routable(run),
+        Phase::Offering { agent } => {
+            let leg = run.callback.agent_leg();
+            run.act(Effect::HangUp { leg, given_up: true });
+            run.act(Effect::ReleaseAgent(agent, Released::NoAnswer));
+            agent_failed(run, "no_report");
+        }
+        Phase::MachineMessage => {
+            run.hang_up_customer(false);
+            message_left(run);
+        }
+        Phase::Apology { reason } => {
+            run.hang_up_customer(false);
+            run.complete(reason, "no_agent");
+        }
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::InQueue
+        | Phase::Talking { .. }
+        | Phase::Over => {}
+    }
+}
+
+/// `_max_time_to_wait_for_agent_on_the_call` ran out.
+fn agent_wait(run: &mut Run<'_>) {
+    match run.callback.phase {
+        Phase::Greeting | Phase::InQueue => run.apologise(Reason::FailTargetNotFound),
+        // An agent's phone rings: that offer may still end well.
+        Phase::Offering { .. } => {
+            run.arm_in(TimerKind::AgentWait, run.callback.settings.agent_reserve_timeout_s.max(1));
+        }
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Dialing
+        | Phase::Detecting
+        | Phase::Talking { .. }
+        | Phase::MachineMessage
+        | Phase::Apology { .. }
+        | Phase::Over => {}
+    }
+}
+
+/// `_urs_queued_ttl` or `_ttl` ran out. Who is on the line hears why before the call ends; a
+/// conversation goes on.
+fn out_of_time(run: &mut Run<'_>, reason: Reason, detail: &str) {
+    match run.callback.phase {
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Dialing
+        | Phase::MachineMessage => {
+            run.drop_everything();
+            run.complete(reason, detail);
+        }
+        Phase::Detecting => {
+            run.dial_done(crate::call_state::OK, "undecided");
+            run.apologise(reason);
+        }
+        Phase::Greeting | Phase::InQueue => run.apologise(reason),
+        Phase::Offering { .. } => {
+            run.arm_in(
+                if reason == Reason::FailTimeoutTtl {
+                    TimerKind::RecordTtl
+                } else {
+                    TimerKind::QueuedTtl
+                },
+                run.callback.settings.agent_reserve_timeout_s.max(1),
+            );
+        }
+        Phase::Talking { .. } | Phase::Apology { .. } | Phase::Over => {}
+    }
+}

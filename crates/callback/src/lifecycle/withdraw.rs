@@ -1,0 +1,80 @@
+//! What a client may ask for afterwards: cancel, reschedule (callback-api §4, §5).
+
+use super::Effect;
+use super::create::arm_due;
+use super::run::Run;
+use crate::events::EventId;
+use crate::record::{Phase, Reason, State, TimerKind};
+use crate::{Error, ErrorCode, Timestamp};
+
+/// Answers [`super::Input::Cancel`].
+pub(super) fn cancel(run: &mut Run<'_>) -> Result<(), Error> {
+    match run.callback.phase {
+        Phase::Over => {
+            return Err(Error::new(ErrorCode::AlreadyCompleted, "The callback is over already"));
+        }
+        Phase::Talking { .. } => {
+            return Err(Error::new(
+                ErrorCode::InvalidState,
+                "The customer talks to an agent: the callback can no longer be cancelled",
+            ));
+        }
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::RetryPause
+        | Phase::Dialing
+        | Phase::Detecting
+        | Phase::Greeting
+        | Phase::InQueue
+        | Phase::Offering { .. }
+        | Phase::MachineMessage
+        | Phase::Apology { .. } => {}
+    }
+    run.drop_everything();
+    run.finish_record(Reason::Cancelled, "cancelled");
+    run.emit(EventId::CallbackCancelled);
+    run.exit_session();
+    Ok(())
+}
+
+/// Answers [`super::Input::Reschedule`].
+pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Error> {
+    let callback = &run.callback;
+    let possible = match callback.phase {
+        Phase::Scheduled => true,
+        Phase::Submitting { .. } | Phase::Waiting | Phase::RetryPause => callback.attempts == 0,
+        Phase::Dialing
+        | Phase::Detecting
+        | Phase::Greeting
+        | Phase::InQueue
+        | Phase::Offering { .. }
+        | Phase::Talking { .. }
+        | Phase::MachineMessage
+        | Phase::Apology { .. }
+        | Phase::Over => false,
+    };
+    if !possible {
+        return Err(Error::new(
+            ErrorCode::InvalidState,
+            format!(
+                "A callback in state {} that was dialed or is over cannot be rescheduled",
+                callback.state.as_str()
+            ),
+        ));
+    }
+    run.act(Effect::Leave);
+    run.callback.state = State::Scheduled;
+    run.callback.phase = Phase::Scheduled;
+    run.callback.scheduled = true;
+    run.callback.desired = desired;
+    run.callback.expires = desired.plus_seconds(run.callback.settings.ttl_s);
+    for kind in [TimerKind::Submit, TimerKind::ContactAllowed, TimerKind::QueuedTtl] {
+        run.disarm(kind);
+    }
+    let expires = run.callback.expires;
+    run.arm(TimerKind::RecordTtl, expires);
+    arm_due(run);
+    run.emit(EventId::CallbackRescheduled);
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! Bounds of the engine, each with its reason.
+
+use std::time::Duration;
+
+/// API commands waiting for the shard; beyond it a client gets 503 instead of a long wait.
+pub const COMMAND_QUEUE_MAX: usize = 8192;
+/// Inputs handled in one commit: keeps a transaction in the range of a few milliseconds.
+pub const BATCH_INPUTS_MAX: usize = 512;
+/// Dials started per round, so that a burst of turns cannot starve telephony events.
+pub const TURNS_PER_ROUND_MAX: usize = 128;
+/// Idempotency keys kept in memory for requests that race; older ones are read from the store.
+pub const RECENT_KEYS_MAX: usize = 10_000;
+/// How long an idempotency key counts (callback-api §1.1).
+pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Deliveries handed to the sender and not yet taken.
+pub const DELIVERY_QUEUE_MAX: usize = 4096;
+/// Deliveries held in memory; beyond it they wait in the store and are read again.
+pub const DELIVERIES_IN_MEMORY_MAX: usize = 100_000;
+/// Deliveries under way at once in all.
+pub const DELIVERIES_AT_ONCE_MAX: usize = 256;
+/// Deliveries under way at once to one target (notifications §7.6).
+pub const DELIVERIES_PER_TARGET_MAX: usize = 10;
+/// Answer bytes read from a receiver; the body is ignored anyway (notifications §7.1).
+pub const RECEIVER_ANSWER_MAX: usize = 64 * 1024;
+/// Connect and read time of a delivery (notifications §7.1).
+pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
+/// A treatment fetched by URL, bytes (play-treatments §1.2).
+pub const TREATMENT_MAX: usize = 10 * 1024 * 1024;
+/// Time to fetch a treatment (play-treatments §1.2).
+pub const TREATMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Treatments kept decoded.
+pub const TREATMENTS_CACHED_MAX: usize = 256;
+/// Pause before a failed commit is tried again.
+pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
+/// How often the retention sweep runs.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How long a draining server waits for what is under way.
+pub const DRAIN_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,153 @@
+//! Metrics of the engine in one place, with unit and label values.
+
+use std::fmt::Write as _;
+
+use callback::record::{Callback, State};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use store::{DeliveryAttempt, DeliveryState};
+use telephony::port::Stats;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelValue)]
+enum Result {
+    Delivered,
+    Retried,
+    GivenUp,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ResultLabel {
+    result: Result,
+}
+
+/// The engine's metrics.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    created: Counter,
+    completed: Family<ReasonLabel, Counter>,
+    dials: Counter,
+    deliveries: Family<ResultLabel, Counter>,
+    commits: Counter,
+    commit_failures: Counter,
+    pub(crate) open: Gauge,
+    pub(crate) waiting: Gauge,
+}
+
+impl Metrics {
+    /// Registers everything.
+    pub(crate) fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("ringback"),
+            created: Counter::default(),
+            completed: Family::default(),
+            dials: Counter::default(),
+            deliveries: Family::default(),
+            commits: Counter::default(),
+            commit_failures: Counter::default(),
+            open: Gauge::default(),
+            waiting: Gauge::default(),
+        };
+        let r = &mut metrics.registry;
+        r.register("callbacks_created", "Callbacks accepted", metrics.created.clone());
+        r.register("callbacks_completed", "Callbacks over, by reason", metrics.completed.clone());
+        r.register("dials", "Dials of customers begun", metrics.dials.clone());
+        r.register(
+            "delivery_attempts",
+            "Attempts to deliver a notification, by result",
+            metrics.deliveries.clone(),
+        );
+        r.register("commits", "Transactions of the engine", metrics.commits.clone());
+        r.register(
+            "commit_failures",
+            "Transactions that failed and were repeated",
+            metrics.commit_failures.clone(),
+        );
+        r.register("callbacks_open", "Callbacks that are not over", metrics.open.clone());
+        r.register(
+            "callbacks_in_queue",
+            "Callbacks that wait for an agent or their turn",
+            metrics.waiting.clone(),
+        );
+        metrics
+    }
+
+    /// Counts what a step changed.
+    pub(crate) fn step(&self, before: Option<State>, after: &Callback, dialed: bool) {
+        if before.is_none() {
+            self.created.inc();
+        }
+        if dialed {
+            self.dials.inc();
+        }
+        if before != Some(State::Completed)
+            && after.state == State::Completed
+            && let Some(reason) = after.reason
+        {
+            self.completed.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+        }
+    }
+
+    /// Counts an attempt of a delivery.
+    pub(crate) fn delivery(&self, attempt: &DeliveryAttempt) {
+        let result = match attempt.state {
+            DeliveryState::Delivered => Result::Delivered,
+            DeliveryState::Pending => Result::Retried,
+            DeliveryState::Failed => Result::GivenUp,
+        };
+        self.deliveries.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Counts a commit.
+    pub(crate) fn commit(&self, ok: bool) {
+        if ok {
+            self.commits.inc();
+        } else {
+            self.commit_failures.inc();
+        }
+    }
+
+    /// The Prometheus text, telephony's counters included.
+    pub(crate) fn render(&self, stats: &Stats) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        drop(encode(&mut text, &self.registry));
+        let end = text.rfind("# EOF").unwrap_or(text.len());
+        text.truncate(end);
+        let mut put = |name: &str, kind: &str, help: &str, value: f64| {
+            drop(writeln!(
+                text,
+                "# HELP ringback_{name} {help}\n# TYPE ringback_{name} {kind}\nringback_{name} {value}"
+            ));
+        };
+        #[expect(clippy::cast_precision_loss, reason = "counters stay far below 2^52")]
+        let count = |n: u64| n as f64;
+        put("legs", "gauge", "Call legs that are not over", count(stats.legs));
+        put("legs_peak", "gauge", "Most call legs at once", count(stats.legs_peak));
+        put("sip_dialogs", "gauge", "Dialogs the SIP stack holds", count(stats.dialogs));
+        put("rtp_sent_total", "counter", "RTP packets sent", count(stats.rtp_sent));
+        put("rtp_received_total", "counter", "RTP packets received", count(stats.rtp_received));
+        put("rtp_lost_total", "counter", "RTP packets missing", count(stats.rtp_lost));
+        put("media_ticks_total", "counter", "Media ticks of 20 ms", count(stats.ticks));
+        put(
+            "media_late_ticks_total",
+            "counter",
+            "Media ticks more than 10 ms late",
+            count(stats.late_ticks),
+        );
+        put("media_tick_p99_ms", "gauge", "Lateness of ticks, p99, ms", stats.tick_p99_ms);
+        put("media_tick_p999_ms", "gauge", "Lateness of ticks, p99.9, ms", stats.tick_p999_ms);
+        put("media_tick_max_ms", "gauge", "Lateness of ticks, greatest, ms", stats.tick_max_ms);
+        text.push_str("# EOF\n");
+        text
+    }
+}

@@ -1,0 +1,104 @@
+//! Which addresses a target may have (notifications §7.6).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// An address is not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressRefused {
+    /// A cloud metadata service: denied for every source.
+    #[error("the address belongs to a metadata service")]
+    Metadata,
+    /// Loopback, private, link-local or another inner range.
+    #[error("the address is not public")]
+    Inner,
+}
+
+/// Judges an address; `guarded` = supplied by an API caller.
+///
+/// # Errors
+/// [`AddressRefused`] with the rule that hit.
+pub fn check_literal(address: IpAddr, guarded: bool) -> Result<(), AddressRefused> {
+    let address = match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4),
+        v4 @ IpAddr::V4(_) => v4,
+    };
+    if is_metadata(address) {
+        return Err(AddressRefused::Metadata);
+    }
+    if guarded && is_inner(address) {
+        return Err(AddressRefused::Inner);
+    }
+    Ok(())
+}
+
+fn is_metadata(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            v4 == Ipv4Addr::new(169, 254, 169, 254)
+                || v4 == Ipv4Addr::new(169, 254, 170, 2)
+                || v4 == Ipv4Addr::new(100, 100, 100, 200)
+        }
+        IpAddr::V6(v6) => v6 == Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254),
+    }
+}
+
+fn is_inner(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_loopback()
+                || v4.is_private()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || v4.is_broadcast()
+                || v4.is_multicast()
+                || v4.is_documentation()
+                || a == 0
+                // Shared address space, RFC 6598; benchmarking, RFC 2544; reserved, RFC 1112.
+                || (a == 100 && (64..128).contains(&b))
+                || (a == 198 && (18..20).contains(&b))
+                || a >= 240
+        }
+        IpAddr::V6(v6) => {
+            let first = v6.segments()[0];
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_multicast()
+                // Unique local, link-local, 6to4 and NAT64 reach inner IPv4 addresses.
+                || (first & 0xfe00) == 0xfc00
+                || (first & 0xffc0) == 0xfe80
+                || first == 0x2002
+                || (first == 0x0064 && v6.segments()[1] == 0xff9b)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(address: &str, guarded: bool, expected: Result<(), AddressRefused>) {
+        assert_eq!(check_literal(address.parse().unwrap(), guarded), expected, "{address}");
+    }
+
+    #[test]
+    fn inner_addresses_are_closed_to_strangers_only() {
+        for address in
+            ["127.0.0.1", "10.1.2.3", "::1", "fe80::1", "::ffff:192.168.0.1", "100.64.0.1", "0.0.0.0"]
+        {
+            check(address, true, Err(AddressRefused::Inner));
+            check(address, false, Ok(()));
+        }
+        check("93.184.216.34", true, Ok(()));
+        check("2606:2800:220:1::1", true, Ok(()));
+    }
+
+    #[test]
+    fn metadata_addresses_are_closed_to_everybody() {
+        for guarded in [true, false] {
+            check("169.254.169.254", guarded, Err(AddressRefused::Metadata));
+            check("::ffff:169.254.169.254", guarded, Err(AddressRefused::Metadata));
+            check("fd00:ec2::254", guarded, Err(AddressRefused::Metadata));
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Reading rows back; a row that cannot be read is named by table and key.
+
+use std::sync::Arc;
+
+use callback::settings::Settings;
+use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
+
+use super::failure::Failure;
+use super::record::{Columns, by_name};
+use super::settings::{Key, SettingsCache};
+use crate::{
+    AgentRow, DeliveryAttempt, DeliveryRow, DeliveryState, EventRow, IdempotencyRow, IntentRow,
+    ServiceRow,
+};
+
+/// Callbacks that a statement of [`super::query`] or [`callbacks_where`] selects.
+pub(super) fn callbacks(
+    conn: &Connection,
+    cache: &SettingsCache,
+    sql: &str,
+    values: impl Params,
+) -> Result<Vec<Callback>, Failure> {
+    all(conn, sql, values, "callbacks", |row| {
+        callback(conn, cache, row)
+    })
+}
+
+/// The statement that selects callbacks by a condition, which is fixed text with parameters.
+pub(super) fn callbacks_where(condition: &str) -> String {
+    format!(
+        "SELECT id, state, reason, number, desired_ms, expires_ms, created_ms, settings_id, body
+        FROM callbacks WHERE {condition}"
+    )
+}
+
+/// All rows of an event log.
+pub(super) fn events(conn: &Connection, id: &CallbackId) -> Result<Vec<EventRow>, Failure> {
+    let sql = "SELECT callback_id, seq, at_ms, event_id, state, data FROM events
+        WHERE callback_id = ?1 ORDER BY seq";
+    all(conn, sql, [id.as_str()], "events", |row| {
+        Ok(EventRow {
+            callback: CallbackId::new(text(row, 0)?),
+            seq: counter(row, 1)?,
+            at: Timestamp(row.get(2)?),
+            event_id: row.get(3)?,
+            state: by_name(text(row, 4)?)?,
+            data: row.get(5)?,
+        })
+    })
+}
+
+const DELIVERIES: &str = "SELECT id, callback_id, seq, notification_seq, event_id, at_ms, channel,
+    target, guarded, language, body, attempts, next_at_ms, state, row FROM deliveries";
+
+/// What still has to be delivered.
+pub(super) fn pending_deliveries(conn: &Connection) -> Result<Vec<DeliveryRow>, Failure> {
+    let sql = format!("{DELIVERIES} WHERE state = 0 ORDER BY callback_id, seq, row");
+    all(conn, &sql, [], "deliveries", delivery)
+}
+
+/// Deliveries with their attempts: those of one callback by `seq`, or all, newest first.
+pub(super) fn deliveries(
+    conn: &Connection,
+    callback: Option<&CallbackId>,
+    limit: i64,
+) -> Result<Vec<(DeliveryRow, Vec<DeliveryAttempt>)>, Failure> {
+    let decode = |row: &Row<'_>| {
+        let decoded = delivery(row)?;
+        let attempts = attempts(conn, &decoded.id, row.get(14)?)?;
+        Ok((decoded, attempts))
+    };
+    match callback {
+        Some(id) => {
+            let sql = format!("{DELIVERIES} WHERE callback_id = ?1 ORDER BY seq, row LIMIT ?2");
+            all(
+                conn,
+                &sql,
+                params![id.as_str(), limit],
+                "deliveries",
+                decode,
+            )
+        }
+        None => {
+            let sql = format!("{DELIVERIES} ORDER BY row DESC LIMIT ?1");
+            all(conn, &sql, [limit], "deliveries", decode)
+        }
+    }
+}
+
+/// Intents whose legs are not over, oldest first.
+pub(super) fn intents(conn: &Connection) -> Result<Vec<IntentRow>, Failure> {
+    let sql = "SELECT leg, callback_id, at_ms, dialog FROM intents ORDER BY at_ms, leg";
+    all(conn, sql, [], "intents", |row| {
+        Ok(IntentRow {
+            leg: row.get(0)?,
+            callback: CallbackId::new(text(row, 1)?),
+            at: Timestamp(row.get(2)?),
+            dialog: row.get(3)?,
+        })
+    })
+}
+
+/// One idempotency key.
+pub(super) fn idempotency(
+    conn: &Connection,
+    key: &str,
+    not_before: Timestamp,
+) -> Result<Option<IdempotencyRow>, Failure> {
+    let sql = "SELECT key, body_hash, callback_id, at_ms FROM idempotency
+        WHERE key = ?1 AND at_ms >= ?2";
+    let rows = all(
+        conn,
+        sql,
+        params![key, not_before.0],
+        "idempotency",
+        |row| {
+            Ok(IdempotencyRow {
+                key: row.get(0)?,
+                body_hash: row.get(1)?,
+                callback: CallbackId::new(text(row, 2)?),
+                at: Timestamp(row.get(3)?),
+            })
+        },
+    )?;
+    Ok(rows.into_iter().next())
+}
+
+/// All services by name.
+pub(super) fn services(conn: &Connection) -> Result<Vec<ServiceRow>, Failure> {
+    let sql = "SELECT name, options, changed_ms FROM services ORDER BY name";
+    all(conn, sql, [], "services", |row| {
+        Ok(ServiceRow {
+            name: ServiceName::new(text(row, 0)?),
+            options: options(text(row, 1)?)?,
+            changed: Timestamp(row.get(2)?),
+        })
+    })
+}
+
+/// All agents by id.
+pub(super) fn agents(conn: &Connection) -> Result<Vec<AgentRow>, Failure> {
+    let sql = "SELECT id, options, ready, reason, since_ms FROM agents ORDER BY id";
+    all(conn, sql, [], "agents", |row| {
+        Ok(AgentRow {
+            id: AgentId::new(text(row, 0)?),
+            options: options(text(row, 1)?)?,
+            ready: row.get(2)?,
+            reason: row.get(3)?,
+            since: Timestamp(row.get(4)?),
+        })
+    })
+}
+
+/// Decodes every row; the first column is the key that names a damaged one.
+fn all<T>(
+    conn: &Connection,
+    sql: &str,
+    values: impl Params,
+    table: &str,
+    mut decode: impl FnMut(&Row<'_>) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
+    let mut statement = conn
+        .prepare_cached(sql)
+        .map_err(|e| Failure::from(e).of_row(table))?;
+    let mut rows = statement.query(values)?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().map_err(|e| Failure::from(e).of_row(table))? {
+        out.push(decode(row).map_err(|f| f.of_row(&format!("{table} {}", key_text(row))))?);
+    }
+    Ok(out)
+}
+
+fn callback(conn: &Connection, cache: &SettingsCache, row: &Row<'_>) -> Result<Callback, Failure> {
+    let key: Key = row.get(7)?;
+    let columns = Columns {
+        id: text(row, 0)?,
+        state: text(row, 1)?,
+        reason: row
+            .get_ref(2)?
+            .as_str_or_null()
+            .map_err(rusqlite::Error::from)?,
+        number: text(row, 3)?,
+        desired_ms: row.get(4)?,
+        expires_ms: row.get(5)?,
+        created_ms: row.get(6)?,
+        body: text(row, 8)?,
+    };
+    columns.join(settings(conn, cache, key)?)
+}
+
+fn settings(conn: &Connection, cache: &SettingsCache, key: Key) -> Result<Arc<Settings>, Failure> {
+    if let Some(settings) = cache.get(&key) {
+        return Ok(settings);
+    }
+    let body: Option<String> = conn
+        .prepare_cached("SELECT body FROM settings WHERE id = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    let Some(body) = body else {
+        return Err(Failure::Damaged(String::from("its settings are not there")));
+    };
+    let settings: Arc<Settings> =
+        serde_json::from_str(&body).map_err(|e| Failure::Damaged(format!("settings: {e}")))?;
+    cache.put(key, &settings);
+    Ok(settings)
+}
+
+fn delivery(row: &Row<'_>) -> Result<DeliveryRow, Failure> {
+    let next_at: Option<i64> = row.get(12)?;
+    Ok(DeliveryRow {
+        id: row.get(0)?,
+        callback: CallbackId::new(text(row, 1)?),
+        seq: counter(row, 2)?,
+        notification_seq: counter(row, 3)?,
+        event_id: row.get(4)?,
+        at: Timestamp(row.get(5)?),
+        channel: row.get(6)?,
+        target: row.get(7)?,
+        guarded: row.get(8)?,
+        language: row.get(9)?,
+        body: row.get(10)?,
+        attempts: row.get(11)?,
+        next_at: next_at.map(Timestamp),
+        state: delivery_state(row.get(13)?)?,
+    })
+}
+
+fn attempts(conn: &Connection, id: &str, row: i64) -> Result<Vec<DeliveryAttempt>, Failure> {
+    let sql = "SELECT delivery, at_ms, status, error, took_ms, state, next_at_ms FROM attempts
+        WHERE delivery = ?1 ORDER BY n";
+    all(conn, sql, [row], "attempts", |row| {
+        let next_at: Option<i64> = row.get(6)?;
+        Ok(DeliveryAttempt {
+            delivery: String::from(id),
+            at: Timestamp(row.get(1)?),
+            status: row.get(2)?,
+            error: row.get(3)?,
+            ms: row.get(4)?,
+            state: delivery_state(row.get(5)?)?,
+            next_at: next_at.map(Timestamp),
+        })
+    })
+}
+
+fn delivery_state(number: i64) -> Result<DeliveryState, Failure> {
+    match number {
+        0 => Ok(DeliveryState::Pending),
+        1 => Ok(DeliveryState::Delivered),
+        2 => Ok(DeliveryState::Failed),
+        _ => Err(Failure::Damaged(format!("unknown delivery state {number}"))),
+    }
+}
+
+fn options(text: &str) -> Result<Vec<(String, String)>, Failure> {
+    serde_json::from_str(text).map_err(|e| Failure::Damaged(format!("options: {e}")))
+}
+
+fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Failure> {
+    Ok(row
+        .get_ref(column)?
+        .as_str()
+        .map_err(rusqlite::Error::from)?)
+}
+
+fn counter(row: &Row<'_>, column: usize) -> Result<u64, Failure> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|e| Failure::Damaged(format!("{number}: {e}")))
+}
+
+fn key_text(row: &Row<'_>) -> String {
+    match row.get_ref(0) {
+        Ok(ValueRef::Text(text)) => String::from_utf8_lossy(text).into_owned(),
+        Ok(ValueRef::Integer(number)) => number.to_string(),
+        _ => String::from("(unreadable key)"),
+    }
+}
