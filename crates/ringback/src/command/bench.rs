@@ -1,12 +1,10 @@
 //! `ringback bench`: what this machine does with this program, with goals.
-#![expect(clippy::print_stdout, reason = "the output of a command")]
 
 mod calls;
 mod idle;
 mod usage;
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -16,16 +14,18 @@ use serde_json::{Map, Value, json};
 use self::calls::CallsArgs;
 use self::idle::IdleArgs;
 use self::usage::Machine;
+use crate::outcome::Status;
+use crate::output;
 
 /// Measures and compares with goals.
 #[derive(Args, Debug)]
-pub(crate) struct BenchArgs {
+pub(crate) struct Bench {
     #[command(subcommand)]
-    bench: Bench,
+    name: Name,
 }
 
 #[derive(Subcommand, Debug)]
-enum Bench {
+enum Name {
     /// Whole callbacks against a carrier and agents in another process
     Calls(CallsArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
@@ -80,7 +80,7 @@ struct Outcome {
 ///
 /// # Errors
 /// The site cannot be started or a part of it dies.
-pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
     let temporary = tempfile::Builder::new()
         .prefix("ringback-bench-")
         .tempdir()?;
@@ -89,22 +89,22 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
         .canonicalize()
         .context("folder of the bench")?;
     let before = usage::processor()?;
-    let (outcome, json) = match args.bench {
-        Bench::Calls(args) => (calls::run(&args, &dir).await?, args.json),
-        Bench::Idle(args) => (idle::run(&args, &dir).await?, args.json),
+    let outcome = match args.name {
+        Name::Calls(args) => calls::run(&args, &dir, json).await?,
+        Name::Idle(args) => idle::run(&args, &dir).await?,
     };
     let steal_pct = usage::steal_pct(before, usage::processor()?);
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;
     if json {
-        println!("{}", envelope(&outcome, ok, &machine, steal_pct));
+        output::line(&format!("{}", envelope(&outcome, ok, &machine, steal_pct)));
     } else {
         table(&outcome, &machine, steal_pct);
     }
     Ok(if ok {
-        ExitCode::SUCCESS
+        Status::Ok
     } else {
-        ExitCode::FAILURE
+        Status::Missed
     })
 }
 
@@ -134,29 +134,29 @@ fn machine_json(machine: &Machine, steal_pct: f64) -> Value {
 }
 
 fn table(outcome: &Outcome, machine: &Machine, steal_pct: f64) {
-    println!(
+    output::line(&format!(
         "\nbench {} on {} cores of {}",
         outcome.bench, machine.cores, machine.cpu
-    );
-    println!(
+    ));
+    output::line(&format!(
         "  kernel {}, one sync {} µs, steal {steal_pct:.1} %",
         machine.kernel, machine.sync_us
-    );
-    println!("  settings {}", outcome.settings);
-    println!(
+    ));
+    output::line(&format!("  settings {}", outcome.settings));
+    output::line(&format!(
         "  {:.1} s, processor {:.2} s (peers {:.2} s), memory {:.1} MB\n",
         outcome.seconds, outcome.cpu_s, outcome.peer_cpu_s, outcome.rss_mb
-    );
+    ));
     for (name, value) in &outcome.result {
-        println!("  {name:<20} {value}");
+        output::line(&format!("  {name:<20} {value}"));
     }
-    println!();
+    output::line("");
     for goal in &outcome.goals {
         let word = if goal.met { "met" } else { "MISSED" };
-        println!(
+        output::line(&format!(
             "  goal {:<15} {} of {}: {word}",
             goal.name, goal.value, goal.goal
-        );
+        ));
     }
 }
 

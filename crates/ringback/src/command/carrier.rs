@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +18,10 @@ use telephony::port::{Account, Event, PhoneDirectory, Telephony};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::carrier::Carrier;
+use crate::carrier::Carrier as Running;
 use crate::carrier::journal::{Form, Journal};
 use crate::carrier::script::Script;
+use crate::outcome::Status;
 
 /// Lifetime that agents' phones ask for.
 const REGISTRATION: Duration = Duration::from_secs(600);
@@ -32,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(30);
 
 /// Plays customers, machines, faxes, busy lines and agents' phones over SIP and RTP.
 #[derive(Args, Debug)]
-pub(crate) struct CarrierArgs {
+pub(crate) struct Carrier {
     /// Address for SIP, UDP and TCP; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     listen: SocketAddr,
@@ -66,9 +66,6 @@ pub(crate) struct CarrierArgs {
     /// Ends when standard input closes, so that it never outlives who started it
     #[arg(long)]
     until_stdin_closes: bool,
-    /// One JSON object a line instead of sentences
-    #[arg(long)]
-    json: bool,
 }
 
 /// An extension with its password.
@@ -121,13 +118,13 @@ impl PhoneDirectory for NoPhones {
 ///
 /// # Errors
 /// The script is wrong, the address is taken, or a file cannot be read or written.
-pub(crate) async fn run(args: CarrierArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Carrier, json: bool) -> anyhow::Result<Status> {
     let script = read_script(&args.script)?;
-    let form = if args.json { Form::Json } else { Form::Text };
+    let form = if json { Form::Json } else { Form::Text };
     let started = start(&args).await?;
     let (driver, mut events, sip) = (started.telephony, started.events, started.sip_address);
     let telephony: Arc<dyn Telephony> = Arc::clone(&driver) as Arc<dyn Telephony>;
-    let mut carrier = Carrier::new(
+    let mut carrier = Running::new(
         telephony,
         script,
         Journal::new(Box::new(io::stdout()), form),
@@ -155,10 +152,10 @@ pub(crate) async fn run(args: CarrierArgs) -> anyhow::Result<ExitCode> {
     }
     finish(&mut carrier, &mut events).await?;
     driver.shutdown().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(Status::Ok)
 }
 
-async fn start(args: &CarrierArgs) -> anyhow::Result<Started> {
+async fn start(args: &Carrier) -> anyhow::Result<Started> {
     let config = Config {
         listen: args.listen,
         external_address: None,
@@ -181,7 +178,7 @@ async fn start(args: &CarrierArgs) -> anyhow::Result<Started> {
 }
 
 /// Hangs up what is still up, waits for it a little, and prints the summary.
-async fn finish(carrier: &mut Carrier, events: &mut mpsc::Receiver<Event>) -> anyhow::Result<()> {
+async fn finish(carrier: &mut Running, events: &mut mpsc::Receiver<Event>) -> anyhow::Result<()> {
     carrier.hang_up_all();
     let until = Instant::now() + DRAIN;
     while carrier.calls() > 0 {
@@ -205,7 +202,7 @@ fn read_script(text: &str) -> anyhow::Result<Script> {
     Ok(Script::parse(text)?)
 }
 
-fn phones(args: &CarrierArgs) -> Vec<Phone> {
+fn phones(args: &Carrier) -> Vec<Phone> {
     let numbered = (0..args.agents).map(|n| Phone {
         extension: (args.agent_first_extension + n).to_string(),
         password: args.agent_password.clone(),
@@ -224,7 +221,7 @@ fn accounts(phones: &[Phone], server: &str) -> Vec<Account> {
 }
 
 /// The registrar's address: given, or read from the server's file once that exists.
-async fn registrar(args: &CarrierArgs) -> anyhow::Result<String> {
+async fn registrar(args: &Carrier) -> anyhow::Result<String> {
     if let Some(server) = &args.server {
         return Ok(server.clone());
     }

@@ -8,7 +8,6 @@ mod scenario;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -22,6 +21,7 @@ use crate::harness::asked_to_stop;
 use crate::harness::assets::{GREETING, MESSAGE, MUSIC, SORRY};
 use crate::harness::receiver::{Notification, Receiver};
 use crate::harness::site::{Plan, Site};
+use crate::outcome::Status;
 
 /// Longest wait for the end of all scenarios.
 const SCENARIOS_WITHIN: Duration = Duration::from_secs(80);
@@ -38,13 +38,10 @@ const ATTEMPTS: u32 = 2;
 
 /// Starts a server, a simulated carrier and four agents, and runs five callbacks.
 #[derive(Args, Debug)]
-pub(crate) struct DemoArgs {
+pub(crate) struct Demo {
     /// Stops after the summary; the exit status says whether every callback ended as it should
     #[arg(long)]
     exit: bool,
-    /// Prints JSON lines instead of sentences
-    #[arg(long)]
-    json: bool,
     /// Keeps configuration, store and logs in this folder
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -52,7 +49,7 @@ pub(crate) struct DemoArgs {
 
 /// A demo that runs.
 #[derive(Debug)]
-struct Demo {
+struct Running {
     site: Site,
     receiver: Receiver,
     report: Report,
@@ -68,7 +65,7 @@ struct Demo {
 ///
 /// # Errors
 /// The site cannot be started, or a part of it dies.
-pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Demo, json: bool) -> anyhow::Result<Status> {
     let temporary = tempfile::Builder::new()
         .prefix("ringback-demo-")
         .tempdir()?;
@@ -78,16 +75,16 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         .unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&dir).with_context(|| format!("folder {}", dir.display()))?;
     let dir = dir.canonicalize()?;
-    let report = Report::new(args.json);
+    let report = Report::new(json);
     let started = Instant::now();
     report.intro(RING_S, RETRY_S, ATTEMPTS);
     let receiver = Receiver::start().await?;
     let site = tokio::select! {
         site = start_site(&dir, &receiver.url) => site?,
-        () = asked_to_stop() => return Ok(ExitCode::FAILURE),
+        () = asked_to_stop() => return Ok(Status::Missed),
     };
     report.site(&site, &receiver.url, started.elapsed());
-    let mut demo = Demo {
+    let mut demo = Running {
         site,
         receiver,
         report,
@@ -115,9 +112,9 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     }
     demo.site.stop().await?;
     Ok(if ok {
-        ExitCode::SUCCESS
+        Status::Ok
     } else {
-        ExitCode::FAILURE
+        Status::Missed
     })
 }
 
@@ -158,7 +155,7 @@ fn services(target: &str) -> String {
     )
 }
 
-impl Demo {
+impl Running {
     /// Requests all scenarios and follows them to their end.
     async fn scenarios(&mut self) -> anyhow::Result<()> {
         self.request_all().await?;

@@ -49,7 +49,14 @@ impl Process {
         log_file: PathBuf,
     ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("own path")?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        // Settings of this process's surroundings are not meant for its children.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("RINGBACK_") {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -43,9 +43,6 @@ pub(crate) struct CallsArgs {
     /// Agents' phones; 0 = enough for the rate
     #[arg(long, default_value_t = 0, value_name = "N")]
     agents: u64,
-    /// Prints the result as one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// A reading of what the processes have used.
@@ -98,7 +95,7 @@ impl Tally {
 }
 
 /// Starts a site, drives it and counts.
-pub(super) async fn run(args: &CallsArgs, dir: &Path) -> anyhow::Result<Outcome> {
+pub(super) async fn run(args: &CallsArgs, dir: &Path, json: bool) -> anyhow::Result<Outcome> {
     let agents = if args.agents > 0 {
         args.agents
     } else {
@@ -108,7 +105,7 @@ pub(super) async fn run(args: &CallsArgs, dir: &Path) -> anyhow::Result<Outcome>
     let plan = plan(&subfolder(dir, "site")?, agents, &receiver.url);
     let mut site = Site::start(&plan).await?;
     let before = reading(&site)?;
-    let tally = drive(args, &mut site, &mut receiver).await;
+    let tally = drive(args, &mut site, &mut receiver, json).await;
     let tally = match tally {
         Ok(tally) => tally,
         Err(error) => {
@@ -182,11 +179,7 @@ fn services(target: &str) -> String {
 }
 
 /// Requests callbacks at the rate and waits until all are over.
-async fn drive(
-    args: &CallsArgs,
-    site: &mut Site,
-    receiver: &mut Receiver,
-) -> anyhow::Result<Tally> {
+async fn drive(args: &CallsArgs, site: &mut Site, receiver: &mut Receiver, json: bool) -> anyhow::Result<Tally> {
     let total = args.cps * args.seconds;
     let mut tally = Tally::default();
     let mut requests: JoinSet<anyhow::Result<Value>> = JoinSet::new();
@@ -209,7 +202,7 @@ async fn drive(
             Some(line) = site.calls.recv() => tally.called(&line),
             error = site.server.died() => return Err(error),
             error = site.carrier.died() => return Err(error),
-            _ = progress.tick() => show(args, started, &tally),
+            _ = progress.tick() => if !json { show(started, &tally) },
             () = tokio::time::sleep_until(until) => break,
         }
     }
@@ -228,8 +221,8 @@ fn request(requests: &mut JoinSet<anyhow::Result<Value>>, site: &Site, number: u
 
 /// A line of progress for a person who watches.
 #[expect(clippy::print_stderr, reason = "progress on a terminal")]
-fn show(args: &CallsArgs, started: Instant, tally: &Tally) {
-    if !args.json && std::io::stderr().is_terminal() {
+fn show(started: Instant, tally: &Tally) {
+    if std::io::stderr().is_terminal() {
         eprint!(
             "\r{:5.0} s  requested {}  over {}  not connected {} ",
             started.elapsed().as_secs_f64(),

@@ -22,9 +22,6 @@ pub(crate) struct IdleArgs {
     /// How long the idle server is watched
     #[arg(long, default_value_t = 5, value_name = "S")]
     seconds: u64,
-    /// Prints the result as one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// Starts servers one after the other and watches the last.

@@ -1,5 +1,4 @@
 //! What the demo prints: sentences for people or JSON lines.
-#![expect(clippy::print_stdout, reason = "the output of a command")]
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 use super::scenario::{Progress, SCENARIOS, Scenario};
 use crate::harness::receiver::Notification;
 use crate::harness::site::Site;
+use crate::output;
 
 /// Values of a notification that are worth showing, with a short name.
 const NOTABLE: [(&str, &str); 7] = [
@@ -38,12 +38,12 @@ impl Report {
         if self.json {
             return;
         }
-        println!(
+        output::line(&format!(
             "Ringback demo: a server, four agents' phones and a simulated carrier, all on this machine."
-        );
-        println!(
+        ));
+        output::line(&format!(
             "The demo service rings {ring_s} s, tries again after {retry_s} s and makes {attempts} attempts.\n"
-        );
+        ));
     }
 
     /// Says where everything runs.
@@ -51,19 +51,19 @@ impl Report {
         if self.json {
             return;
         }
-        println!(
+        output::line(&format!(
             "{} server    {}  sip {}  pid {}",
             offset(after),
             site.http,
             site.sip,
             site.server.pid()
-        );
-        println!(
+        ));
+        output::line(&format!(
             "{} carrier   four phones registered, pid {}",
             offset(after),
             site.carrier.pid()
-        );
-        println!("{} receiver  {receiver}\n", offset(after));
+        ));
+        output::line(&format!("{} receiver  {receiver}\n", offset(after)));
     }
 
     /// Says that a callback was requested.
@@ -71,12 +71,12 @@ impl Report {
         if self.json {
             return;
         }
-        println!(
+        output::line(&format!(
             "{} {:<15} requested for {}: {id}",
             offset(after),
             scenario.name,
             scenario.number
-        );
+        ));
     }
 
     /// Shows a notification of a scenario.
@@ -97,53 +97,53 @@ impl Report {
     fn line(self, name: &str, notification: &Notification, after: Duration) {
         if self.json {
             let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-            println!(
+            output::line(&format!(
                 "{}",
                 json!({
                     "kind": "notification", "scenario": name,
                     "body": notification.body, "received_ms": ms,
                 })
-            );
+            ));
             return;
         }
-        println!(
+        output::line(&format!(
             "{} {name:<15} {:<32} {:<10} {}",
             offset(after),
             notification.text("event_id"),
             notification.text("_callback_state"),
             notable(&notification.body),
-        );
+        ));
     }
 
     /// Prints the table of results; `true` when every scenario ended as it should.
     pub(crate) fn summary(self, progress: &[Progress], after: Duration) -> bool {
         let ok = progress.len() == SCENARIOS.len() && progress.iter().all(Progress::ok);
         if self.json {
-            println!("{}", summary(progress, ok, after));
+            output::line(&format!("{}", summary(progress, ok, after)));
             return ok;
         }
-        println!(
+        output::line(&format!(
             "\n{:<15}  {:>8}  {:>6}  {:<32}  result",
             "scenario", "attempts", "events", "ended as"
-        );
+        ));
         for one in progress {
             let result = one
                 .remark()
                 .map_or_else(|| String::from("ok"), |r| format!("WRONG: {r}"));
-            println!(
+            output::line(&format!(
                 "{:<15}  {:>8}  {:>6}  {:<32}  {result}",
                 one.scenario.name,
                 one.attempts,
                 one.events.len(),
                 one.got
-            );
+            ));
         }
         let word = if ok {
             "every callback ended as it should"
         } else {
             "not as it should be"
         };
-        println!("\n{word}, after {:.1} s", after.as_secs_f64());
+        output::line(&format!("\n{word}, after {:.1} s", after.as_secs_f64()));
         ok
     }
 
@@ -153,18 +153,18 @@ impl Report {
             return;
         }
         let base = format!("{}/genesys/1/service/callback", site.http);
-        println!(
+        output::line(&format!(
             "\nThe site keeps running; end it with Ctrl-C. Numbers beyond the five answer as humans."
-        );
-        println!("  files    {}", dir.display());
-        println!(
+        ));
+        output::line(&format!("  files    {}", dir.display()));
+        output::line(&format!(
             "  request  curl -s -X POST {base}/{service} -H 'Content-Type: application/json' \
              -d '{{\"_customer_number\":\"+12025550199\"}}'"
-        );
-        println!("  query    curl -s '{base}?_id=<the _id of the answer>'");
-        println!("  cancel   curl -s -X DELETE {base}/{service}/<the _id of the answer>");
-        println!("  agents   curl -s {}/api/v1/agents", site.http);
-        println!("  metrics  curl -s {}/metrics\n", site.http);
+        ));
+        output::line(&format!("  query    curl -s '{base}?_id=<the _id of the answer>'"));
+        output::line(&format!("  cancel   curl -s -X DELETE {base}/{service}/<the _id of the answer>"));
+        output::line(&format!("  agents   curl -s {}/api/v1/agents", site.http));
+        output::line(&format!("  metrics  curl -s {}/metrics\n", site.http));
     }
 }
 
