@@ -101,11 +101,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
     } else {
         table(&outcome, &machine, steal_pct);
     }
-    Ok(if ok {
-        Status::Ok
-    } else {
-        Status::Missed
-    })
+    Ok(if ok { Status::Ok } else { Status::Missed })
 }
 
 fn envelope(outcome: &Outcome, ok: bool, machine: &Machine, steal_pct: f64) -> Value {

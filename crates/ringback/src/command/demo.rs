@@ -111,11 +111,7 @@ pub(crate) async fn run(args: Demo, json: bool) -> anyhow::Result<Status> {
         demo.serve(&dir).await?;
     }
     demo.site.stop().await?;
-    Ok(if ok {
-        Status::Ok
-    } else {
-        Status::Missed
-    })
+    Ok(if ok { Status::Ok } else { Status::Missed })
 }
 
 async fn start_site(dir: &Path, target: &str) -> anyhow::Result<Site> {

@@ -179,7 +179,12 @@ fn services(target: &str) -> String {
 }
 
 /// Requests callbacks at the rate and waits until all are over.
-async fn drive(args: &CallsArgs, site: &mut Site, receiver: &mut Receiver, json: bool) -> anyhow::Result<Tally> {
+async fn drive(
+    args: &CallsArgs,
+    site: &mut Site,
+    receiver: &mut Receiver,
+    json: bool,
+) -> anyhow::Result<Tally> {
     let total = args.cps * args.seconds;
     let mut tally = Tally::default();
     let mut requests: JoinSet<anyhow::Result<Value>> = JoinSet::new();

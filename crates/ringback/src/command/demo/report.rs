@@ -38,9 +38,9 @@ impl Report {
         if self.json {
             return;
         }
-        output::line(&format!(
-            "Ringback demo: a server, four agents' phones and a simulated carrier, all on this machine."
-        ));
+        output::line(
+            "Ringback demo: a server, four agents' phones and a simulated carrier, all on this machine.",
+        );
         output::line(&format!(
             "The demo service rings {ring_s} s, tries again after {retry_s} s and makes {attempts} attempts.\n"
         ));
@@ -153,16 +153,20 @@ impl Report {
             return;
         }
         let base = format!("{}/genesys/1/service/callback", site.http);
-        output::line(&format!(
-            "\nThe site keeps running; end it with Ctrl-C. Numbers beyond the five answer as humans."
-        ));
+        output::line(
+            "\nThe site keeps running; end it with Ctrl-C. Numbers beyond the five answer as humans.",
+        );
         output::line(&format!("  files    {}", dir.display()));
         output::line(&format!(
             "  request  curl -s -X POST {base}/{service} -H 'Content-Type: application/json' \
              -d '{{\"_customer_number\":\"+12025550199\"}}'"
         ));
-        output::line(&format!("  query    curl -s '{base}?_id=<the _id of the answer>'"));
-        output::line(&format!("  cancel   curl -s -X DELETE {base}/{service}/<the _id of the answer>"));
+        output::line(&format!(
+            "  query    curl -s '{base}?_id=<the _id of the answer>'"
+        ));
+        output::line(&format!(
+            "  cancel   curl -s -X DELETE {base}/{service}/<the _id of the answer>"
+        ));
         output::line(&format!("  agents   curl -s {}/api/v1/agents", site.http));
         output::line(&format!("  metrics  curl -s {}/metrics\n", site.http));
     }
