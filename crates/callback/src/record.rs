@@ -133,9 +133,7 @@ pub enum Phase {
 }
 
 /// Kinds of timers; at most one of a kind runs per callback.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimerKind {
     /// A scheduled callback has to be submitted.
@@ -235,7 +233,11 @@ impl Callback {
     /// The customer's leg of the running or last dial.
     #[must_use]
     pub fn customer_leg(&self) -> LegKey {
-        LegKey { callback: self.id.clone(), attempt: self.attempts, agent: None }
+        LegKey {
+            callback: self.id.clone(),
+            attempt: self.attempts,
+            agent: None,
+        }
     }
 
     /// The agent's leg that was offered last.
@@ -257,7 +259,8 @@ impl Callback {
         }
         let waited_s = i64::try_from(now.millis_since(self.started) / 1000).unwrap_or(i64::MAX);
         s.priority.saturating_add(
-            s.priority_increment.saturating_mul(waited_s / s.priority_increment_interval_s),
+            s.priority_increment
+                .saturating_mul(waited_s / s.priority_increment_interval_s),
         )
     }
 

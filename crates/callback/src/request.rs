@@ -38,13 +38,20 @@ pub fn prepare(
     service::check_mandatory_keys(service, &request.parameters, &request.user_data)?;
     let (settings, notes) = service::resolve(
         service,
-        &service::Request { parameters: &request.parameters, user_data: &request.user_data },
+        &service::Request {
+            parameters: &request.parameters,
+            user_data: &request.user_data,
+        },
         defaults,
     )?;
-    let customer_number = service::parameter_text(&request.parameters, "_customer_number").ok_or_else(|| {
-        Error::new(ErrorCode::MissingKey, "_customer_number is missing: whom shall we call?")
+    let customer_number = service::parameter_text(&request.parameters, "_customer_number")
+        .ok_or_else(|| {
+            Error::new(
+                ErrorCode::MissingKey,
+                "_customer_number is missing: whom shall we call?",
+            )
             .field("_customer_number")
-    })?;
+        })?;
     let checked = number::check_request(
         dialplan,
         &customer_number,
@@ -79,7 +86,11 @@ pub fn prepare(
         started: now,
         expires: time.max(now).plus_seconds(settings.ttl_s),
         settings,
-        state: if desired.is_some() { State::Scheduled } else { State::Queued },
+        state: if desired.is_some() {
+            State::Scheduled
+        } else {
+            State::Queued
+        },
         reason: None,
         detail: None,
         phase: Phase::Scheduled,

@@ -11,7 +11,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub(crate) use schema::{Config, Transport};
+pub(crate) use schema::{Config, NumberFormat, OnDetected, Transport, Trunk};
 pub(crate) use value::Secret;
 
 /// Size of a configuration file, bytes; a larger one is some other file.
