@@ -26,14 +26,16 @@ pub(crate) struct Connection {
     /// User name of the operator credentials
     #[arg(long, global = true, env = "RINGBACK_USER", value_name = "NAME")]
     user: Option<String>,
-    /// Password of the operator credentials; better in RINGBACK_PASSWORD than here
+    /// Password of the operator credentials; better in the environment than here
     #[arg(long, global = true, env = "RINGBACK_PASSWORD", hide_env_values = true)]
     password: Option<String>,
 }
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,13 +71,17 @@ impl Client {
 
     /// `GET` with a query, answered with JSON.
     pub(crate) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
-        self.json(self.request(Method::GET, path).query(query)).await
+        self.json(self.request(Method::GET, path).query(query))
+            .await
     }
 
     /// `GET`, answered with text.
     pub(crate) async fn get_text(&self, path: &str) -> Result<String, Failure> {
         let answer = self.send(self.request(Method::GET, path)).await?;
-        answer.text().await.map_err(|error| self.unreachable(&error))
+        answer
+            .text()
+            .await
+            .map_err(|error| self.unreachable(&error))
     }
 
     /// A request with a JSON body, answered with JSON.
@@ -105,12 +111,21 @@ impl Client {
             .query(query)
             .header("content-type", "text/plain;charset=utf-8")
             .body(text);
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         if answer.status() == reqwest::StatusCode::UNPROCESSABLE_ENTITY {
-            return answer.json().await.map_err(|error| self.unreachable(&error));
+            return answer
+                .json()
+                .await
+                .map_err(|error| self.unreachable(&error));
         }
         let answer = self.accepted(answer).await?;
-        answer.json().await.map_err(|error| self.unreachable(&error))
+        answer
+            .json()
+            .await
+            .map_err(|error| self.unreachable(&error))
     }
 
     /// `POST` without a body; the answer is read by the caller.
@@ -120,15 +135,21 @@ impl Client {
 
     async fn json(&self, request: RequestBuilder) -> Result<Value, Failure> {
         let answer = self.send(request).await?;
-        let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
+        let text = answer
+            .text()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         if text.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text).map_err(|_| self.no_ringback())
+        serde_json::from_str(&text).map_err(|_foreign| self.no_ringback())
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         self.accepted(answer).await
     }
 
@@ -141,12 +162,20 @@ impl Client {
         let Ok(problem) = serde_json::from_str::<Value>(&body) else {
             return Err(self.no_ringback());
         };
-        let said = ["detail", "message"].into_iter().find_map(|key| problem.get(key)?.as_str());
-        let message = format!("the server refused ({status}): {}", said.unwrap_or("no reason"));
+        let said = ["detail", "message"]
+            .into_iter()
+            .find_map(|key| problem.get(key)?.as_str());
+        let message = format!(
+            "the server refused ({status}): {}",
+            said.unwrap_or("no reason")
+        );
         let (exit, remedy) = if status.is_server_error() {
             (Status::Unreachable, "look at the server's log")
         } else if status == reqwest::StatusCode::UNAUTHORIZED {
-            (Status::BadInput, "set RINGBACK_USER and RINGBACK_PASSWORD to the [server] credentials")
+            (
+                Status::BadInput,
+                "set RINGBACK_USER and RINGBACK_PASSWORD to the [server] credentials",
+            )
         } else {
             (Status::BadInput, "")
         };
@@ -163,7 +192,11 @@ impl Client {
         }
         Failure::new(
             Status::Unreachable,
-            format!("the server at {} cannot be reached: {}", self.connection.url, chain(error)),
+            format!(
+                "the server at {} cannot be reached: {}",
+                self.connection.url,
+                chain(error)
+            ),
             "start it with 'ringback serve', or name another one with --url or RINGBACK_URL",
         )
     }
@@ -171,7 +204,10 @@ impl Client {
     fn no_ringback(&self) -> Failure {
         Failure::new(
             Status::Unreachable,
-            format!("what answers at {} is no Ringback server", self.connection.url),
+            format!(
+                "what answers at {} is no Ringback server",
+                self.connection.url
+            ),
             "check --url or RINGBACK_URL",
         )
     }

@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 /// Now, to measure how long something takes.
-#[expect(clippy::disallowed_methods, reason = "the executable measures its own start")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the executable measures its own start"
+)]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

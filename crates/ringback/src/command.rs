@@ -26,14 +26,22 @@ use crate::outcome::{Failure, Status};
 /// Ringback, the open callback server.
 #[derive(Debug, Parser)]
 #[command(name = "ringback", version, about, long_about = None, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 ok, 1 a goal or expectation was missed, 2 usage, \
-                        3 bad input or configuration, 4 server unreachable.")]
+#[command(
+    after_help = "Exit status: 0 ok, 1 a goal or expectation was missed, 2 usage, \
+                        3 bad input or configuration, 4 server unreachable."
+)]
 pub(crate) struct Arguments {
     /// Print one JSON object as the last line of standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// What is logged, e.g. info or info,telephony=debug
-    #[arg(long, global = true, env = "RINGBACK_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long,
+        global = true,
+        env = "RINGBACK_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     log: String,
     /// Form of the logs
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -89,29 +97,47 @@ pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Fail
             logging::start(&arguments.log, arguments.log_format)?;
             command.run(started)
         }
-        Command::Doctor(command) => command.run(json),
+        Command::Doctor(command) => Ok(command.run(json)),
         Command::Options(command) => Ok(command.run(json)),
-        Command::Services(Remote { connection, command }) => {
+        Command::Services(Remote {
+            connection,
+            command,
+        }) => {
             let client = Client::new(connection)?;
             on_one_thread(command.run(&client, json))
         }
-        Command::Agents(Remote { connection, command }) => {
+        Command::Agents(Remote {
+            connection,
+            command,
+        }) => {
             let client = Client::new(connection)?;
             on_one_thread(command.run(&client, json))
         }
-        Command::Callbacks(Remote { connection, command }) => {
+        Command::Callbacks(Remote {
+            connection,
+            command,
+        }) => {
             let client = Client::new(connection)?;
             on_one_thread(command.run(&client, json))
         }
-        Command::Events(Remote { connection, command }) => {
+        Command::Events(Remote {
+            connection,
+            command,
+        }) => {
             let client = Client::new(connection)?;
             on_one_thread(command.run(&client, json))
         }
-        Command::Deliveries(Remote { connection, command }) => {
+        Command::Deliveries(Remote {
+            connection,
+            command,
+        }) => {
             let client = Client::new(connection)?;
             on_one_thread(command.run(&client, json))
         }
-        Command::Backup(Remote { connection, command }) => {
+        Command::Backup(Remote {
+            connection,
+            command,
+        }) => {
             let client = Client::new(connection)?;
             on_one_thread(command.run(&client, json))
         }
@@ -184,7 +210,14 @@ mod tests {
 
     #[test]
     fn global_flags_may_stand_behind_the_command() {
-        let words = ["ringback", "callbacks", "list", "--json", "--url", "http://127.0.0.1:1"];
+        let words = [
+            "ringback",
+            "callbacks",
+            "list",
+            "--json",
+            "--url",
+            "http://127.0.0.1:1",
+        ];
         assert!(Arguments::try_parse_from(words).unwrap().json);
     }
 }

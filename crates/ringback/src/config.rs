@@ -12,7 +12,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub(crate) use schema::{Config, NumberFormat, OnDetected, Transport, Trunk};
-pub(crate) use value::Secret;
 
 /// Size of a configuration file, bytes; a larger one is some other file.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -69,7 +68,10 @@ impl std::error::Error for LoadError {}
 /// # Errors
 /// Everything that is wrong, at once.
 pub(crate) fn load(path: &Path) -> Result<Config, LoadError> {
-    let fail = |problems| LoadError { path: path.to_owned(), problems };
+    let fail = |problems| LoadError {
+        path: path.to_owned(),
+        problems,
+    };
     let text = read(path).map_err(|problem| fail(vec![problem]))?;
     parse(&text, &environment::of_process()).map_err(fail)
 }
@@ -103,11 +105,20 @@ pub(crate) fn parse(text: &str, variables: &[(String, String)]) -> Result<Config
     let config: Config = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| keys::line_at(text, span.start));
         let key = line.and_then(|line| lines.key_at(line)).unwrap_or_default();
-        vec![Problem { line, key, message: error.message().to_owned(), remedy: String::new() }]
+        vec![Problem {
+            line,
+            key,
+            message: error.message().to_owned(),
+            remedy: String::new(),
+        }]
     })?;
     let config = environment::apply(config, variables)?;
     let problems = validate::check(&config, &lines);
-    if problems.is_empty() { Ok(config) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(problems)
+    }
 }
 
 #[cfg(test)]
@@ -119,16 +130,19 @@ mod tests {
     fn problems(text: &str) -> Vec<(Option<usize>, String, String)> {
         match parse(text, &[]) {
             Ok(_) => Vec::new(),
-            Err(problems) => {
-                problems.into_iter().map(|p| (p.line, p.key, p.message)).collect()
-            }
+            Err(problems) => problems
+                .into_iter()
+                .map(|p| (p.line, p.key, p.message))
+                .collect(),
         }
     }
 
     fn check(text: &str, line: usize, key: &str, part: &str) {
         let found = problems(text);
         assert!(
-            found.iter().any(|(l, k, m)| *l == Some(line) && k == key && m.contains(part)),
+            found
+                .iter()
+                .any(|(l, k, m)| *l == Some(line) && k == key && m.contains(part)),
             "{text}\n{found:?}"
         );
     }
@@ -148,12 +162,15 @@ mod tests {
         for path in keys::all() {
             let (section, key) = path.rsplit_once('.').unwrap();
             let header = format!("[{section}]");
-            let at = EXAMPLE.find(&header).unwrap_or_else(|| panic!("{header} is missing"));
+            let at = EXAMPLE
+                .find(&header)
+                .unwrap_or_else(|| panic!("{header} is missing"));
             let body = &EXAMPLE[at + header.len()..];
             let body = body.split("\n[").next().unwrap();
-            let written = body
-                .lines()
-                .any(|line| line.trim_start_matches('#').starts_with(&format!("{key} =")));
+            let written = body.lines().any(|line| {
+                line.trim_start_matches('#')
+                    .starts_with(&format!("{key} ="))
+            });
             assert!(written, "{path} is missing in the example");
         }
     }
@@ -179,19 +196,54 @@ mod tests {
         assert_eq!(found[0].key, "http.listn");
         assert!(found[0].remedy.contains("'listen'"), "{found:?}");
         check("[htpp]\nlisten = \"127.0.0.1:1\"", 1, "htpp", "unknown");
-        check("[[trunk]]\nname=\"a\"\nhots=\"b\"", 3, "trunk.hots", "unknown");
-        check("[notifications.httpcb]\nenvelop = \"bare\"", 2, "notifications.httpcb.envelop", "unknown");
+        check(
+            "[[trunk]]\nname=\"a\"\nhots=\"b\"",
+            3,
+            "trunk.hots",
+            "unknown",
+        );
+        check(
+            "[notifications.httpcb]\nenvelop = \"bare\"",
+            2,
+            "notifications.httpcb.envelop",
+            "unknown",
+        );
         assert_eq!(problems("a = 1\nb = 2").len(), 2);
     }
 
     #[test]
     fn wrong_values_are_refused_with_their_line() {
-        check("[http]\nlisten = \"localhost\"", 2, "http.listen", "address:port");
+        check(
+            "[http]\nlisten = \"localhost\"",
+            2,
+            "http.listen",
+            "address:port",
+        );
         check("[http]\nlisten = 8080", 2, "http.listen", "string");
-        check("[media]\nrtp_ports = \"29999-20000\"", 2, "media.rtp_ports", "from-to");
-        check("[media]\nrtp_ports = \"70000-80000\"", 2, "media.rtp_ports", "from-to");
-        check("[sip]\nexternal_address = \"nat\"", 2, "sip.external_address", "address");
-        check("[telephony]\nam_detected = \"maybe\"", 2, "telephony.am_detected", "connect");
+        check(
+            "[media]\nrtp_ports = \"29999-20000\"",
+            2,
+            "media.rtp_ports",
+            "from-to",
+        );
+        check(
+            "[media]\nrtp_ports = \"70000-80000\"",
+            2,
+            "media.rtp_ports",
+            "from-to",
+        );
+        check(
+            "[sip]\nexternal_address = \"nat\"",
+            2,
+            "sip.external_address",
+            "address",
+        );
+        check(
+            "[telephony]\nam_detected = \"maybe\"",
+            2,
+            "telephony.am_detected",
+            "connect",
+        );
         check("[http]\nlisten = \"127.0.0.1:1", 2, "http.listen", "");
     }
 
@@ -204,26 +256,61 @@ mod tests {
 
     #[test]
     fn listening_beyond_loopback_needs_credentials() {
-        check("[http]\nlisten = \"0.0.0.0:8080\"", 2, "http.listen", "credentials");
+        check(
+            "[http]\nlisten = \"0.0.0.0:8080\"",
+            2,
+            "http.listen",
+            "credentials",
+        );
         let text = "[http]\nlisten = \"0.0.0.0:8080\"\n[server]\nusername=\"a\"\npassword=\"b\"";
         assert_eq!(problems(text), []);
-        check("[server]\nusername = \"a\"", 2, "server.username", "together");
+        check(
+            "[server]\nusername = \"a\"",
+            2,
+            "server.username",
+            "together",
+        );
     }
 
     #[test]
     fn trunks_are_checked() {
-        check("[[trunk]]\nname=\"a\"\nhost=\"h\"\n[[trunk]]\nname=\"a\"\nhost=\"h\"", 5, "trunk.name", "twice");
+        check(
+            "[[trunk]]\nname=\"a\"\nhost=\"h\"\n[[trunk]]\nname=\"a\"\nhost=\"h\"",
+            5,
+            "trunk.name",
+            "twice",
+        );
         check("[[trunk]]\nhost=\"h\"", 1, "trunk", "name");
         check("[[trunk]]\nname=\"a\"", 1, "trunk", "host");
-        check("[[trunk]]\nname=\"a\"\nhost=\"h\"\nregister=true", 4, "trunk.register", "username");
-        check("[[trunk]]\nname=\"a\"\nhost=\"h\"\ntransport=\"tls\"", 4, "trunk.transport", "not built");
+        check(
+            "[[trunk]]\nname=\"a\"\nhost=\"h\"\nregister=true",
+            4,
+            "trunk.register",
+            "username",
+        );
+        check(
+            "[[trunk]]\nname=\"a\"\nhost=\"h\"\ntransport=\"tls\"",
+            4,
+            "trunk.transport",
+            "not built",
+        );
     }
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
-        check("[http]\ntls_cert = \"a.pem\"", 2, "http.tls_cert", "not built");
+        check(
+            "[http]\ntls_cert = \"a.pem\"",
+            2,
+            "http.tls_cert",
+            "not built",
+        );
         check("[vxml]\ntts = \"command:say\"", 2, "vxml.tts", "not built");
-        check("[store]\npath = \"postgres://db\"", 2, "store.path", "PostgreSQL");
+        check(
+            "[store]\npath = \"postgres://db\"",
+            2,
+            "store.path",
+            "PostgreSQL",
+        );
         assert_eq!(problems("[vxml]\ntts = \"none\""), []);
     }
 
@@ -237,7 +324,10 @@ mod tests {
         assert_eq!(config.retention.days, 7);
         let config = parse("", &env("RINGBACK_TELEPHONY_SIT_DETAIL", "true")).unwrap();
         assert!(config.telephony.sit_detail);
-        let config = parse("", &env("RINGBACK_NOTIFICATIONS_ALLOW_HOSTS", "[\"a\", \"b\"]"));
+        let config = parse(
+            "",
+            &env("RINGBACK_NOTIFICATIONS_ALLOW_HOSTS", "[\"a\", \"b\"]"),
+        );
         assert_eq!(config.unwrap().notifications.allow_hosts, ["a", "b"]);
         let config = parse("", &env("RINGBACK_TEST_DATA", "x"));
         assert_eq!(config, Ok(Config::default()));
@@ -249,13 +339,20 @@ mod tests {
             ("RINGBACK_HTTP_LISTEN", "nowhere", "address:port"),
             ("RINGBACK_RETENTION_DAYS", "many", "number"),
             ("RINGBACK_TELEPHONY_SIT_DETAIL", "maybe", "true"),
-            ("RINGBACK_NOTIFICATIONS_ALLOW_HOSTS", "a,b", "[\"a\", \"b\"]"),
+            (
+                "RINGBACK_NOTIFICATIONS_ALLOW_HOSTS",
+                "a,b",
+                "[\"a\", \"b\"]",
+            ),
             ("RINGBACK_HTTP_LISTN", "127.0.0.1:1", "unknown"),
             ("RINGBACK_TRUNK_HOST", "x", "file"),
             ("RINGBACK_HTTP_LISTEN", "0.0.0.0:1", "credentials"),
         ] {
             let found = parse("", &[(name.to_owned(), value.to_owned())]).unwrap_err();
-            assert!(found[0].message.contains(part) || found[0].remedy.contains(part), "{found:?}");
+            assert!(
+                found[0].message.contains(part) || found[0].remedy.contains(part),
+                "{found:?}"
+            );
         }
     }
 

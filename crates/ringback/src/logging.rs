@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -45,12 +45,18 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
 /// numbers from INFO on, the HTTP client addresses of receivers from DEBUG on.
 fn is_harmless(metadata: &Metadata<'_>) -> bool {
     let from = |name: &str| {
-        metadata.target().strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        metadata
+            .target()
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
     if from("rsipstack") {
         return *metadata.level() <= Level::WARN;
     }
-    if ["reqwest", "hyper", "hyper_util", "rusqlite"].into_iter().any(from) {
+    if ["reqwest", "hyper", "hyper_util", "rusqlite"]
+        .into_iter()
+        .any(from)
+    {
         return *metadata.level() <= Level::INFO;
     }
     true
@@ -81,7 +87,9 @@ mod tests {
     fn the_sip_stack_stays_silent_whatever_the_filter_says() {
         let sink = Sink::default();
         let writer = sink.clone();
-        let filter = EnvFilter::builder().parse("trace,rsipstack::transport=trace").unwrap();
+        let filter = EnvFilter::builder()
+            .parse("trace,rsipstack::transport=trace")
+            .unwrap();
         let layer = fmt::layer()
             .with_writer(move || writer.clone())
             .with_filter(filter.and(filter_fn(is_harmless)));
@@ -92,8 +100,14 @@ mod tests {
             tracing::debug!(target: "engine", "ours");
         });
         let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
-        assert!(text.contains("ours") && text.contains("a warning"), "{text}");
-        assert!(!text.contains("4930555010") && !text.contains("u:p"), "{text}");
+        assert!(
+            text.contains("ours") && text.contains("a warning"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("4930555010") && !text.contains("u:p"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod carrier;
+mod client;
 mod clock;
 mod command;
-mod client;
 mod config;
 mod harness;
 mod logging;
@@ -20,7 +20,10 @@ use crate::command::Arguments;
 fn main() -> ExitCode {
     let started = clock::now();
     // reqwest is built without a provider of its own; without one it could not speak TLS.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         output::note("a TLS provider was installed before");
     }
     let arguments = Arguments::parse();

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use serde_json::Value;
-
 /// Exit status of the process; clap itself ends with 2 for wrong usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -36,8 +34,6 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do; may be empty.
     pub(crate) remedy: String,
-    /// The report for `--json` instead of the message, when there is one.
-    pub(crate) report: Option<Value>,
 }
 
 impl Failure {
@@ -47,7 +43,11 @@ impl Failure {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { status, message: message.into(), remedy: remedy.into(), report: None }
+        Self {
+            status,
+            message: message.into(),
+            remedy: remedy.into(),
+        }
     }
 
     /// Bad input or configuration.

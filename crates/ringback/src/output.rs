@@ -27,16 +27,18 @@ pub(crate) fn note(text: &str) {
 /// Tells of a failure and turns it into the exit status.
 pub(crate) fn failed(failure: &Failure, as_json: bool) -> ExitCode {
     let red = io::stderr().is_terminal();
-    let (on, off) = if red { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
+    let (on, off) = if red {
+        ("\u{1b}[31m", "\u{1b}[0m")
+    } else {
+        ("", "")
+    };
     note(&format!("{on}error:{off} {}", failure.message));
     if !failure.remedy.is_empty() {
         note(&format!("  what to do: {}", failure.remedy));
     }
     if as_json {
-        let report = failure.report.clone().unwrap_or_else(|| {
-            json!({"ok": false, "error": {"message": failure.message, "remedy": failure.remedy}})
-        });
-        line(&report.to_string());
+        let error = json!({"message": failure.message, "remedy": failure.remedy});
+        line(&json!({"ok": false, "error": error}).to_string());
     }
     failure.status.into()
 }
@@ -70,13 +72,17 @@ pub(crate) fn cell(value: Option<&Value>) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 /// The rows of an array of objects, by their keys.
 pub(crate) fn rows(list: Option<&Value>, keys: &[&str]) -> Vec<Vec<String>> {
     let objects = list.and_then(Value::as_array).into_iter().flatten();
-    objects.map(|object| keys.iter().map(|key| cell(object.get(key))).collect()).collect()
+    objects
+        .map(|object| keys.iter().map(|key| cell(object.get(key))).collect())
+        .collect()
 }
 
 #[cfg(test)]
@@ -85,7 +91,10 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let rows = vec![vec!["a".to_owned(), "bb".to_owned()], vec!["ccc".to_owned(), "d".to_owned()]];
+        let rows = vec![
+            vec!["a".to_owned(), "bb".to_owned()],
+            vec!["ccc".to_owned(), "d".to_owned()],
+        ];
         assert_eq!(table(&["X", "Y"], &rows), "X    Y\na    bb\nccc  d\n");
     }
 

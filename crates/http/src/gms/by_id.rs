@@ -18,9 +18,9 @@ pub(super) async fn by_query(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, GmsError> {
-    let id = match callback_id(&single_id(body::query_pairs(query.as_deref())?)?) {
-        Ok(id) => id,
-        Err(_) => return Err(auth::unknown_id(&api, &headers).into()),
+    let asked = single_id(body::query_pairs(query.as_deref())?)?;
+    let Ok(id) = callback_id(&asked) else {
+        return Err(auth::unknown_id(&api, &headers).into());
     };
     let Some(callback) = alive(&api, &id).await? else {
         return Err(auth::unknown_id(&api, &headers).into());
@@ -49,7 +49,7 @@ fn answer(api: &Api, headers: &HeaderMap, callback: &Callback) -> Result<Respons
         Ok(service) => Some(service),
         // The service was removed: whoever may use the server still sees the record.
         Err(failure) if api.engine.service(callback.service()).is_none() => {
-            auth::operator(api, headers).map_err(|_| failure)?;
+            auth::operator(api, headers).map_err(|_stranger| failure)?;
             None
         }
         Err(failure) => return Err(failure.into()),

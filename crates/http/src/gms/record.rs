@@ -37,8 +37,8 @@ pub(crate) fn record(
     for key in service.map(Service::lookup_keys).unwrap_or_default() {
         let value = callback
             .parameters
-            .get(&key)
-            .or_else(|| callback.user_data.get(&key));
+            .get(key)
+            .or_else(|| callback.user_data.get(key));
         if let Some(value) = value
             && !record.contains_key(key)
         {

@@ -76,12 +76,22 @@ impl Agents {
 }
 
 fn table(answer: &Value) -> String {
-    let keys = ["id", "extension", "state", "registered", "groups", "call_id"];
+    let keys = [
+        "id",
+        "extension",
+        "state",
+        "registered",
+        "groups",
+        "call_id",
+    ];
     let mut rows = output::rows(answer.get("agents"), &keys);
     for row in &mut rows {
         if let Some(groups) = row.get_mut(4) {
             groups.retain(|c| !"[]\"".contains(c));
         }
     }
-    output::table(&["ID", "EXTENSION", "STATE", "REGISTERED", "GROUPS", "CALL"], &rows)
+    output::table(
+        &["ID", "EXTENSION", "STATE", "REGISTERED", "GROUPS", "CALL"],
+        &rows,
+    )
 }

@@ -42,7 +42,9 @@ impl Backup {
                 return Err(failure);
             }
         };
-        fs::rename(&part, &self.file).await.map_err(|error| unwritable(&self.file, &error))?;
+        fs::rename(&part, &self.file)
+            .await
+            .map_err(|error| unwritable(&self.file, &error))?;
         if as_json {
             let report = json!({"ok": true, "file": self.file, "bytes": bytes});
             output::line(&report.to_string());
@@ -64,11 +66,19 @@ async fn write(client: &Client, mut answer: Response, path: &Path) -> Result<u64
         .await;
     let mut file = opened.map_err(|error| unwritable(path, &error))?;
     let mut bytes = 0;
-    while let Some(chunk) = answer.chunk().await.map_err(|error| client.unreachable(&error))? {
-        file.write_all(&chunk).await.map_err(|error| unwritable(path, &error))?;
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| client.unreachable(&error))?
+    {
+        file.write_all(&chunk)
+            .await
+            .map_err(|error| unwritable(path, &error))?;
         bytes += chunk.len() as u64;
     }
-    file.sync_all().await.map_err(|error| unwritable(path, &error))?;
+    file.sync_all()
+        .await
+        .map_err(|error| unwritable(path, &error))?;
     Ok(bytes)
 }
 

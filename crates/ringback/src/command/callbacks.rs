@@ -91,7 +91,9 @@ impl Callbacks {
             Action::Show { id } => client.get(&one(id), &[]).await?,
             Action::Cancel { id } => client.delete(&one(id)).await?,
             Action::Reschedule { id, at } => {
-                client.send_json(Method::PUT, &one(id), &json!({"desired_time": at})).await?
+                client
+                    .send_json(Method::PUT, &one(id), &json!({"desired_time": at}))
+                    .await?
             }
         };
         if as_json {
@@ -122,7 +124,9 @@ impl Create {
             body.insert("_desired_time".to_owned(), json!(at));
         }
         let path = format!("/genesys/1/service/callback/{}", segment(&self.service));
-        client.send_json(Method::POST, &path, &Value::Object(body)).await
+        client
+            .send_json(Method::POST, &path, &Value::Object(body))
+            .await
     }
 }
 
@@ -148,7 +152,10 @@ fn table(answer: &Value) -> String {
         "_rb_attempts",
     ];
     let rows = output::rows(answer.get("callbacks"), &keys);
-    output::table(&["ID", "SERVICE", "STATE", "REASON", "DESIRED", "ATTEMPTS"], &rows)
+    output::table(
+        &["ID", "SERVICE", "STATE", "REASON", "DESIRED", "ATTEMPTS"],
+        &rows,
+    )
 }
 
 fn fields(answer: &Value) -> String {

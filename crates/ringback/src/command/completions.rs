@@ -18,7 +18,12 @@ pub(super) struct Completions {
 impl Completions {
     pub(super) fn run(&self) -> Status {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Arguments::command(), "ringback", &mut script);
+        clap_complete::generate(
+            self.shell,
+            &mut Arguments::command(),
+            "ringback",
+            &mut script,
+        );
         output::raw(&String::from_utf8_lossy(&script));
         Status::Ok
     }

@@ -59,7 +59,11 @@ impl Deliveries {
 }
 
 fn table(answer: &Value) -> String {
-    let deliveries = answer.get("deliveries").and_then(Value::as_array).into_iter().flatten();
+    let deliveries = answer
+        .get("deliveries")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let rows: Vec<Vec<String>> = deliveries
         .map(|delivery| {
             let attempts = delivery.get("attempts").and_then(Value::as_array);
@@ -76,6 +80,8 @@ fn table(answer: &Value) -> String {
             ]
         })
         .collect();
-    let head = ["CALLBACK", "SEQ", "EVENT", "STATE", "ATTEMPTS", "STATUS", "TARGET"];
+    let head = [
+        "CALLBACK", "SEQ", "EVENT", "STATE", "ATTEMPTS", "STATUS", "TARGET",
+    ];
     output::table(&head, &rows)
 }

@@ -33,7 +33,10 @@ impl Events {
         } else {
             let keys = ["seq", "at_ms", "event_id", "state", "data"];
             let rows = output::rows(answer.get("events"), &keys);
-            output::raw(&output::table(&["SEQ", "AT_MS", "EVENT", "STATE", "DATA"], &rows));
+            output::raw(&output::table(
+                &["SEQ", "AT_MS", "EVENT", "STATE", "DATA"],
+                &rows,
+            ));
         }
         Ok(Status::Ok)
     }

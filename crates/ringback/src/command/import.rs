@@ -32,14 +32,23 @@ impl Import {
     ) -> Result<Status, Failure> {
         let text = self.read()?;
         let flag = |on: bool| if on { "true" } else { "false" };
-        let query = [("dry_run", flag(self.dry_run)), ("strict", flag(self.strict))];
-        let report = client.import(&format!("/api/v1/{what}/import"), &query, text).await?;
+        let query = [
+            ("dry_run", flag(self.dry_run)),
+            ("strict", flag(self.strict)),
+        ];
+        let report = client
+            .import(&format!("/api/v1/{what}/import"), &query, text)
+            .await?;
         self.show(what, &report);
         if as_json {
             output::line(&report.to_string());
         }
         let accepted = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
-        Ok(if accepted { Status::Ok } else { Status::BadInput })
+        Ok(if accepted {
+            Status::Ok
+        } else {
+            Status::BadInput
+        })
     }
 
     fn read(&self) -> Result<String, Failure> {
@@ -59,11 +68,20 @@ impl Import {
     /// Tells people on standard error; standard output belongs to the report.
     fn show(&self, what: &str, report: &Value) {
         let file = self.file.display();
-        let list = |key: &str| report.get(key).and_then(Value::as_array).into_iter().flatten();
+        let list = |key: &str| {
+            report
+                .get(key)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+        };
         let part = |entry: &Value, key: &str| output::cell(entry.get(key));
         for repair in list("repairs") {
-            let (line, from, to) =
-                (part(repair, "line"), part(repair, "from"), part(repair, "to"));
+            let (line, from, to) = (
+                part(repair, "line"),
+                part(repair, "from"),
+                part(repair, "to"),
+            );
             output::note(&format!("{file}:{line}: repaired: {from} -> {to}"));
         }
         for (key, word) in [("warnings", "warning"), ("errors", "error")] {

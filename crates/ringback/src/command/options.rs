@@ -28,7 +28,10 @@ impl Options {
         };
         let head: Vec<String> = keys.iter().map(|key| key.to_uppercase()).collect();
         let head: Vec<&str> = head.iter().map(String::as_str).collect();
-        output::raw(&output::table(&head, &output::rows(table.get("options"), keys)));
+        output::raw(&output::table(
+            &head,
+            &output::rows(table.get("options"), keys),
+        ));
         let count = |key: &str| output::cell(table.get(key));
         output::line(&format!(
             "\n{} options: {} effective, {} accepted, {} pending, {} refused",

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use engine::{AgentDirectory, Engine};
 use http_api::{Api, Credentials};
-use store::Store;
-use store::sqlite::SqliteStore;
+use store::{SqliteStore, Store};
 use telephony::embedded::{Embedded, Started};
 use telephony::port::{PhoneDirectory, Telephony};
 use tokio::net::TcpListener;
@@ -109,13 +108,20 @@ impl Server {
     async fn start(config: Config) -> Result<Self, Failure> {
         // First the port: whoever connects from now on waits instead of being refused.
         let listener = listen(&config).await?;
-        let address = listener.local_addr().map_err(|e| Failure::bad_input(e.to_string(), ""))?;
+        let address = listener
+            .local_addr()
+            .map_err(|e| Failure::bad_input(e.to_string(), ""))?;
         let http_address = format!("http://{address}");
         let store: Arc<dyn Store> = Arc::new(open_store(&config)?);
         let directory = AgentDirectory::new();
         let phones: Arc<dyn PhoneDirectory> = directory.clone();
-        let Started { telephony, events, sip_address } =
-            Embedded::start(wiring::telephony(&config), phones).await.map_err(|error| {
+        let Started {
+            telephony,
+            events,
+            sip_address,
+        } = Embedded::start(wiring::telephony(&config), phones)
+            .await
+            .map_err(|error| {
                 Failure::bad_input(
                     format!("telephony does not start: {}", chain(&error)),
                     "check [sip] listen and [media] in the configuration; 'ringback doctor' \
@@ -138,7 +144,11 @@ impl Server {
             stopping.clone(),
         );
         let mut http = JoinSet::new();
-        http.spawn(http_api::serve(listener, http_api::router(api), stopping.clone()));
+        http.spawn(http_api::serve(
+            listener,
+            http_api::router(api),
+            stopping.clone(),
+        ));
         Ok(Self {
             http_address,
             sip_address: sip_address.to_string(),
@@ -153,7 +163,10 @@ impl Server {
     /// Ends the parts in the order in which they depend on each other.
     async fn stop(mut self) {
         self.stopping.cancel();
-        in_time("http", async { while self.http.join_next().await.is_some() {} }).await;
+        in_time("http", async {
+            while self.http.join_next().await.is_some() {}
+        })
+        .await;
         in_time("engine", self.engine.drain()).await;
         in_time("telephony", self.telephony.shutdown()).await;
         in_time("store", self.store.close()).await;

@@ -51,7 +51,11 @@ impl Services {
 }
 
 fn list(answer: &Value) -> String {
-    let services = answer.get("services").and_then(Value::as_array).into_iter().flatten();
+    let services = answer
+        .get("services")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let rows: Vec<Vec<String>> = services
         .map(|service| {
             let options = service.get("options").and_then(Value::as_object);

@@ -26,7 +26,11 @@ pub(super) fn apply(
     let mut problems = Vec::new();
     for (name, text) in variables {
         if name.starts_with("RINGBACK_TRUNK_") {
-            problems.push(problem(name, "trunks are set in the file only".to_owned(), ""));
+            problems.push(problem(
+                name,
+                "trunks are set in the file only".to_owned(),
+                "",
+            ));
             continue;
         }
         match paths.iter().find(|path| variable(path) == *name) {
@@ -42,7 +46,11 @@ pub(super) fn apply(
             None => {}
         }
     }
-    if problems.is_empty() { Ok(config) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(problems)
+    }
 }
 
 fn problem(name: &str, message: String, remedy: &str) -> Problem {
@@ -59,7 +67,9 @@ fn variable(path: &str) -> String {
 }
 
 fn names_a_section(name: &str) -> bool {
-    keys::defaults().keys().any(|section| name.starts_with(&format!("{}_", variable(section))))
+    keys::defaults()
+        .keys()
+        .any(|section| name.starts_with(&format!("{}_", variable(section))))
 }
 
 /// The configuration with one key set from text.
@@ -80,15 +90,17 @@ fn slot<'a>(table: &'a mut Table, path: &str) -> Option<&'a mut Value> {
 /// Reads the text as the type that the key has.
 fn typed(like: &Value, text: &str) -> Result<Value, String> {
     match like {
-        Value::Boolean(_) => {
-            text.parse().map(Value::Boolean).map_err(|_| "must be true or false".to_owned())
-        }
-        Value::Integer(_) => {
-            text.parse().map(Value::Integer).map_err(|_| "must be a whole number".to_owned())
-        }
+        Value::Boolean(_) => text
+            .parse()
+            .map(Value::Boolean)
+            .map_err(|_text| "must be true or false".to_owned()),
+        Value::Integer(_) => text
+            .parse()
+            .map(Value::Integer)
+            .map_err(|_text| "must be a whole number".to_owned()),
         Value::Array(_) => {
             let table: Table = toml::from_str(&format!("list = {text}"))
-                .map_err(|_| "must be a list such as [\"a\", \"b\"]".to_owned())?;
+                .map_err(|_text| "must be a list such as [\"a\", \"b\"]".to_owned())?;
             match table.get("list") {
                 Some(list @ Value::Array(_)) if table.len() == 1 => Ok(list.clone()),
                 _ => Err("must be a list such as [\"a\", \"b\"]".to_owned()),

@@ -15,12 +15,15 @@ pub(super) struct Lines(Vec<(String, usize)>);
 impl Lines {
     /// Line of a key such as `http.listen`; for trunks `trunk[0].name`.
     pub(super) fn of(&self, key: &str) -> Option<usize> {
-        self.0.iter().find(|(known, _)| known == key).map(|(_, line)| *line)
+        self.0
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, line)| *line)
     }
 
     /// The last key that begins at or before a line, without the numbers of trunks.
     pub(super) fn key_at(&self, line: usize) -> Option<String> {
-        let (key, _) = self.0.iter().filter(|(_, at)| *at == line).next_back()?;
+        let (key, _) = self.0.iter().rfind(|(_, at)| *at == line)?;
         Some(without_index(key))
     }
 }
@@ -35,7 +38,11 @@ pub(super) fn without_index(key: &str) -> String {
 
 /// The number of the line at a byte offset, from 1.
 pub(super) fn line_at(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    1 + text
+        .bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
 }
 
 /// Every key with a default, as `section.key`.
@@ -62,7 +69,11 @@ pub(super) fn defaults() -> Table {
 }
 
 fn join(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+    if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}.{name}")
+    }
 }
 
 /// Finds the lines of all keys and refuses those that do not exist.
@@ -78,21 +89,35 @@ pub(super) fn check(text: &str) -> Result<Lines, Vec<Problem>> {
             remedy: String::new(),
         }]
     })?;
-    let mut walk = Walk { text, lines: Lines::default(), problems: Vec::new() };
+    let mut walk = Walk {
+        text,
+        lines: Lines::default(),
+        problems: Vec::new(),
+    };
     walk.table("", document.get_ref(), &defaults());
-    if walk.problems.is_empty() { Ok(walk.lines) } else { Err(walk.problems) }
+    if walk.problems.is_empty() {
+        Ok(walk.lines)
+    } else {
+        Err(walk.problems)
+    }
 }
 
 /// The key of a line that could not be parsed, as far as it can be told.
 fn key_of_line(text: &str, line: usize) -> String {
     let lines: Vec<&str> = text.lines().take(line).collect();
-    let key = lines.last().and_then(|last| last.split_once('=')).map_or("", |(key, _)| key.trim());
+    let key = lines
+        .last()
+        .and_then(|last| last.split_once('='))
+        .map_or("", |(key, _)| key.trim());
     let section = lines
         .iter()
         .rev()
         .find_map(|line| line.trim().strip_prefix('['))
         .map_or("", |rest| rest.trim_matches(['[', ']', ' ']));
-    let plain = |text: &str| text.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
+    let plain = |text: &str| {
+        text.chars()
+            .all(|c| c.is_alphanumeric() || "_-.".contains(c))
+    };
     if key.is_empty() || !plain(key) || !plain(section) {
         return String::new();
     }
@@ -133,7 +158,9 @@ impl Walk<'_> {
     }
 
     fn key(&mut self, path: &str, span: Range<usize>) {
-        self.lines.0.push((path.to_owned(), line_at(self.text, span.start)));
+        self.lines
+            .0
+            .push((path.to_owned(), line_at(self.text, span.start)));
     }
 
     fn unknown(&mut self, path: &str, name: &str, span: Range<usize>, known: &Table) {

@@ -7,11 +7,23 @@ use super::schema::Config;
 
 /// Key and what stands behind it. Only the default is taken: it asks for what is built.
 const NOT_BUILT: &[(&str, &str)] = &[
-    ("http.tls_cert", "HTTPS by the server itself; put a reverse proxy in front of it"),
-    ("http.tls_key", "HTTPS by the server itself; put a reverse proxy in front of it"),
+    (
+        "http.tls_cert",
+        "HTTPS by the server itself; put a reverse proxy in front of it",
+    ),
+    (
+        "http.tls_key",
+        "HTTPS by the server itself; put a reverse proxy in front of it",
+    ),
     ("notifications.body", "another body of status notifications"),
-    ("notifications.state_compat", "the frozen state of the original"),
-    ("notifications.httpcb.envelope", "another envelope of status notifications"),
+    (
+        "notifications.state_compat",
+        "the frozen state of the original",
+    ),
+    (
+        "notifications.httpcb.envelope",
+        "another envelope of status notifications",
+    ),
     ("notifications.customhttp.message", "the channel customhttp"),
     ("notifications.orscb.encoding", "the channel orscb"),
     ("dialplan.rp_allow", "routing to a route point"),
@@ -31,7 +43,11 @@ const NOT_BUILT: &[(&str, &str)] = &[
 pub(super) fn asked_for(config: &Config) -> Vec<(&'static str, &'static str)> {
     let defaults = defaults();
     let table = Table::try_from(config).expect("a configuration is a table of plain values");
-    NOT_BUILT.iter().copied().filter(|(key, _)| get(&table, key) != get(&defaults, key)).collect()
+    NOT_BUILT
+        .iter()
+        .copied()
+        .filter(|(key, _)| get(&table, key) != get(&defaults, key))
+        .collect()
 }
 
 fn get<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {

@@ -71,7 +71,9 @@ pub(crate) struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { path: "ringback.db".to_owned() }
+        Self {
+            path: "ringback.db".to_owned(),
+        }
     }
 }
 
@@ -220,7 +222,10 @@ pub(crate) struct Engine {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { max_running_callbacks: 20_000, node: 1 }
+        Self {
+            max_running_callbacks: 20_000,
+            node: 1,
+        }
     }
 }
 
@@ -274,7 +279,10 @@ pub(crate) struct Vxml {
 
 impl Default for Vxml {
     fn default() -> Self {
-        Self { on_error: OnError::default(), tts: "none".to_owned() }
+        Self {
+            on_error: OnError::default(),
+            tts: "none".to_owned(),
+        }
     }
 }
 
@@ -300,7 +308,9 @@ pub(crate) struct Script {
 
 impl Default for Script {
     fn default() -> Self {
-        Self { max_stuck_threads: 4 }
+        Self {
+            max_stuck_threads: 4,
+        }
     }
 }
 

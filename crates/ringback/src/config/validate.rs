@@ -8,7 +8,10 @@ use super::{Problem, not_built};
 
 /// Everything that is wrong with a configuration whose keys and types are right.
 pub(super) fn check(config: &Config, lines: &Lines) -> Vec<Problem> {
-    let mut found = Found { lines, problems: Vec::new() };
+    let mut found = Found {
+        lines,
+        problems: Vec::new(),
+    };
     http(config, &mut found);
     store_and_limits(config, &mut found);
     ports(config, &mut found);
@@ -39,8 +42,16 @@ impl Found<'_> {
 fn http(config: &Config, found: &mut Found<'_>) {
     let (username, password) = (&config.server.username, &config.server.password);
     if username.is_empty() != password.is_empty() {
-        let key = if username.is_empty() { "server.password" } else { "server.username" };
-        found.add(key, "username and password belong together", "set both in [server], or none");
+        let key = if username.is_empty() {
+            "server.password"
+        } else {
+            "server.username"
+        };
+        found.add(
+            key,
+            "username and password belong together",
+            "set both in [server], or none",
+        );
     } else if username.is_empty() && !config.http.listen.0.ip().is_loopback() {
         found.add(
             "http.listen",
@@ -49,7 +60,11 @@ fn http(config: &Config, found: &mut Found<'_>) {
         );
     }
     if username.contains(':') {
-        found.add("server.username", "must not contain ':'", "Basic credentials end it there");
+        found.add(
+            "server.username",
+            "must not contain ':'",
+            "Basic credentials end it there",
+        );
     }
     let url = &config.http.public_url;
     if !url.is_empty() && !is_base_url(url) {
@@ -62,11 +77,15 @@ fn http(config: &Config, found: &mut Found<'_>) {
 }
 
 fn is_base_url(url: &str) -> bool {
-    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let host = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
     host.is_some_and(|rest| {
         !rest.is_empty()
             && !rest.starts_with('/')
-            && rest.chars().all(|c| c.is_ascii_graphic() && !"?#@\"<>\\".contains(c))
+            && rest
+                .chars()
+                .all(|c| c.is_ascii_graphic() && !"?#@\"<>\\".contains(c))
     })
 }
 
@@ -82,17 +101,33 @@ fn store_and_limits(config: &Config, found: &mut Found<'_>) {
         );
     }
     if config.media.treatments_dir.is_empty() {
-        found.add("media.treatments_dir", "must name a directory", "e.g. treatments");
+        found.add(
+            "media.treatments_dir",
+            "must name a directory",
+            "e.g. treatments",
+        );
     }
     if config.engine.node > 999 {
-        found.add("engine.node", "must be 0 to 999", "it is the first part of every id");
+        found.add(
+            "engine.node",
+            "must be 0 to 999",
+            "it is the first part of every id",
+        );
     }
     if config.retention.days == 0 {
         found.add("retention.days", "must be at least 1", "the default is 30");
     }
     let realm = &config.sip.realm;
-    if realm.is_empty() || !realm.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\') {
-        found.add("sip.realm", "must be visible ASCII without quotes", "e.g. ringback");
+    if realm.is_empty()
+        || !realm
+            .chars()
+            .all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
+    {
+        found.add(
+            "sip.realm",
+            "must be visible ASCII without quotes",
+            "e.g. ringback",
+        );
     }
 }
 
@@ -126,19 +161,35 @@ fn trunks(config: &Config, found: &mut Found<'_>) {
         if trunk.name.is_empty() {
             found.add(&whole, "a trunk needs a name", "e.g. name = \"carrier\"");
         } else if !names.insert(&trunk.name) {
-            found.add(&key("name"), format!("'{}' is there twice", trunk.name), "rename one");
+            found.add(
+                &key("name"),
+                format!("'{}' is there twice", trunk.name),
+                "rename one",
+            );
         }
         if trunk.host.is_empty() {
-            found.add(&whole, "a trunk needs a host", "e.g. host = \"sip.example.net\"");
+            found.add(
+                &whole,
+                "a trunk needs a host",
+                "e.g. host = \"sip.example.net\"",
+            );
         }
         if trunk.port == 0 {
             found.add(&key("port"), "must be 1 to 65535", "SIP uses 5060");
         }
         if trunk.transport == Transport::Tls {
-            found.add(&key("transport"), "SIP over TLS is not built yet", "use udp or tcp");
+            found.add(
+                &key("transport"),
+                "SIP over TLS is not built yet",
+                "use udp or tcp",
+            );
         }
         if trunk.register && trunk.username.is_empty() {
-            found.add(&key("register"), "registering needs username and password", "set both");
+            found.add(
+                &key("register"),
+                "registering needs username and password",
+                "set both",
+            );
         }
     }
 }

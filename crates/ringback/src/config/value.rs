@@ -38,7 +38,7 @@ impl TryFrom<String> for Listen {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| {
+        text.parse().map(Self).map_err(|_text| {
             "must be address:port with a numeric address, e.g. 127.0.0.1:8080 or [::1]:8080"
                 .to_owned()
         })
@@ -74,7 +74,10 @@ impl TryFrom<String> for Address {
 
 impl From<Address> for String {
     fn from(address: Address) -> Self {
-        address.0.map(|address| address.to_string()).unwrap_or_default()
+        address
+            .0
+            .map(|address| address.to_string())
+            .unwrap_or_default()
     }
 }
 

@@ -26,10 +26,10 @@ pub(in crate::api) async fn list(
             .service
             .as_ref()
             .and_then(|name| api.engine.service(name));
-        let value = number::comparable(&api, service.as_deref(), &asked);
+        let forms = number::forms(&api, service.as_deref(), &asked);
         filter
             .conditions
-            .push(("_customer_number".to_owned(), vec![value]));
+            .push(("_customer_number".to_owned(), forms));
     }
     let query = Query {
         service: filter.service,

@@ -5,11 +5,11 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
 use std::path::Path;
 
-use store::sqlite::SqliteStore;
+use store::SqliteStore;
 
 use super::Check;
 use crate::config::Config;
-use crate::outcome::{Failure, chain};
+use crate::outcome::chain;
 
 /// Receive buffer of the SIP socket that survives a burst, bytes.
 const RECEIVE_BUFFER_BYTES: u64 = 4 * 1024 * 1024;
@@ -17,7 +17,7 @@ const RECEIVE_BUFFER_BYTES: u64 = 4 * 1024 * 1024;
 const OPEN_FILES: u64 = 4096;
 
 /// Looks at everything that the configuration names.
-pub(super) fn all(config: &Config) -> Result<Vec<Check>, Failure> {
+pub(super) fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![
         dialplan(config),
         credentials(config),
@@ -36,8 +36,13 @@ pub(super) fn all(config: &Config) -> Result<Vec<Check>, Failure> {
             "add a [[trunk]]",
         ));
     }
-    checks.extend(config.trunk.iter().map(|trunk| resolve(&trunk.name, &trunk.host, trunk.port)));
-    Ok(checks)
+    checks.extend(
+        config
+            .trunk
+            .iter()
+            .map(|trunk| resolve(&trunk.name, &trunk.host, trunk.port)),
+    );
+    checks
 }
 
 fn dialplan(config: &Config) -> Check {
@@ -59,13 +64,19 @@ fn credentials(config: &Config) -> Check {
         return Check::good("credentials", "operator credentials are set");
     }
     // Beyond loopback the configuration would have been refused.
-    Check::good("credentials", "none are set: whoever has an account on this machine may use it")
+    Check::good(
+        "credentials",
+        "none are set: whoever has an account on this machine may use it",
+    )
 }
 
 fn treatments(dir: &str) -> Check {
     match fs::read_dir(dir) {
         Ok(entries) => {
-            let files = entries.filter_map(Result::ok).filter(|e| e.path().is_file()).count();
+            let files = entries
+                .filter_map(Result::ok)
+                .filter(|e| e.path().is_file())
+                .count();
             Check::good("treatments", format!("{dir} holds {files} files"))
         }
         Err(error) => Check::bad(
@@ -109,7 +120,10 @@ fn store(path: &Path) -> Check {
 /// Creates and removes a file: the only honest way to know the rights.
 fn tempfile_in(dir: &Path) -> io::Result<()> {
     let path = dir.join(format!(".ringback-doctor-{}", std::process::id()));
-    fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
     fs::remove_file(path)
 }
 
@@ -140,24 +154,38 @@ fn sip(address: SocketAddr) -> Check {
 
 /// Tries a sample of the range: a few used ports are passed over at run time.
 fn rtp(config: &Config) -> Check {
-    let (from, to) = (*config.media.rtp_ports.0.start(), *config.media.rtp_ports.0.end());
+    let (from, to) = (
+        *config.media.rtp_ports.0.start(),
+        *config.media.rtp_ports.0.end(),
+    );
     let ip = config.sip.listen.0.ip();
     let step = usize::from((to - from) / 16).max(1);
-    let tried: Vec<bool> =
-        (from..=to).step_by(step).map(|port| UdpSocket::bind((ip, port)).is_ok()).collect();
+    let tried: Vec<bool> = (from..=to)
+        .step_by(step)
+        .map(|port| UdpSocket::bind((ip, port)).is_ok())
+        .collect();
     let free = tried.iter().filter(|free| **free).count();
-    let legs = (u32::from(to - from) + 1) / 2;
-    let message = format!("{free} of {} tried ports are free; room for {legs} legs", tried.len());
+    let legs = u32::from(to - from).div_ceil(2);
+    let message = format!(
+        "{free} of {} tried ports are free; room for {legs} legs",
+        tried.len()
+    );
     if free * 2 > tried.len() {
         Check::good("rtp", message)
     } else {
-        Check::bad("rtp", message, "choose another range with [media] rtp_ports")
+        Check::bad(
+            "rtp",
+            message,
+            "choose another range with [media] rtp_ports",
+        )
     }
 }
 
 fn receive_buffer() -> Check {
     let limit = "/proc/sys/net/core/rmem_max";
-    let bytes = fs::read_to_string(limit).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let bytes = fs::read_to_string(limit)
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
     match bytes {
         Some(bytes) if bytes < RECEIVE_BUFFER_BYTES => Check::advice(
             "receive_buffer",
@@ -222,7 +250,11 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         assert!(!store(&dir.path().join("missing/a.db")).ok);
         let foreign = dir.path().join("foreign.db");
-        fs::write(&foreign, "some other file, quite long enough to be looked at").unwrap();
+        fs::write(
+            &foreign,
+            "some other file, quite long enough to be looked at",
+        )
+        .unwrap();
         assert!(!store(&foreign).ok);
     }
 

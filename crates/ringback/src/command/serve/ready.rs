@@ -25,7 +25,10 @@ pub(super) fn tell(server: &Server, file: Option<&Path>, started: Instant) -> Re
     if let Some(path) = file {
         write(path, &line).map_err(|error| {
             Failure::bad_input(
-                format!("the ready file {} cannot be written: {error}", path.display()),
+                format!(
+                    "the ready file {} cannot be written: {error}",
+                    path.display()
+                ),
                 "choose a directory that exists and may be written",
             )
         })?;

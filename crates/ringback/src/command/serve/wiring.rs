@@ -63,9 +63,13 @@ fn trunk(trunk: &config::Trunk) -> embedded::Trunk {
 pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
     let bad = |message: String| Failure::bad_input(message, "correct the configuration");
     let plan = &config.dialplan;
-    let dialplan =
-        Dialplan::new(&plan.default_country, &plan.internal, &plan.block, &plan.allow_countries)
-            .map_err(|message| bad(format!("[dialplan] {message}")))?;
+    let dialplan = Dialplan::new(
+        &plan.default_country,
+        &plan.internal,
+        &plan.block,
+        &plan.allow_countries,
+    )
+    .map_err(|message| bad(format!("[dialplan] {message}")))?;
     let notifications = &config.notifications;
     let secret = match notifications.signing_secret.expose() {
         "" => None,
