@@ -194,7 +194,7 @@ impl Carrier {
         let attempt = headers
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("Call-ID"));
-        let attempt = attempt.map_or(call.as_str(), |(_, value)| value.as_str());
+        let attempt = attempt.map(|(_, value)| value.as_str());
         self.journal.incoming(entry, attempt)?;
         let acts = leg.start();
         self.calls.insert(

@@ -1,6 +1,6 @@
 //! The carrier's record of every call: lines as things happen, a summary at the end.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -53,8 +53,10 @@ pub(crate) struct Journal {
     form: Form,
     roles: BTreeMap<String, Counts>,
     behaviours: BTreeMap<String, u64>,
-    /// How often each attempt key came in.
-    attempts: HashMap<String, u32>,
+    /// How often each customer's number was called.
+    numbers: BTreeMap<String, u32>,
+    /// How often each dial attempt came in, where the driver tells its Call-ID.
+    attempts: BTreeMap<String, u32>,
 }
 
 impl std::fmt::Debug for Journal {
@@ -73,21 +75,27 @@ impl Journal {
             form,
             roles: BTreeMap::new(),
             behaviours: BTreeMap::new(),
-            attempts: HashMap::new(),
+            numbers: BTreeMap::new(),
+            attempts: BTreeMap::new(),
         }
     }
 
-    /// Writes down a new call; `attempt` is what identifies the dial attempt of the caller.
+    /// Writes down a new call; `attempt` is the caller's Call-ID when it is known.
     ///
     /// # Errors
     /// Writing the line failed.
-    pub(crate) fn incoming(&mut self, entry: Entry<'_>, attempt: &str) -> io::Result<()> {
+    pub(crate) fn incoming(&mut self, entry: Entry<'_>, attempt: Option<&str>) -> io::Result<()> {
         self.counts(entry.role).calls += 1;
         *self
             .behaviours
             .entry(entry.behaviour.to_owned())
             .or_default() += 1;
-        *self.attempts.entry(attempt.to_owned()).or_default() += 1;
+        if entry.role == "customer" {
+            *self.numbers.entry(entry.number.to_owned()).or_default() += 1;
+        }
+        if let Some(attempt) = attempt {
+            *self.attempts.entry(attempt.to_owned()).or_default() += 1;
+        }
         self.line(entry)
     }
 
@@ -131,19 +139,14 @@ impl Journal {
 
     /// The summary as it is printed at the end.
     pub(crate) fn summary(&self) -> Value {
-        let mut repeated: Vec<&str> = self
-            .attempts
-            .iter()
-            .filter(|(_, times)| **times > 1)
-            .map(|(attempt, _)| attempt.as_str())
-            .collect();
-        repeated.sort_unstable();
+        let twice = (!self.attempts.is_empty()).then(|| repeated(&self.attempts));
         json!({
             "kind": "summary",
             "roles": self.roles,
             "behaviours": self.behaviours,
-            "attempts": self.attempts.len(),
-            "dialed_twice": repeated,
+            "numbers": self.numbers.len(),
+            "called_again": repeated(&self.numbers),
+            "dialed_twice": twice,
         })
     }
 
@@ -171,6 +174,12 @@ impl Journal {
     }
 }
 
+/// Entries that occurred more than once, with their counts.
+fn repeated(counts: &BTreeMap<String, u32>) -> BTreeMap<&str, u32> {
+    let more = counts.iter().filter(|(_, times)| **times > 1);
+    more.map(|(name, times)| (name.as_str(), *times)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,19 +197,18 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_counts_calls_and_finds_attempts_dialed_twice() {
+    fn the_summary_counts_calls_and_finds_repetitions() {
         let mut journal = Journal::new(Box::new(io::sink()), Form::Json);
-        for (call, attempt) in [("a", "1-x.1"), ("b", "1-x.2"), ("c", "1-x.1")] {
-            journal
-                .incoming(entry(call, "customer", "incoming"), attempt)
-                .unwrap();
+        for attempt in ["x.1", "x.2", "x.1"] {
+            let call = entry("a", "customer", "incoming");
+            journal.incoming(call, Some(attempt)).unwrap();
         }
         journal.note(entry("a", "customer", "answered")).unwrap();
         journal.note(entry("a", "customer", "heard_agent")).unwrap();
         journal.note(entry("a", "customer", "ended")).unwrap();
         let summary = journal.summary();
-        assert_eq!(summary["dialed_twice"], json!(["1-x.1"]));
-        assert_eq!(summary["attempts"], 2);
+        assert_eq!(summary["dialed_twice"], json!({"x.1": 2}));
+        assert_eq!(summary["called_again"], json!({"1": 3}));
         assert_eq!(
             summary["roles"]["customer"],
             json!({"calls": 3, "answered": 1, "heard": 1, "ended": 1})

@@ -261,7 +261,7 @@ async fn lines_refuse_and_answer_as_the_script_says() {
     assert_eq!(summary["behaviours"]["busy_then_human"], 2);
     assert_eq!(summary["roles"]["customer"]["calls"], 6);
     assert_eq!(summary["roles"]["customer"]["answered"], 1);
-    assert_eq!(summary["dialed_twice"], json!([]));
+    assert_eq!(summary["called_again"], json!({"4": 2}));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

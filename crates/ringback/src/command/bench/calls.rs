@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
@@ -263,6 +263,10 @@ fn result(
         .iter()
         .map(|(name, n)| (name.clone(), json!(n)))
         .collect();
+    // A figure of 0 ms is good news only when ticks were counted at all.
+    if metric("ringback_media_ticks")? <= 0.0 {
+        bail!("the server counted no media ticks, so their lateness cannot be judged");
+    }
     let result = json!({
         "attempted": tally.attempted,
         "completed": tally.completed,
@@ -276,7 +280,7 @@ fn result(
         "rtp_lost": metric("ringback_rtp_lost")?,
         "heard_agent": tally.heard.0,
         "heard_customer": tally.heard.1,
-        "dialed_twice": summary["dialed_twice"],
+        "called_again": summary["called_again"],
         "ended_otherwise": others,
     });
     match result {
