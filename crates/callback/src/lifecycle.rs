@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::events::Event;
-use crate::record::{Callback, TimerKind};
+use crate::record::{Callback, Reason, State, TimerKind};
 use crate::routing::{Found, Need, Released};
 use crate::settings::DetectionSettings;
 use crate::{AgentId, Error, LegKey, Timestamp};
@@ -49,6 +49,13 @@ pub enum Input {
     Reschedule {
         /// The new desired time.
         desired: Timestamp,
+    },
+    /// A client sets the state (callback-api §5).
+    SetState {
+        /// The wished state.
+        state: State,
+        /// The reason, for a callback that shall end.
+        reason: Option<Reason>,
     },
     /// A timer of the callback is due.
     Timer(TimerKind),
@@ -241,7 +248,7 @@ pub struct Step {
 /// Applies one input to a callback.
 ///
 /// # Errors
-/// Only for [`Input::Cancel`] and [`Input::Reschedule`], when the present state does not allow
+/// Only for [`Input::Cancel`], [`Input::Reschedule`] and [`Input::SetState`], when the present state does not allow
 /// it; nothing changed then.
 pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step, Error> {
     let mut run = run::Run::new(callback, context);
@@ -249,6 +256,7 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
         Input::Create { notes } => create::create(&mut run, &notes),
         Input::Cancel => withdraw::cancel(&mut run)?,
         Input::Reschedule { desired } => withdraw::reschedule(&mut run, desired)?,
+        Input::SetState { state, reason } => withdraw::set_state(&mut run, state, reason)?,
         Input::Timer(kind) => timer::timer(&mut run, kind),
         Input::ContactTurn(plan) => contact::contact_turn(&mut run, plan),
         Input::Customer { attempt, event } => {

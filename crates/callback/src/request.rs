@@ -1,10 +1,13 @@
 //! From a create request to a new record: the checks of callback-api §3 in their order.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::number::{self, Dialplan};
 use crate::record::Callback;
 use crate::service::{self, ServerDefaults, Service};
+use crate::transaction_list::Lookup;
 use crate::{CallbackId, Error, ErrorCode, Timestamp};
 
 /// A create request after its body was read.
@@ -18,6 +21,24 @@ pub struct Request {
     pub gms_user: Option<String>,
 }
 
+/// What a server brings to every request.
+pub struct Server<'a> {
+    /// Number rules.
+    pub dialplan: &'a Dialplan,
+    /// Server-wide defaults of services.
+    pub defaults: &'a ServerDefaults,
+    /// The Transaction Lists.
+    pub lists: Lookup<'a>,
+}
+
+impl fmt::Debug for Server<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("defaults", self.defaults)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Makes the record of a new callback and the notes for its history; its first step is
 /// [`crate::lifecycle::Input::Create`].
 ///
@@ -26,8 +47,7 @@ pub struct Request {
 pub fn prepare(
     service: &Service,
     request: Request,
-    dialplan: &Dialplan,
-    defaults: &ServerDefaults,
+    server: &Server<'_>,
     id: CallbackId,
     now: Timestamp,
 ) -> Result<(Callback, Vec<String>), Error> {
@@ -37,8 +57,8 @@ pub fn prepare(
         parameters: &request.parameters,
         user_data: &request.user_data,
     };
-    let (settings, notes) = service::resolve(service, &parts, defaults)?;
-    let rules = service::number_rules(service, &parts, defaults)?;
+    let (settings, notes) = service::resolve(service, &parts, server.defaults, server.lists)?;
+    let rules = service::number_rules(service, &parts, server.defaults)?;
     let customer_number = service::parameter_text(&request.parameters, "_customer_number")
         .ok_or_else(|| {
             Error::new(
@@ -47,7 +67,7 @@ pub fn prepare(
             )
             .field("_customer_number")
         })?;
-    let checked = number::check_request(dialplan, &customer_number, &rules)?;
+    let checked = number::check_request(server.dialplan, &customer_number, &rules)?;
     let desired = service::desired_time(&request.parameters)?;
     let mut callback = Callback::new(id, settings, now);
     callback.customer_number = customer_number;

@@ -37,7 +37,7 @@ use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
     AgentRow, Batch, DeliveryAttempt, DeliveryRow, EventRow, IdempotencyRow, IntentRow, Query,
-    ServiceRow, Store, StoreError,
+    ServiceRow, Store, StoreError, SubscriptionRow, TransactionListRow,
 };
 
 /// A store in one SQLite file.
@@ -215,7 +215,51 @@ impl Store for SqliteStore {
     async fn purge(&self, before: Timestamp) -> Result<u64, StoreError> {
         let gone = self.repeat(|| Work::PurgeCallbacks(before)).await?;
         self.repeat(|| Work::PurgeIdempotency(before)).await?;
+        self.repeat(|| Work::PurgePublished(before)).await?;
         Ok(gone)
+    }
+
+    async fn put_transaction_lists(
+        &self,
+        lists: Vec<TransactionListRow>,
+    ) -> Result<(), StoreError> {
+        let work = Work::TransactionLists(lists);
+        self.writer.write(work).await.map(drop)
+    }
+
+    async fn transaction_lists(&self) -> Result<Vec<TransactionListRow>, StoreError> {
+        self.readers.run(select::transaction_lists).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionRow>, StoreError> {
+        self.readers.run(select::subscriptions).await
+    }
+
+    async fn failed_deliveries(
+        &self,
+        id: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        let id = id.map(String::from);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.readers
+            .run(move |conn| select::failed_deliveries(conn, id.as_deref(), limit))
+            .await
+    }
+
+    async fn events_since(
+        &self,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.readers
+            .run(move |conn| select::events_since(conn, since, limit))
+            .await
+    }
+
+    async fn purge_traces(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.repeat(|| Work::PurgeTraces(before)).await.map(drop)
     }
 
     async fn backup(&self, path: PathBuf) -> Result<(), StoreError> {

@@ -6,10 +6,11 @@ use serde_json::Map;
 
 use super::*;
 use crate::events::EventId;
-use crate::record::{Phase, Reason, State};
+use crate::record::Phase;
 use crate::routing::Target;
 use crate::settings::{
-    AttachUserData, CpdProfile, NotificationMode, NotificationSettings, Settings, Treatments,
+    AttachUserData, CpdProfile, EventPlan, NotificationMode, NotificationSettings, Settings,
+    Treatments,
 };
 use crate::treatment::Treatment;
 use crate::{CallbackId, ServiceName, call_state};
@@ -76,6 +77,7 @@ fn settings() -> Settings {
             debug: false,
             language: String::new(),
             events_list: String::new(),
+            plan: EventPlan::default(),
         },
         attach_udata: AttachUserData::SingleJson,
         cpn_digits: None,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use callback::record::{Phase, Reason, State, TimerKind};
 use callback::routing::{Found, Target};
 use callback::settings::{
-    AttachUserData, CpdProfile, DetectionSettings, NotificationMode, NotificationSettings,
-    Settings, Treatments,
+    AttachUserData, CpdProfile, DetectionSettings, EventPlan, NotificationMode,
+    NotificationSettings, Settings, Treatments,
 };
 use callback::treatment::Treatment;
 use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
@@ -126,6 +126,7 @@ pub(crate) fn settings(service: &str) -> Settings {
             debug: false,
             language: String::from("de"),
             events_list: String::new(),
+            plan: EventPlan::default(),
         },
         attach_udata: AttachUserData::SeparateKeys,
         cpn_digits: None,
