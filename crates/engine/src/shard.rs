@@ -15,7 +15,7 @@ use std::time::Duration;
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
-use callback::routing::{AgentView, Router};
+use callback::routing::{AgentView, Released, Router};
 use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
 use store::{IdempotencyRow, Store};
 use telephony::port::{Command as TelephonyCommand, Event as TelephonyEvent, Telephony};
@@ -106,6 +106,15 @@ pub(crate) struct Parts {
     pub(crate) commands: mpsc::Sender<Command>,
 }
 
+/// A leg to an agent's phone.
+#[derive(Debug)]
+struct AgentLeg {
+    callback: CallbackId,
+    agent: AgentId,
+    /// The agent is given back with this outcome as soon as the leg is over.
+    released: Option<Released>,
+}
+
 /// The shard's state.
 pub(crate) struct Shard {
     parts: Parts,
@@ -124,6 +133,8 @@ pub(crate) struct Shard {
     /// Keys of requests that may race: key → (hash of the body, callback).
     recent_keys: HashMap<String, (String, Arc<Callback>)>,
     recent_order: VecDeque<String>,
+    /// Legs to agents' phones that are not over, by their key.
+    agent_legs: HashMap<String, AgentLeg>,
     /// The router may have something to give.
     router_changed: bool,
 }
@@ -143,6 +154,7 @@ impl Shard {
             unsent: VecDeque::new(),
             recent_keys: HashMap::new(),
             recent_order: VecDeque::new(),
+            agent_legs: HashMap::new(),
             router_changed: true,
         }
     }

@@ -7,7 +7,7 @@ use callback::events;
 use callback::lifecycle::{self, ContactFault, Context, DialPlan, Effect, Input, LegEvent};
 use callback::number;
 use callback::record::{Phase, TimerKind};
-use callback::routing::Decision;
+use callback::routing::{Decision, Released};
 use callback::{Callback, CallbackId, Error, ErrorCode, LegKey};
 use serde_json::{Value, json};
 use store::{DeliveryRow, DeliveryState, EventRow, IntentRow};
@@ -336,8 +336,10 @@ impl Shard {
             for kind in due {
                 self.step(&id, Input::Timer(kind), round);
             }
-            // A step moves the entry; one that did not must not come back for ever.
-            self.timers.remove(&(at, id));
+            // Steps move the entry. It stays when the next timer is due at the very same time.
+            if self.callbacks.get(&id).and_then(Callback::next_timer) != Some(at) {
+                self.timers.remove(&(at, id));
+            }
         }
     }
 
@@ -345,6 +347,11 @@ impl Shard {
         match decision {
             Decision::Contact { callback } => self.turns.push_back(callback),
             Decision::Agent { callback, found } => {
+                if !self.callbacks.contains_key(&callback) {
+                    self.router
+                        .release(&found.agent, &callback, Released::Done, self.now);
+                    return;
+                }
                 self.step(&callback, Input::AgentFound(found), round);
             }
         }
@@ -489,6 +496,7 @@ impl Shard {
             EventKind::Ended(ended) => {
                 self.parts.trunks.end(call.as_str());
                 round.batch.intents_over.push(call.as_str().to_owned());
+                self.agent_leg_over(call.as_str());
                 LegEvent::Ended {
                     call_state: ended.call_state,
                     detail: ended.detail.to_owned(),
