@@ -68,6 +68,8 @@ impl Site {
     pub(crate) async fn start(plan: &Plan) -> anyhow::Result<Self> {
         assets::write(&plan.dir.join("treatments"))?;
         let registrar_file = plan.dir.join("registrar.json");
+        // A file left over from an earlier run would send the phones to a server that is gone.
+        std::fs::remove_file(&registrar_file).ok();
         let mut carrier = start_carrier(plan, &registrar_file)?;
         let ready = carrier.ready(READY_WITHIN).await?;
         let trunk: SocketAddr = text(&ready, "sip")?
