@@ -102,6 +102,8 @@ events! {
     /// The hand-over succeeded.
     CallbackQueued = "_cbe_on_callback_queued", Server,
         ["_service_name", "_desired_time", "_customer_number", "_v_queue"];
+    /// A note on the request.
+    Note = "rb.note", Native, [];
     /// An option is set whose function is not built yet.
     PendingOption = "rb.pending_option", Native, [];
     /// Status notification is switched on, but nothing can be published; says why.

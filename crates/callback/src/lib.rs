@@ -18,6 +18,7 @@ pub mod limits;
 pub mod number;
 pub mod options;
 pub mod record;
+pub mod request;
 pub mod routing;
 pub mod service;
 pub mod settings;

@@ -39,7 +39,10 @@ pub struct Context {
 #[derive(Clone, Debug)]
 pub enum Input {
     /// The record was made; its first step.
-    Create,
+    Create {
+        /// What the client should know, for the history.
+        notes: Vec<String>,
+    },
     /// A client cancels.
     Cancel,
     /// A client asks for another time.
@@ -89,6 +92,8 @@ pub struct DialPlan {
 pub enum ContactFault {
     /// The second number check hit (callback-api §13.1).
     NumberBlocked,
+    /// The trunk is not configured any more.
+    NoTrunk,
 }
 
 /// What the detector found out (telephony §5.2).
@@ -241,7 +246,7 @@ pub struct Step {
 pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step, Error> {
     let mut run = run::Run::new(callback, context);
     match input {
-        Input::Create => create::create(&mut run),
+        Input::Create { notes } => create::create(&mut run, &notes),
         Input::Cancel => withdraw::cancel(&mut run)?,
         Input::Reschedule { desired } => withdraw::reschedule(&mut run, desired)?,
         Input::Timer(kind) => timer::timer(&mut run, kind),

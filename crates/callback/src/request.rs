@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::number::{self, Dialplan};
+use crate::options;
 use crate::record::{Callback, Phase, State};
 use crate::service::{self, ServerDefaults, Service};
-use crate::{CallbackId, Error, ErrorCode, Timestamp, limits};
+use crate::{CallbackId, Error, ErrorCode, Timestamp};
 
 /// A create request after its body was read.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +21,8 @@ pub struct Request {
     pub gms_user: Option<String>,
 }
 
-/// Makes the record of a new callback; its first step is [`crate::lifecycle::Input::Create`].
+/// Makes the record of a new callback and the notes for its history; its first step is
+/// [`crate::lifecycle::Input::Create`].
 ///
 /// # Errors
 /// The refusals of callback-api §8.2, in the order of §3.
@@ -31,15 +33,15 @@ pub fn prepare(
     defaults: &ServerDefaults,
     id: CallbackId,
     now: Timestamp,
-) -> Result<Callback, Error> {
-    check_size(&request.user_data)?;
+) -> Result<(Callback, Vec<String>), Error> {
+    service::check_user_data(&request.user_data)?;
     service::check_mandatory_keys(service, &request.parameters, &request.user_data)?;
-    let settings = service::resolve(
+    let (settings, notes) = service::resolve(
         service,
         &service::Request { parameters: &request.parameters, user_data: &request.user_data },
         defaults,
     )?;
-    let customer_number = text(&request.parameters, "_customer_number").ok_or_else(|| {
+    let customer_number = service::parameter_text(&request.parameters, "_customer_number").ok_or_else(|| {
         Error::new(ErrorCode::MissingKey, "_customer_number is missing: whom shall we call?")
             .field("_customer_number")
     })?;
@@ -47,8 +49,10 @@ pub fn prepare(
         dialplan,
         &customer_number,
         &number::Rules {
-            country: &settings.default_country,
-            disallow_impossible: settings.disallow_impossible,
+            country: settings.default_country.clone(),
+            disallow_impossible: service
+                .get("_disallow_impossible_phone_numbers")
+                .is_none_or(|value| options::parse_bool(value) != Some(false)),
             disallow_premium: settings.disallow_premium,
         },
     )?;
@@ -59,13 +63,10 @@ pub fn prepare(
         )
         .field("_callback_state"));
     }
-    let desired = desired_time(&request.parameters)?;
-    if let Some(desired) = desired {
-        check_horizon(desired, service::horizon(service), now)?;
-    }
+    let desired = service::desired_time(&request.parameters)?;
     let time = desired.unwrap_or(now);
     let settings = Arc::new(settings);
-    Ok(Callback {
+    let callback = Callback {
         id,
         customer_number,
         dial_number: checked.cleaned,
@@ -95,74 +96,6 @@ pub fn prepare(
         found: None,
         play_token: 0,
         timers: std::collections::BTreeMap::new(),
-    })
-}
-
-/// Reads a text or number parameter.
-#[must_use]
-pub fn text(map: &Map<String, Value>, key: &str) -> Option<String> {
-    match map.get(key)? {
-        Value::String(text) if text.trim().is_empty() => None,
-        Value::String(text) => Some(text.trim().to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-fn check_size(user_data: &Map<String, Value>) -> Result<(), Error> {
-    if user_data.len() > limits::USER_DATA_KEYS_MAX {
-        return Err(Error::new(
-            ErrorCode::BadParameter,
-            format!("more than {} keys of attached data", limits::USER_DATA_KEYS_MAX),
-        ));
-    }
-    let size: usize = user_data.iter().map(|(k, v)| k.len() + v.to_string().len()).sum();
-    if size > limits::USER_DATA_MAX {
-        return Err(Error::new(
-            ErrorCode::TooLarge,
-            format!("attached data above {} bytes", limits::USER_DATA_MAX),
-        ));
-    }
-    Ok(())
-}
-
-fn desired_time(parameters: &Map<String, Value>) -> Result<Option<Timestamp>, Error> {
-    match parameters.get("_desired_time") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-        Some(Value::String(text)) => parse_time("_desired_time", text).map(Some),
-        Some(_) => Err(bad_time("_desired_time")),
-    }
-}
-
-/// Reads a time parameter.
-///
-/// # Errors
-/// [`ErrorCode::BadParameter`] naming the key.
-pub fn parse_time(key: &str, text: &str) -> Result<Timestamp, Error> {
-    Timestamp::parse_iso(text).ok_or_else(|| bad_time(key))
-}
-
-fn bad_time(key: &str) -> Error {
-    Error::new(
-        ErrorCode::BadParameter,
-        format!("{key} is no time: expected ISO 8601 UTC such as 2026-10-05T13:00:00.000Z"),
-    )
-    .field(key)
-}
-
-/// Refuses a time beyond `_reject_future_desired_time`.
-///
-/// # Errors
-/// [`ErrorCode::TooFar`].
-pub fn check_horizon(desired: Timestamp, horizon_s: i64, now: Timestamp) -> Result<(), Error> {
-    if horizon_s > 0 && desired > now.plus_seconds(horizon_s) {
-        return Err(Error::new(
-            ErrorCode::TooFar,
-            format!("the desired time is more than {horizon_s} s ahead"),
-        )
-        .field("_desired_time"));
-    }
-    Ok(())
+    };
+    Ok((callback, notes))
 }

@@ -1,14 +1,29 @@
 //! Who takes a callback: targets, agents' states and the choice of the longest idle agent.
 
+mod assign;
+mod pool;
+mod router;
 mod skill;
+mod state;
 mod target;
+mod waiting;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod scenarios;
 
 use serde::{Deserialize, Serialize};
 
 use crate::AgentId;
 
+pub use router::{Decision, EARMARK_S, Router, UNREACHABLE_S};
 pub use skill::SkillExpression;
+pub use state::{
+    AgentState, AgentView, REASON_NEW, REASON_NO_ANSWER, REASON_REJECTED, Released, UnknownAgent,
+};
 pub use target::{Selector, StatCheck, Target, TargetStep};
+pub use waiting::{Need, Waiting};
 
 /// The router's object as it is published (`c_target`, notifications §9.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,30 +42,4 @@ pub struct Found {
     pub kind: String,
     /// Virtual queue alias.
     pub vq: String,
-}
-
-/// What a callback needs from the router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Need {
-    /// The customer is to be dialed when an agent is free (`_wait_for_agent`).
-    Contact,
-    /// The customer is to be dialed at once.
-    ContactNow,
-    /// The customer is on the line and needs an agent.
-    Agent,
-}
-
-/// How an agent comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Released {
-    /// Talked or not needed any more: ready again.
-    Done,
-    /// Did not answer: set not ready.
-    NoAnswer,
-    /// Declined or was busy: set not ready.
-    Rejected,
-    /// The phone could not be reached.
-    Unreachable,
 }

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use callback::{CallbackId, Timestamp};
-use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use store::{DeliveryAttempt, DeliveryRow, DeliveryState, Store};
 use tokio::sync::mpsc;
@@ -105,7 +104,7 @@ impl Notifier {
             sender,
             metrics,
             supervisor: supervisor.clone(),
-            rng: SmallRng::from_os_rng(),
+            rng: rand::make_rng(),
             lanes: HashMap::new(),
             targets: HashMap::new(),
             later: BTreeMap::new(),

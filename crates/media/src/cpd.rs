@@ -4,7 +4,12 @@
 //! the time; it answers with at most one [`Verdict`] and, when asked to wait for it, with the end
 //! of a machine's beep. It has no clock and no I/O: a corpus runs much faster than real time.
 
+mod beep;
+mod plan;
+mod spectrum;
+mod tone;
 mod verdict;
+mod voice;
 
 pub use verdict::Detector;
 
@@ -125,7 +130,7 @@ pub enum Finding {
     BeepEnd {
         /// Frequency of the beep, Hz; 0 when none was heard and the greeting just ended.
         hz: f32,
-        /// When the beep (or the wait for it) ended, ms on the clock of the caller.
+        /// When the beep (or the wait for it) ended, ms since the start of the stage.
         at_ms: u32,
     },
 }

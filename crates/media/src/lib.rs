@@ -12,6 +12,9 @@ pub mod audio;
 pub mod codec;
 pub mod cpd;
 mod pcm;
+pub mod rtp;
+pub mod telephone_event;
+pub mod tone;
 
 /// Samples per second of all audio behind the codecs.
 pub const SAMPLE_RATE_HZ: u32 = 8_000;

@@ -6,4 +6,8 @@
 
 pub use media;
 
+pub mod embedded;
+pub mod limits;
+pub mod media_engine;
+pub mod playback;
 pub mod port;

@@ -133,7 +133,7 @@ pub struct DialogRecord {
     pub remote_target: Option<String>,
     /// Route set in the order to be sent.
     pub route_set: Vec<String>,
-    /// CSeq number of the INVITE.
+    /// `CSeq` number of the INVITE.
     pub cseq: u32,
     /// Via header of the INVITE, with its branch, needed for CANCEL (RFC 3261 §9.1).
     pub via: String,

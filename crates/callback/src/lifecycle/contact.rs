@@ -27,6 +27,7 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
         Err(ContactFault::NumberBlocked) => {
             run.complete(Reason::FailCallToCustomer, "number_blocked");
         }
+        Err(ContactFault::NoTrunk) => run.complete(Reason::FailCallToCustomer, "no_trunk"),
     }
 }
 

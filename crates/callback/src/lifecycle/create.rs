@@ -8,18 +8,18 @@ use crate::record::{Phase, Reason, State, TimerKind};
 use crate::settings::NotificationMode;
 
 /// Answers [`super::Input::Create`].
-pub(super) fn create(run: &mut Run<'_>) {
+pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
     let expires = run.callback.expires;
     run.arm(TimerKind::RecordTtl, expires);
     if run.callback.scheduled {
         run.callback.state = State::Scheduled;
         run.callback.phase = Phase::Scheduled;
         run.emit(EventId::CallbackScheduled);
-        tell_what_is_missing(run);
+        tell(run, notes);
         arm_due(run);
     } else {
         run.callback.state = State::Queued;
-        tell_what_is_missing(run);
+        tell(run, notes);
         submit(run, 1);
     }
 }
@@ -30,8 +30,12 @@ pub(super) fn arm_due(run: &mut Run<'_>) {
     run.arm(TimerKind::Due, due.max(run.now()));
 }
 
-/// Says in the history what the service asks for and this release does not do.
-fn tell_what_is_missing(run: &mut Run<'_>) {
+/// Says in the history what a reader should know: notes on the request, and what the service
+/// asks for and this release does not do.
+fn tell(run: &mut Run<'_>, notes: &[String]) {
+    for note in notes {
+        run.emit_with(EventId::Note, &[("note", Value::from(note.as_str()))]);
+    }
     let settings = run.callback.settings.clone();
     for (option, instead) in &settings.pending {
         run.emit_with(

@@ -1,10 +1,13 @@
 //! Reading `_target`: single form, skill expression, JSON array (options §16).
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::skill::SkillExpression;
-use crate::{AgentId, limits};
+use crate::agent::AgentConfig;
+use crate::{AgentId, Timestamp, limits};
 
 /// A parsed `_target` (options §16).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +126,27 @@ impl Target {
         Ok(Self { steps })
     }
 
+    /// The elements in use at `now` for a wait that began at `since`, and when that changes.
+    pub(super) fn active(&self, since: Timestamp, now: Timestamp) -> Stage {
+        let mut steps = 0..0;
+        let mut starts = since;
+        for (i, step) in self.steps.iter().enumerate() {
+            if i > 0 && starts > now {
+                return Stage {
+                    steps,
+                    until: Some(starts),
+                };
+            }
+            steps = if step.clear {
+                i..i + 1
+            } else {
+                steps.start..i + 1
+            };
+            starts = starts.plus_seconds(step.timeout_s.max(0));
+        }
+        Stage { steps, until: None }
+    }
+
     /// Says what of this target is set but not built yet, and what happens instead; one sentence
     /// per element, nothing when all of it works.
     #[must_use]
@@ -139,6 +163,15 @@ impl Target {
         }
         pending
     }
+}
+
+/// The elements of a target that are in use together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stage {
+    /// Their numbers, from 0.
+    pub(super) steps: Range<usize>,
+    /// When the next element joins or replaces them.
+    pub(super) until: Option<Timestamp>,
 }
 
 impl TargetStep {
@@ -246,6 +279,16 @@ impl Selector {
             _ => Err(format!(
                 "target `{text}`: the type has to be A, AP, GA, GP or GC"
             )),
+        }
+    }
+    /// Tells whether the agent is meant.
+    #[must_use]
+    pub fn matches(&self, agent: &AgentConfig) -> bool {
+        match self {
+            Self::Agent(id) => agent.id == *id,
+            Self::Place(place) => agent.place == *place,
+            Self::Group(group) => agent.groups.contains(group),
+            Self::Skills(expression) => expression.matches(&agent.skills),
         }
     }
 }
@@ -457,6 +500,36 @@ mod tests {
             "RStatAgentsTotal",
         );
         refused(r#"{"target":"B"}"#, "lacks `@");
+    }
+
+    #[test]
+    fn elements_join_or_replace_as_their_time_comes() {
+        let step = |timeout_s, clear| TargetStep {
+            target: String::from("B@S.GA"),
+            timeout_s,
+            clear,
+            stat: None,
+        };
+        let target = Target {
+            steps: vec![
+                step(40, false),
+                step(20, false),
+                step(0, true),
+                step(9, false),
+            ],
+        };
+        let at = |ms| {
+            let stage = target.active(Timestamp(1000), Timestamp(ms));
+            (stage.steps, stage.until.map(|t| t.0))
+        };
+        assert_eq!(at(0), (0..1, Some(41_000)));
+        assert_eq!(at(1000), (0..1, Some(41_000)));
+        assert_eq!(at(40_999), (0..1, Some(41_000)));
+        assert_eq!(at(41_000), (0..2, Some(61_000)));
+        assert_eq!(at(61_000), (2..4, None));
+        assert_eq!(at(i64::MAX), (2..4, None));
+        let stage = Target::default().active(Timestamp(0), Timestamp(0));
+        assert_eq!((stage.steps, stage.until), (0..0, None));
     }
 
     #[test]

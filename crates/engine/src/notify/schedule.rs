@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use callback::Timestamp;
-use rand::Rng;
+use rand::{Rng, RngExt};
 use store::{DeliveryAttempt, DeliveryRow, DeliveryState};
 
 use super::sender::SendResult;

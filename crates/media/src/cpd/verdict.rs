@@ -1,57 +1,302 @@
-//! The detector: puts the parts together and speaks the verdict.
+//! The detector: feeds the parts in media time and speaks the verdict.
 
-use super::{Finding, Outcome, Reason, Settings, Stage, Verdict};
-use crate::pcm;
+use super::beep;
+use super::spectrum::{Analyser, HOP_MS, Hop};
+use super::tone::{Found, Heard, Segment, Tracker};
+use super::voice::Voice;
+use super::{Finding, Outcome, Profile, Reason, Settings, Stage, Verdict};
+use crate::FRAME_MS;
 
-/// A frame above this level is a sound, dBFS.
-const SOUND_DBFS: f32 = -45.0;
+/// Media time may be this far behind the clock before the gap is taken for silence, ms.
+const GAP_MS: u64 = 120;
+/// A level below every floor, for time without packets.
+const NOTHING_DBFS: f32 = -120.0;
+/// A steady tone of this length is no voice, ms.
+const STEADY_MS: u64 = 150;
+/// Ring-back after the answer puts the decision off until this time, ms.
+const RING_MS_MAX: u64 = 30_000;
+/// Silence after ring-back: longer than its pauses, ms.
+const AFTER_RING_MS: u64 = 6_500;
+/// Silence after a greeting at which a message may begin, ms.
+const GREETING_PAUSE_MS: u64 = 2_000;
+/// Longest wait for a beep after the verdict, ms.
+const BEEP_WAIT_MS: u64 = 30_000;
+
+/// Limits of a profile (reference: telephony 6.3).
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Voice of a machine, ms.
+    machine_ms: u64,
+    /// Pause after the voice of a human, ms.
+    pause_ms: u64,
+    /// Least voice, ms.
+    voice_ms_min: u64,
+}
+
+impl Limits {
+    const fn of(profile: Profile) -> Self {
+        match profile {
+            Profile::Human => Self {
+                machine_ms: 2_100,
+                pause_ms: 1_000,
+                voice_ms_min: 100,
+            },
+            Profile::Balanced => Self {
+                machine_ms: 1_850,
+                pause_ms: 900,
+                voice_ms_min: 100,
+            },
+            Profile::Machine => Self {
+                machine_ms: 1_500,
+                pause_ms: 800,
+                voice_ms_min: 120,
+            },
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Deciding,
+    /// After a machine verdict; the clock when it was given.
+    AwaitingBeep {
+        since_ms: u64,
+    },
+    Finished,
+}
 
 /// Detects what answered one call, for one stage of it.
+///
+/// ```
+/// use media::cpd::{Detector, Finding, Outcome, Settings, Stage};
+///
+/// let mut detector = Detector::new(Settings::default(), Stage::Answered, 0);
+/// let busy = media::tone::busy(4_000);
+/// let found = busy.chunks(160).zip(1u64..).find_map(|(f, n)| detector.handle_frame(f, n * 20));
+/// assert!(matches!(found, Some(Finding::Verdict(v)) if v.outcome == Outcome::Busy));
+/// ```
 #[derive(Debug)]
 pub struct Detector {
     settings: Settings,
+    limits: Limits,
     stage: Stage,
+    phase: Phase,
     start_ms: u64,
+    /// End of the audio that was analysed, on the clock of the caller.
+    media_ms: u64,
+    analyser: Analyser,
+    tracker: Tracker,
+    voice: Voice,
     first_sound_ms: Option<u64>,
-    decided: bool,
+    /// Start of the steady tone that was taken out of the voice.
+    steady_since_ms: Option<u64>,
 }
 
 impl Detector {
     /// Makes a detector for a stage that began at `start_ms`.
     #[must_use]
-    pub const fn new(settings: Settings, stage: Stage, start_ms: u64) -> Self {
+    pub fn new(settings: Settings, stage: Stage, start_ms: u64) -> Self {
         Self {
-            settings,
+            limits: Limits::of(settings.profile),
             stage,
+            phase: Phase::Deciding,
             start_ms,
+            media_ms: start_ms,
+            analyser: Analyser::new(),
+            tracker: Tracker::new(&settings.country, start_ms),
+            voice: Voice::new(),
             first_sound_ms: None,
-            decided: false,
+            steady_since_ms: None,
+            settings,
         }
     }
 
-    /// Takes one 20 ms frame of 8 kHz PCM that arrived at `now_ms`.
+    /// Whether nothing more will be found.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Finished)
+    }
+
+    /// Takes one 20 ms frame of 8 kHz PCM that arrived at `now_ms`; other lengths are tolerated.
     pub fn handle_frame(&mut self, frame: &[i16], now_ms: u64) -> Option<Finding> {
-        if self.first_sound_ms.is_none() && pcm::dbfs(pcm::rms(frame)) > SOUND_DBFS {
-            self.first_sound_ms = Some(now_ms);
+        if self.is_finished() {
+            return None;
         }
-        self.handle_tick(now_ms)
+        let mut finding = self.fill_gap(now_ms);
+        for (samples, hops) in self.analyser.handle(frame) {
+            if self.stage == Stage::Answered {
+                self.voice.handle_frame(&samples);
+            }
+            for hop in hops {
+                finding = finding.or_else(|| self.handle_hop(&hop, now_ms));
+            }
+        }
+        finding.or_else(|| self.check_clock(now_ms))
     }
 
     /// Takes the time when no packet arrived.
     pub fn handle_tick(&mut self, now_ms: u64) -> Option<Finding> {
-        if self.decided || self.stage == Stage::Early {
+        if self.is_finished() {
             return None;
         }
-        let passed_ms = now_ms.saturating_sub(self.start_ms);
-        if self.first_sound_ms.is_none() && passed_ms >= u64::from(self.settings.silence_ms) {
-            let limit = self.settings.silence_ms;
-            return Some(self.verdict(Outcome::Silence, "silence", now_ms, limit));
-        }
-        if passed_ms >= u64::from(self.settings.hard_stop_ms) {
-            let limit = self.settings.hard_stop_ms;
-            return Some(self.verdict(Outcome::Undecided, "undecided", now_ms, limit));
+        self.fill_gap(now_ms).or_else(|| self.check_clock(now_ms))
+    }
+
+    /// Lets media time follow the clock when packets stay away.
+    fn fill_gap(&mut self, now_ms: u64) -> Option<Finding> {
+        let nothing = Hop {
+            dbfs: NOTHING_DBFS,
+            ..Hop::default()
+        };
+        while now_ms > self.media_ms + GAP_MS && !self.is_finished() {
+            for _ in 0..FRAME_MS / HOP_MS {
+                let finding = self.handle_hop(&nothing, now_ms);
+                if finding.is_some() {
+                    return finding;
+                }
+            }
         }
         None
+    }
+
+    fn handle_hop(&mut self, hop: &Hop, now_ms: u64) -> Option<Finding> {
+        self.media_ms += HOP_MS;
+        let at_ms = self.media_ms;
+        let heard = Heard {
+            voiced_ms: self.voice.voiced_ms(),
+            last_voice_ms: self.voice.last_ms(),
+        };
+        let found = self.tracker.handle(hop, at_ms, heard);
+        let tone = self.steady_tone();
+        if self.stage == Stage::Answered {
+            self.voice.handle_hop(hop, at_ms, tone.is_some());
+        }
+        if self.first_sound_ms.is_none() {
+            let tone_ms = tone.map(|t| t.start_ms);
+            self.first_sound_ms = self.voice.first_ms().or(tone_ms);
+        }
+        match self.phase {
+            Phase::Deciding => {
+                let verdict = match found {
+                    Some(found) => Some(self.verdict_of(found, now_ms)),
+                    None => self.speech(at_ms, now_ms),
+                };
+                verdict.map(Finding::Verdict)
+            }
+            Phase::AwaitingBeep { since_ms } => self.beep_end(at_ms, since_ms, now_ms),
+            Phase::Finished => None,
+        }
+    }
+
+    /// The steady tone that sounds; takes it out of the voice when it begins to be one.
+    fn steady_tone(&mut self) -> Option<Segment> {
+        let tone = self.tracker.steady().filter(|s| s.ms() >= STEADY_MS);
+        match tone {
+            Some(tone) if self.steady_since_ms != Some(tone.start_ms) => {
+                self.steady_since_ms = Some(tone.start_ms);
+                self.voice.take_back(tone.start_ms);
+            }
+            _ => {}
+        }
+        tone
+    }
+
+    /// Beep, then the timing of voice and pauses.
+    fn speech(&mut self, at_ms: u64, now_ms: u64) -> Option<Verdict> {
+        if self.stage == Stage::Early {
+            return None;
+        }
+        let voiced_ms = self.voice.voiced_ms();
+        if let Some(beep) = beep::sounding(&self.tracker)
+            && voiced_ms >= beep::VOICE_BEFORE_MS
+        {
+            let reasons = vec![
+                ms("beep", beep.ms(), beep::BEEP_MS_MIN),
+                Reason {
+                    rule: "hz",
+                    value: beep.hz.into(),
+                    limit: 0.0,
+                    unit: "Hz",
+                },
+            ];
+            return Some(self.verdict(Outcome::Machine, "beep", now_ms, reasons));
+        }
+        if voiced_ms >= self.limits.machine_ms {
+            let reasons = vec![ms("voiced", voiced_ms, self.limits.machine_ms)];
+            return Some(self.verdict(Outcome::Machine, "machine", now_ms, reasons));
+        }
+        let pause_ms = at_ms.saturating_sub(self.voice.last_ms()?);
+        let settled = !self.tracker.is_sounding() && !self.voice.is_starting();
+        if voiced_ms >= self.limits.voice_ms_min && pause_ms >= self.limits.pause_ms && settled {
+            let reasons = vec![ms("pause", pause_ms, self.limits.pause_ms)];
+            return Some(self.verdict(Outcome::Human, "human", now_ms, reasons));
+        }
+        None
+    }
+
+    /// Silence and the hard stop, by the clock.
+    fn check_clock(&mut self, now_ms: u64) -> Option<Finding> {
+        if self.stage == Stage::Early || self.phase != Phase::Deciding {
+            return None;
+        }
+        let ring_ms = self
+            .tracker
+            .ring_ms()
+            .filter(|_| now_ms < self.start_ms + RING_MS_MAX);
+        let after_ms = |limit_ms: u32| {
+            let limit_ms = u64::from(limit_ms);
+            match ring_ms {
+                // Ring-back after the answer: the analysis begins again when it stops.
+                Some(ring_ms) => ring_ms + limit_ms.max(AFTER_RING_MS),
+                None => self.start_ms + limit_ms,
+            }
+        };
+        let rang = self.tracker.ring_ms().is_some() && ring_ms.is_none();
+        let silent = !rang
+            && self.voice.voiced_ms() < self.limits.voice_ms_min
+            && !self.voice.is_starting()
+            && !self.tracker.is_sounding();
+        if silent && now_ms >= after_ms(self.settings.silence_ms) {
+            let reasons = vec![ms(
+                "silence",
+                now_ms - self.start_ms,
+                self.settings.silence_ms.into(),
+            )];
+            let verdict = self.verdict(Outcome::Silence, "silence", now_ms, reasons);
+            return Some(Finding::Verdict(verdict));
+        }
+        if now_ms >= after_ms(self.settings.hard_stop_ms) {
+            let stop_ms = self.settings.hard_stop_ms.into();
+            let mut reasons = vec![ms("hard_stop", now_ms - self.start_ms, stop_ms)];
+            if let Some(ring_ms) = self.tracker.ring_ms() {
+                reasons.push(ms("ring", ring_ms.saturating_sub(self.start_ms), 0));
+            }
+            let verdict = self.verdict(Outcome::Undecided, "undecided", now_ms, reasons);
+            return Some(Finding::Verdict(verdict));
+        }
+        None
+    }
+
+    fn beep_end(&mut self, at_ms: u64, since_ms: u64, now_ms: u64) -> Option<Finding> {
+        if beep::sounding(&self.tracker).is_some() && now_ms < since_ms + BEEP_WAIT_MS {
+            return None;
+        }
+        let beep = beep::ended(&self.tracker, since_ms);
+        let quiet_ms = at_ms.saturating_sub(self.voice.last_ms().unwrap_or(since_ms));
+        let over = quiet_ms >= GREETING_PAUSE_MS && !self.tracker.is_sounding();
+        if beep.is_none() && !over && now_ms < since_ms + BEEP_WAIT_MS {
+            return None;
+        }
+        self.phase = Phase::Finished;
+        let hz = beep.map_or(0.0, |b| b.hz);
+        Some(Finding::BeepEnd {
+            hz,
+            at_ms: since(self.start_ms, now_ms),
+        })
+    }
+
+    fn verdict_of(&mut self, found: Found, now_ms: u64) -> Verdict {
+        self.verdict(found.outcome, found.detail, now_ms, found.reasons)
     }
 
     fn verdict(
@@ -59,24 +304,58 @@ impl Detector {
         outcome: Outcome,
         detail: &'static str,
         now_ms: u64,
-        limit_ms: u32,
-    ) -> Finding {
-        self.decided = true;
-        let after_ms = since(self.start_ms, now_ms);
-        Finding::Verdict(Verdict {
+        mut reasons: Vec<Reason>,
+    ) -> Verdict {
+        let goes_on = outcome == Outcome::Machine && self.settings.wait_for_beep;
+        self.phase = if goes_on {
+            Phase::AwaitingBeep { since_ms: now_ms }
+        } else {
+            Phase::Finished
+        };
+        self.explain(&mut reasons);
+        let first_sound_ms = self.first_sound_ms.map(|at| since(at, now_ms));
+        Verdict {
             stage: self.stage,
             outcome,
             call_state: outcome.call_state(),
             detail,
-            decided_after_ms: after_ms,
-            decided_after_first_sound_ms: self.first_sound_ms.map(|at| since(at, now_ms)),
-            reasons: vec![Reason {
-                rule: detail,
-                value: f64::from(after_ms),
-                limit: f64::from(limit_ms),
-                unit: "ms",
-            }],
-        })
+            decided_after_ms: since(self.start_ms, now_ms),
+            decided_after_first_sound_ms: first_sound_ms,
+            reasons,
+        }
+    }
+
+    /// Adds what was heard, whatever decided.
+    fn explain(&self, reasons: &mut Vec<Reason>) {
+        let count = |rule, value| Reason {
+            rule,
+            value,
+            limit: 0.0,
+            unit: "",
+        };
+        if self.stage == Stage::Answered {
+            if !reasons.iter().any(|r| r.rule == "voiced") {
+                reasons.push(ms("voiced", self.voice.voiced_ms(), self.limits.machine_ms));
+            }
+            reasons.push(count("segments", f64::from(self.voice.segments())));
+            let snr = f64::from(self.voice.snr_db());
+            reasons.push(Reason {
+                rule: "snr",
+                value: snr,
+                limit: 0.0,
+                unit: "dB",
+            });
+        }
+        reasons.push(count("tones", self.tracker.count() as f64));
+    }
+}
+
+fn ms(rule: &'static str, value: u64, limit: u64) -> Reason {
+    Reason {
+        rule,
+        value: value as f64,
+        limit: limit as f64,
+        unit: "ms",
     }
 }
 
@@ -85,19 +364,4 @@ fn since(start_ms: u64, now_ms: u64) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn silence_is_decided_by_the_clock_alone() {
-        let mut detector = Detector::new(Settings::default(), Stage::Answered, 1_000);
-        assert_eq!(detector.handle_tick(5_999), None);
-        let Some(Finding::Verdict(verdict)) = detector.handle_tick(6_000) else {
-            panic!("a verdict was due")
-        };
-        assert_eq!(verdict.outcome, Outcome::Silence);
-        assert_eq!(verdict.call_state, 8);
-        assert_eq!(verdict.decided_after_ms, 5_000);
-        assert_eq!(detector.handle_tick(60_000), None);
-    }
-}
+mod tests;

@@ -1,0 +1,178 @@
+//! Application sections `[callback]` and `[lab]` (options §11).
+
+use super::Kind::{Bool, Csv, Enum, Json, Text};
+use super::own::{COUNT, SECONDS};
+use super::{Entry, Kind, Section};
+
+const fn opt(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    meaning: &'static str,
+) -> Entry {
+    Entry::new(Section::Application, name, kind, default, meaning)
+}
+
+const fn lab(name: &'static str, meaning: &'static str) -> Entry {
+    Entry::new(Section::Lab, name, Bool, "false", meaning)
+}
+
+const NOT_COUNTED: &str = "requests are not counted";
+const NO_SCAN: &str = "there is no scan, timers wake each callback";
+const NO_UI: &str = "the web interface is not built yet";
+
+pub(super) const ENTRIES: &[Entry] = &[
+    opt(
+        "_enable_gms_dfm",
+        Bool,
+        "true",
+        "Way to talk to orchestration.",
+    )
+    .accepted("the engine is built in, other nodes are always reached by session fetch"),
+    opt(
+        "_enable_in_queue_checking",
+        Enum(&["true", "false", "strict"]),
+        "true",
+        "Default of the service's option.",
+    )
+    .pending("a number may have any count of open callbacks"),
+    opt(
+        "_enable_throttle_header_parameters",
+        Bool,
+        "true",
+        "Default of the service's option.",
+    )
+    .pending(NOT_COUNTED),
+    opt(
+        "_throttle_request_parameters",
+        Csv,
+        "_customer_number",
+        "Default of the service's option.",
+    )
+    .pending(NOT_COUNTED),
+    opt(
+        "_throttle_request_parameters_limit",
+        COUNT,
+        "6",
+        "Default of the service's option.",
+    )
+    .aliases(&["_throttle_customer_number_limit"])
+    .pending(NOT_COUNTED),
+    opt(
+        "_throttle_callbacks_per_service_1",
+        COUNT,
+        "500",
+        "Callbacks of one service in window 1; 0 = off.",
+    )
+    .pending(NOT_COUNTED),
+    opt("_throttle_ttl_1", SECONDS, "600", "Length of window 1.")
+        .unit("s")
+        .pending(NOT_COUNTED),
+    opt(
+        "_throttle_callbacks_per_service_2",
+        COUNT,
+        "5000",
+        "Callbacks of one service in window 2; 0 = off.",
+    )
+    .pending(NOT_COUNTED),
+    opt("_throttle_ttl_2", SECONDS, "86400", "Length of window 2.")
+        .unit("s")
+        .pending(NOT_COUNTED),
+    opt(
+        "_fetch_retry_attempt",
+        COUNT,
+        "3",
+        "Repetitions of a failed submission; also in a service, where it is read today.",
+    ),
+    opt(
+        "_fetch_retry_delay",
+        SECONDS,
+        "10",
+        "Pause between submissions; also in a service, where it is read today.",
+    )
+    .unit("s"),
+    opt(
+        "_fetch_timeout",
+        SECONDS,
+        "10",
+        "Longest wait for one fetch.",
+    )
+    .unit("s")
+    .pending("nothing is fetched, submissions stay inside the server"),
+    opt(
+        "_services_credentials",
+        Text,
+        "",
+        "Credentials of services.",
+    )
+    .accepted("what it is for is not public"),
+    opt(
+        "callback_column_alias",
+        Json,
+        "",
+        "Column titles of own parameters.",
+    )
+    .pending(NO_UI),
+    opt(
+        "filter-keys",
+        Csv,
+        "_callback_state,_callback_reason,_request_queue_time_stat,_request_ewt_service,_vq",
+        "Filters of the query by queues.",
+    )
+    .pending("the query by queues is not built yet"),
+    opt(
+        "returned-keys",
+        Csv,
+        "_desired_time,_callback_state,_callback_state,_callback_reason,_ors_session_id",
+        "Extra keys of a query's answer.",
+    )
+    .pending("answers hold the built-in keys"),
+    opt(
+        "max_queued_callbacks_per_service",
+        COUNT,
+        "2000",
+        "Queued callbacks of one service.",
+    )
+    .pending("a service may have any count of queued callbacks"),
+    opt(
+        "queue-polling-rate",
+        SECONDS,
+        "5",
+        "Pause between scans for due callbacks.",
+    )
+    .unit("s")
+    .pending(NO_SCAN),
+    opt(
+        "queue-polling-rate-recover",
+        SECONDS,
+        "300",
+        "Pause between scans for forgotten ones.",
+    )
+    .unit("s")
+    .pending(NO_SCAN),
+    opt("log-background-activity", Bool, "false", "Log the scans.").pending(NO_SCAN),
+    opt(
+        "enable-restore-vq-position",
+        Bool,
+        "true",
+        "Keep priority and age on resubmission.",
+    )
+    .pending("the age starts again with the submission that succeeds"),
+    opt(
+        "rb.pause_list",
+        Text,
+        "Ringback_Paused",
+        "Transaction List of paused services.",
+    )
+    .pending("the pause list is not read, no service is paused"),
+    lab(
+        "disable-bulk-cancel-and-export-callback",
+        "Hide cancel and export of many callbacks.",
+    )
+    .pending(NO_UI),
+    lab(
+        "disable_additional_columns_from_callbacks",
+        "Hide the columns of own parameters.",
+    )
+    .pending(NO_UI),
+];

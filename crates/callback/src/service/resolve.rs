@@ -1,0 +1,399 @@
+//! From a service and a request to the frozen [`Settings`] of one callback.
+
+use serde_json::{Map, Value};
+
+use super::overrides::{Values, bad};
+use super::{Service, parameter_text};
+use crate::number::Rules;
+use crate::options::{self, Kind, parse_bool};
+use crate::routing::Target;
+use crate::settings::{
+    AttachUserData, CpdProfile, DetectionSettings, NotificationMode, NotificationSettings,
+    Settings, Treatments,
+};
+use crate::treatment::{FIND_AGENT_FAIL_DEFAULT, MACHINE_DEFAULT, Treatment, WAITING_DEFAULT};
+use crate::{Error, ErrorCode};
+
+/// What a create request brings, split by [`super::split_body`].
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Keys with a leading `_`.
+    pub parameters: &'a Map<String, Value>,
+    /// Keys without.
+    pub user_data: &'a Map<String, Value>,
+}
+
+/// Settings of the server that take part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerDefaults {
+    /// `[dialplan] default_country`.
+    pub default_country: String,
+    /// `notifications.allow_request_target`.
+    pub allow_request_target: bool,
+    /// `[telephony]` settings of the detector.
+    pub detection: DetectionDefaults,
+}
+
+/// What happens to the call after a verdict of the detector (telephony §5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DetectionDefaults {
+    /// `telephony.am_detected = connect`.
+    pub am_detected_connect: bool,
+    /// `telephony.silence_detected = connect`.
+    pub silence_detected_connect: bool,
+    /// `telephony.sit_detail`.
+    pub sit_detail: bool,
+}
+
+impl Default for ServerDefaults {
+    /// The defaults of options §18.
+    fn default() -> Self {
+        let detection = DetectionDefaults {
+            am_detected_connect: true,
+            silence_detected_connect: true,
+            sit_detail: false,
+        };
+        Self {
+            default_country: String::from("US"),
+            allow_request_target: true,
+            detection,
+        }
+    }
+}
+
+/// Resolves the options of one request: tokens, overrides, validation. The texts are warnings
+/// for the history of the callback.
+///
+/// # Errors
+///
+/// `NOT_FOUND` for a service that runs no callbacks, `NOT_AVAILABLE` for functions that are not
+/// built yet and cannot be left out, `ADDRESS_NOT_ALLOWED` for addresses that a request may not
+/// bring, `BAD_PARAMETER` for values that cannot be used.
+pub fn resolve(
+    service: &Service,
+    request: &Request<'_>,
+    server: &ServerDefaults,
+) -> Result<(Settings, Vec<String>), Error> {
+    let mut values = Values::read(service, request)?;
+    check_kind_of_service(service)?;
+    check_available(&values, request)?;
+    let notification = notification(&mut values, server)?;
+    let settings = settings(service, &values, server, notification)?;
+    let settings = Settings {
+        pending: pending(&values, request),
+        ..settings
+    };
+    Ok((settings, values.warnings))
+}
+
+/// The number rules of one request, for [`crate::number::check_request`].
+///
+/// # Errors
+///
+/// `BAD_PARAMETER` for values that cannot be used.
+pub fn number_rules(
+    service: &Service,
+    request: &Request<'_>,
+    server: &ServerDefaults,
+) -> Result<Rules, Error> {
+    let values = Values::read(service, request)?;
+    Ok(Rules {
+        country: country(&values, server)?,
+        disallow_impossible: flag(&values, "_disallow_impossible_phone_numbers")?,
+        disallow_premium: flag(&values, "_disallow_premium_phone_numbers")?,
+    })
+}
+
+fn settings(
+    service: &Service,
+    values: &Values,
+    server: &ServerDefaults,
+    notification: NotificationSettings,
+) -> Result<Settings, Error> {
+    let text = |name: &str| values.get(name).to_owned();
+    let or = |name: &str, other: &str| match values.get(name) {
+        "" => other.to_owned(),
+        value => value.to_owned(),
+    };
+    let virtual_queue = text("_urs_virtual_queue");
+    Ok(Settings {
+        service: service.name.clone(),
+        wait_for_agent: flag(values, "_wait_for_agent")?,
+        ttl_s: number(values, "_ttl")?,
+        queued_ttl_s: number(values, "_urs_queued_ttl")?,
+        vq_for_outbound_calls: or("_vq_for_outbound_calls", &virtual_queue),
+        virtual_queue,
+        target: target(values)?,
+        priority: number(values, "_urs_vq_priority")?,
+        priority_increment: number(values, "_urs_vq_priority_increment")?,
+        priority_increment_interval_s: number(values, "_urs_vq_priority_increment_interval")?,
+        max_wait_on_call_s: number(values, "_max_time_to_wait_for_agent_on_the_call")?,
+        agent_reserve_timeout_s: number(values, "_agent_reserve_timeout")?,
+        transfer_attempts: count(values, "rb.transfer_attempts")?,
+        ring_timeout_s: number(values, "_ixn_createcall_timeout")?,
+        max_dial_attempts: count(values, "_max_dial_attempts")?,
+        dial_retry_timeout_s: number(values, "_dial_retry_timeout")?,
+        max_customer_contacts: count(values, "_max_successful_customer_contacts")?,
+        execution_buffer_s: number(values, "_request_execution_time_buffer")?,
+        connect_threshold_s: number(values, "_desired_connect_time_threshold")?,
+        submit_retries: count(values, "_fetch_retry_attempt")?,
+        submit_retry_delay_s: number(values, "_fetch_retry_delay")?,
+        prefix_dial_out: checked(values, "_prefix_dial_out")?.to_owned(),
+        calling_party_number: text("_calling_party_number"),
+        calling_party_display_name: text("_calling_party_display_name"),
+        route_point: text("_route_point"),
+        default_country: country(values, server)?,
+        disallow_premium: flag(values, "_disallow_premium_phone_numbers")?,
+        detection: detection(values, server.detection)?,
+        treatments: Treatments {
+            greeting: treatment(values, "_treatment_customer_connect", None)?,
+            waiting: treatment(
+                values,
+                "_treatment_waiting_for_agent",
+                Some(WAITING_DEFAULT),
+            )?,
+            find_agent_fail: treatment(
+                values,
+                "_treatment_find_agent_fail",
+                Some(FIND_AGENT_FAIL_DEFAULT),
+            )?,
+            machine: treatment(
+                values,
+                "_treatment_call_failure_answering_machine",
+                Some(MACHINE_DEFAULT),
+            )?,
+            machine_message_final: flag(values, "rb.machine_message_final")?,
+        },
+        notification,
+        attach_udata: match word(values, "_attach_udata")?.as_str() {
+            "separate_keys" => AttachUserData::SeparateKeys,
+            "gms_storage_id" => AttachUserData::GmsStorageId,
+            _ => AttachUserData::SingleJson,
+        },
+        cpn_digits: redirect_hints(values)?.0,
+        pending: std::collections::BTreeMap::new(),
+    })
+}
+
+fn check_kind_of_service(service: &Service) -> Result<(), Error> {
+    if service.is_callback() {
+        return Ok(());
+    }
+    let name = &service.name;
+    if service
+        .get("_type")
+        .is_some_and(|t| t.eq_ignore_ascii_case("builtin"))
+    {
+        let message = format!("The service {name} is builtin; it takes no callbacks");
+        return Err(Error::new(ErrorCode::NotFound, message));
+    }
+    let message = format!(
+        "The service {name} runs a document of its own, that is not available yet; only \
+         _service = callback is"
+    );
+    Err(Error::new(ErrorCode::NotAvailable, message).field("_service"))
+}
+
+/// Refuses what cannot be left out without doing something else than asked for.
+fn check_available(values: &Values, request: &Request<'_>) -> Result<(), Error> {
+    let refuse = |name: &str, message: String| {
+        Err(Error::new(ErrorCode::NotAvailable, message).field(name.to_owned()))
+    };
+    if word(values, "_call_direction")? != "userterminated" {
+        let message = "_call_direction=USERORIGINATED is not available yet; set \
+                       _call_direction=USERTERMINATED";
+        return refuse("_call_direction", message.to_owned());
+    }
+    if word(values, "_media_type")? != "voice" {
+        let message = "_media_type=chat is not available: Ringback runs voice only";
+        return refuse("_media_type", message.to_owned());
+    }
+    match parameter_text(request.parameters, "_callback_state").as_deref() {
+        None => Ok(()),
+        Some("PAUSED") => {
+            let message = "_callback_state=PAUSED is not available yet; leave it out";
+            refuse("_callback_state", message.to_owned())
+        }
+        Some(_) => Err(bad(
+            "_callback_state",
+            "only PAUSED is a state to start with",
+        )),
+    }
+}
+
+fn pending(values: &Values, request: &Request<'_>) -> std::collections::BTreeMap<String, String> {
+    let mut pending = values.pending();
+    let device = [
+        "_device_notification_id",
+        "_device_os",
+        "push_notification_deviceid",
+    ];
+    for name in device {
+        let given = parameter_text(request.parameters, name)
+            .or_else(|| parameter_text(request.user_data, name));
+        if given.is_some() {
+            let instead = "no push is sent to the customer's device";
+            pending.insert(name.to_owned(), instead.to_owned());
+        }
+    }
+    if let Ok((_, true)) = redirect_hints(values) {
+        let instead = "only extensions.CPNDigits is used, other hints are not sent";
+        pending.insert(String::from("_ixn_redirect_hints"), instead.to_owned());
+    }
+    pending
+}
+
+/// The service's own country goes before the server's, that before the catalogue's default.
+fn country(values: &Values, server: &ServerDefaults) -> Result<String, Error> {
+    match values.set("_default_country") {
+        None => Ok(server.default_country.clone()),
+        Some(_) => checked(values, "_default_country").map(str::to_ascii_uppercase),
+    }
+}
+
+fn target(values: &Values) -> Result<Target, Error> {
+    match values.get("_target") {
+        // The submission fails for a target that is not there (options §4).
+        "" => Ok(Target::default()),
+        text => Target::parse(text).map_err(|message| bad("_target", &message)),
+    }
+}
+
+fn detection(values: &Values, server: DetectionDefaults) -> Result<DetectionSettings, Error> {
+    let guard_ms = count(values, "_call_timeguard_timeout")?;
+    Ok(DetectionSettings {
+        enabled: flag(values, "_cpd_enable")?,
+        profile: match word(values, "rb.cpd_profile")?.as_str() {
+            "balanced" => CpdProfile::Balanced,
+            "machine" => CpdProfile::Machine,
+            _ => CpdProfile::Human,
+        },
+        silence_ms: count(values, "rb.cpd_silence_ms")?,
+        hard_stop_ms: count(values, "rb.cpd_hard_stop_ms")?.min(guard_ms),
+        early: flag(values, "rb.cpd_early")?,
+        keep_machine: server.am_detected_connect,
+        keep_silence: server.silence_detected_connect,
+        sit_detail: server.sit_detail,
+    })
+}
+
+fn treatment(values: &Values, name: &str, default: Option<&str>) -> Result<Treatment, Error> {
+    let treatment =
+        Treatment::parse(values.get(name), default).map_err(|message| bad(name, &message))?;
+    if let Treatment::Play { source, .. } = &treatment
+        && values.is_host_from_request(name, source)
+    {
+        // The server would fetch an address of the caller's choice (notifications §7.6).
+        let message = format!("{name}: a request may not choose the host of a treatment");
+        return Err(Error::new(ErrorCode::AddressNotAllowed, message).field(name));
+    }
+    Ok(treatment)
+}
+
+/// Caller number for the agent's leg, and whether there are other hints.
+fn redirect_hints(values: &Values) -> Result<(Option<String>, bool), Error> {
+    let name = "_ixn_redirect_hints";
+    let text = values.get(name);
+    if text.is_empty() {
+        return Ok((None, false));
+    }
+    let hints: Map<String, Value> =
+        serde_json::from_str(text).map_err(|e| bad(name, &format!("not a JSON object ({e})")))?;
+    let none = Map::new();
+    let extensions = hints
+        .get("extensions")
+        .and_then(Value::as_object)
+        .unwrap_or(&none);
+    let digits = parameter_text(extensions, "CPNDigits");
+    if digits
+        .as_deref()
+        .is_some_and(|d| Kind::Digits.check(d).is_err())
+    {
+        return Err(bad(name, "extensions.CPNDigits has digits, * and # only"));
+    }
+    let others = hints.keys().any(|key| key != "extensions")
+        || extensions.keys().any(|key| key != "CPNDigits");
+    Ok((digits, others))
+}
+
+fn notification(
+    values: &mut Values,
+    server: &ServerDefaults,
+) -> Result<NotificationSettings, Error> {
+    let field = "_status_notification_target";
+    let mode = match word(values, "_enable_status_notification")?.as_str() {
+        "notify" => NotificationMode::Notify,
+        "subscribe_notify" => NotificationMode::SubscribeNotify,
+        "true" => {
+            let warning = "_enable_status_notification = true is read as subscribe_notify";
+            values.warnings.push(warning.to_owned());
+            NotificationMode::SubscribeNotify
+        }
+        _ => NotificationMode::Off,
+    };
+    let target = values.get(field).to_owned();
+    let target_from_request = values.is_from_request(field);
+    if target_from_request && !target.is_empty() && !server.allow_request_target {
+        let message = "_status_notification_target: this server takes no targets from requests";
+        return Err(Error::new(ErrorCode::AddressNotAllowed, message).field(field));
+    }
+    let mut channel = word(values, "_status_notification_type")?;
+    let is_url = !target.is_empty() && Kind::Url.check(&target).is_ok();
+    if channel.is_empty() && is_url {
+        channel = String::from("httpcb");
+    }
+    let events_list = values.get("_callback_events_list").to_owned();
+    // With a Transaction List the target may stand in the list.
+    if mode == NotificationMode::SubscribeNotify && events_list.is_empty() {
+        if target.is_empty() {
+            return Err(bad(field, "mandatory while notifications are switched on"));
+        }
+        if matches!(channel.as_str(), "" | "httpcb") && !is_url {
+            return Err(bad(field, "write an http:// or https:// URL"));
+        }
+    }
+    Ok(NotificationSettings {
+        mode,
+        channel,
+        target,
+        target_from_request,
+        provider: values.get("_status_notification_provider").to_owned(),
+        debug: flag(values, "_status_notification_debug")?,
+        language: values.get("_status_notification_language").to_owned(),
+        events_list,
+    })
+}
+
+/// The value after the check of its kind.
+fn checked<'a>(values: &'a Values, name: &str) -> Result<&'a str, Error> {
+    let value = values.get(name);
+    match options::find(name).map(|entry| entry.kind.check(value)) {
+        Some(Err(message)) => Err(bad(name, &message)),
+        _ => Ok(value),
+    }
+}
+
+/// The value of an enumeration in lower case.
+fn word(values: &Values, name: &str) -> Result<String, Error> {
+    checked(values, name).map(str::to_ascii_lowercase)
+}
+
+fn flag(values: &Values, name: &str) -> Result<bool, Error> {
+    Ok(parse_bool(checked(values, name)?).unwrap_or(false))
+}
+
+fn number(values: &Values, name: &str) -> Result<i64, Error> {
+    match checked(values, name)? {
+        "" => Ok(0),
+        text => text
+            .parse()
+            .map_err(|e| bad(name, &format!("not a whole number ({e})"))),
+    }
+}
+
+fn count(values: &Values, name: &str) -> Result<u32, Error> {
+    u32::try_from(number(values, name)?).map_err(|e| bad(name, &e.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,583 @@
+//! The engine as its users see it: start it, ask it, drain it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use callback::agent::AgentConfig;
+use callback::lifecycle::Input;
+use callback::number::Dialplan;
+use callback::request;
+use callback::routing::AgentView;
+use callback::service::{self, ServerDefaults, Service};
+use callback::{AgentId, Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
+use rand::RngExt;
+use serde_json::{Map, Value};
+use store::{AgentRow, IdempotencyRow, Query, ServiceRow, Store, StoreError};
+use telephony::port::{Event, Telephony};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, SystemClock};
+use crate::directory::AgentDirectory;
+use crate::imports::{self, AgentImport, ImportMode, ImportedAgent, ServiceImport};
+use crate::limits;
+use crate::metrics::Metrics;
+use crate::notify::{self, Notifier, Sender, SenderConfig};
+use crate::shard::{self, Command, NewRecord, Parts, Shard, Shared};
+use crate::supervisor::Supervisor;
+use crate::treatment::Treatments;
+use crate::trunks::{TrunkInfo, Trunks};
+
+/// What the engine has to know from the configuration.
+#[derive(Debug)]
+pub struct EngineConfig {
+    /// Number rules.
+    pub dialplan: Dialplan,
+    /// Trunks in order of preference.
+    pub trunks: Vec<TrunkInfo>,
+    /// Server-wide defaults of services.
+    pub defaults: ServerDefaults,
+    /// Folder of treatment files.
+    pub treatments_dir: PathBuf,
+    /// How notifications are sent.
+    pub sender: SenderConfig,
+    /// `engine.max_running_callbacks`; 0 = no limit.
+    pub max_running_callbacks: usize,
+    /// Number of this node, the first part of its callback ids.
+    pub node: u16,
+    /// `retention.days`.
+    pub retention_days: u32,
+}
+
+/// A create request.
+#[derive(Clone, Debug)]
+pub struct NewCallback {
+    /// The service.
+    pub service: ServiceName,
+    /// Keys with a leading `_`.
+    pub parameters: Map<String, Value>,
+    /// Attached data.
+    pub user_data: Map<String, Value>,
+    /// Header `gms_user`.
+    pub gms_user: Option<String>,
+    /// Header `Idempotency-Key` with the hash of the body.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// An idempotency key.
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// The key.
+    pub key: String,
+    /// Hash of the request's body.
+    pub body_hash: String,
+}
+
+/// Whether the engine can work.
+#[derive(Clone, Copy, Debug)]
+pub struct Readiness {
+    /// The last write succeeded.
+    pub store: bool,
+    /// It goes down and takes no new callbacks.
+    pub draining: bool,
+    /// Callbacks that run.
+    pub running: usize,
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be read.
+    #[error("the store cannot be read")]
+    Store(#[from] StoreError),
+    /// The HTTP client cannot be built.
+    #[error("the HTTP client cannot be built")]
+    Http(#[from] reqwest::Error),
+}
+
+/// A running engine; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn Store>,
+    telephony: Arc<dyn Telephony>,
+    clock: Arc<dyn Clock>,
+    commands: mpsc::Sender<Command>,
+    services: RwLock<HashMap<ServiceName, Arc<Service>>>,
+    directory: Arc<AgentDirectory>,
+    dialplan: Arc<Dialplan>,
+    defaults: ServerDefaults,
+    allow_hosts: Vec<String>,
+    node: u16,
+    metrics: Arc<Metrics>,
+    shared: Arc<Shared>,
+    supervisor: Supervisor,
+    stop_shard: CancellationToken,
+    imports: tokio::sync::Mutex<()>,
+}
+
+impl Engine {
+    /// Takes up what the store holds and starts to work.
+    ///
+    /// # Errors
+    /// [`StartError`] when the store cannot be read.
+    pub async fn start(
+        config: EngineConfig,
+        store: Arc<dyn Store>,
+        telephony: Arc<dyn Telephony>,
+        events: mpsc::Receiver<Event>,
+        directory: Arc<AgentDirectory>,
+    ) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let supervisor = Supervisor::default();
+        let metrics = Arc::new(Metrics::new());
+        let shared = Arc::new(Shared { store_ok: AtomicBool::new(true), ..Shared::default() });
+        let dialplan = Arc::new(config.dialplan);
+        let allow_hosts = config.sender.allow_hosts.clone();
+        let (commands, command_receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
+        let outbox = Notifier::start(
+            store.clone(),
+            clock.clone(),
+            Sender::new(config.sender)?,
+            metrics.clone(),
+            &supervisor,
+        )
+        .await?;
+        let mut shard = Shard::new(Parts {
+            store: store.clone(),
+            telephony: telephony.clone(),
+            clock: clock.clone(),
+            outbox,
+            metrics: metrics.clone(),
+            supervisor: supervisor.clone(),
+            treatments: Treatments::new(config.treatments_dir)?,
+            dialplan: dialplan.clone(),
+            trunks: Trunks::new(config.trunks),
+            max_running: config.max_running_callbacks,
+            shared: shared.clone(),
+            commands: commands.clone(),
+        });
+        let agents = load_agents(&store.agents().await?);
+        directory.replace(&agents.iter().map(|(config, _)| config.clone()).collect::<Vec<_>>());
+        shard.set_agents(agents);
+        shard.recover().await?;
+        let services = store
+            .services()
+            .await?
+            .into_iter()
+            .map(|row| (row.name.clone(), Arc::new(Service { name: row.name, options: row.options })))
+            .collect();
+        let stop_shard = CancellationToken::new();
+        supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
+        let engine = Self {
+            inner: Arc::new(Inner {
+                store,
+                telephony,
+                clock,
+                commands,
+                services: RwLock::new(services),
+                directory,
+                dialplan,
+                defaults: config.defaults,
+                allow_hosts,
+                node: config.node,
+                metrics,
+                shared,
+                supervisor: supervisor.clone(),
+                stop_shard,
+                imports: tokio::sync::Mutex::new(()),
+            }),
+        };
+        supervisor.spawn("retention", engine.clone().sweep(config.retention_days));
+        Ok(engine)
+    }
+
+    /// Now, by the engine's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// The number rules.
+    #[must_use]
+    pub fn dialplan(&self) -> &Dialplan {
+        &self.inner.dialplan
+    }
+
+    /// Makes a callback; answers when it is durable.
+    ///
+    /// # Errors
+    /// The refusals of callback-api §8.2.
+    pub async fn create(&self, new: NewCallback) -> Result<Arc<Callback>, Error> {
+        if self.inner.shared.draining.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorCode::NotReady, "The server is going down, try again"));
+        }
+        if !self.inner.shared.store_ok.load(Ordering::Acquire) {
+            return Err(not_ready());
+        }
+        let service = self
+            .service(&new.service)
+            .filter(|service| service.is_callback())
+            .ok_or_else(|| unknown_service(&new.service))?;
+        let now = self.now();
+        if let Some(known) = self.answered_before(&new, now).await? {
+            return Ok(known);
+        }
+        let id = CallbackId::from_random(self.inner.node, rand::rng().random());
+        let request = request::Request {
+            parameters: new.parameters,
+            user_data: new.user_data,
+            gms_user: new.gms_user,
+        };
+        let (callback, notes) = request::prepare(
+            &service,
+            request,
+            &self.inner.dialplan,
+            &self.inner.defaults,
+            id.clone(),
+            now,
+        )?;
+        self.check_target(&callback)?;
+        let idempotency = new.idempotency.map(|idempotency| IdempotencyRow {
+            key: scoped_key(&new.service, &idempotency.key),
+            body_hash: idempotency.body_hash,
+            callback: id,
+            at: now,
+        });
+        let new = Box::new(NewRecord { callback, notes, idempotency });
+        self.ask(|reply| Command::Create { new, reply }).await?
+    }
+
+    /// The callback that an idempotency key made before.
+    async fn answered_before(
+        &self,
+        new: &NewCallback,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Callback>>, Error> {
+        let Some(idempotency) = &new.idempotency else { return Ok(None) };
+        let key = scoped_key(&new.service, &idempotency.key);
+        let oldest = now - limits::IDEMPOTENCY_TTL;
+        let row = self.inner.store.idempotency(&key, oldest).await.map_err(read_error)?;
+        let Some(row) = row else { return Ok(None) };
+        if row.body_hash != idempotency.body_hash {
+            return Err(shard::key_used_differently());
+        }
+        Ok(self.callback(&row.callback).await?.map(Arc::new))
+    }
+
+    /// A literal inner address in a request is refused at once (notifications §7.6).
+    fn check_target(&self, callback: &Callback) -> Result<(), Error> {
+        let n = &callback.settings.notification;
+        if !n.target_from_request || n.target.is_empty() {
+            return Ok(());
+        }
+        let refused = |message: String| {
+            Error::new(ErrorCode::AddressNotAllowed, message).field("_status_notification_target")
+        };
+        let url = reqwest::Url::parse(&n.target)
+            .map_err(|_error| refused("the notification target is no absolute URL".to_owned()))?;
+        let host = url.host_str().unwrap_or_default();
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        let inner_name = literal.eq_ignore_ascii_case("localhost");
+        if self.inner.allow_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(literal)) {
+            return Ok(());
+        }
+        if inner_name {
+            return Err(refused("the address is not public".to_owned()));
+        }
+        match literal.parse() {
+            Ok(address) => {
+                notify::check_literal(address, true).map_err(|error| refused(error.to_string()))
+            }
+            // A name: its addresses are judged when it is resolved.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Cancels a callback; answers when that is durable.
+    ///
+    /// # Errors
+    /// Not found, already over, or the customer talks to an agent.
+    pub async fn cancel(&self, service: Option<ServiceName>, id: CallbackId) -> Result<(), Error> {
+        self.ask(|reply| Command::Ask { service, id, input: Input::Cancel, reply }).await?
+    }
+
+    /// Moves a callback to another time; answers when that is durable.
+    ///
+    /// # Errors
+    /// Not found, or already dialed.
+    pub async fn reschedule(
+        &self,
+        service: Option<ServiceName>,
+        id: CallbackId,
+        desired: Timestamp,
+    ) -> Result<(), Error> {
+        let input = Input::Reschedule { desired };
+        self.ask(|reply| Command::Ask { service, id, input, reply }).await?
+    }
+
+    /// One callback, completed ones included.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn callback(&self, id: &CallbackId) -> Result<Option<Callback>, Error> {
+        self.inner.store.callback(id).await.map_err(read_error)
+    }
+
+    /// Callbacks that match.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn query(&self, query: Query) -> Result<Vec<Callback>, Error> {
+        self.inner.store.query(query).await.map_err(read_error)
+    }
+
+    /// The event log of a callback.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn events(&self, id: &CallbackId) -> Result<Vec<store::EventRow>, Error> {
+        self.inner.store.events(id).await.map_err(read_error)
+    }
+
+    /// Deliveries with their attempts.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn deliveries(
+        &self,
+        id: Option<&CallbackId>,
+        limit: usize,
+    ) -> Result<Vec<(store::DeliveryRow, Vec<store::DeliveryAttempt>)>, Error> {
+        self.inner.store.deliveries(id, limit).await.map_err(read_error)
+    }
+
+    /// A service by name.
+    #[must_use]
+    pub fn service(&self, name: &ServiceName) -> Option<Arc<Service>> {
+        self.inner.services.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All services by name.
+    #[must_use]
+    pub fn services(&self) -> Vec<Arc<Service>> {
+        let services = self.inner.services.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = services.values().cloned().collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// Imports services: all or nothing.
+    ///
+    /// # Errors
+    /// The store does not take the write; what is wrong in the file stands in the report.
+    pub async fn import_services(
+        &self,
+        text: &str,
+        mode: ImportMode,
+    ) -> Result<ServiceImport, Error> {
+        let _one_at_a_time = self.inner.imports.lock().await;
+        let import = service::import(text, mode.strict);
+        let report = ServiceImport::new(&import, |name| self.service(name).is_none());
+        if !report.ok || mode.dry_run {
+            return Ok(report);
+        }
+        let now = self.now();
+        let rows = import
+            .services
+            .iter()
+            .map(|service| ServiceRow {
+                name: service.name.clone(),
+                options: service.options.clone(),
+                changed: now,
+            })
+            .collect();
+        self.inner.store.put_services(rows).await.map_err(write_error)?;
+        let mut services = self.inner.services.write().unwrap_or_else(PoisonError::into_inner);
+        for service in import.services {
+            services.insert(service.name.clone(), Arc::new(service));
+        }
+        Ok(report)
+    }
+
+    /// Imports agents: all or nothing.
+    ///
+    /// # Errors
+    /// The file is no INI file, or the store does not take the write.
+    pub async fn import_agents(&self, text: &str, mode: ImportMode) -> Result<AgentImport, Error> {
+        let _one_at_a_time = self.inner.imports.lock().await;
+        let known = self.inner.store.agents().await.map_err(read_error)?;
+        let configs: Vec<AgentConfig> =
+            load_agents(&known).into_iter().map(|(config, _)| config).collect();
+        let parsed = imports::read_agents(text, &configs)?;
+        let report = AgentImport {
+            ok: parsed.errors.is_empty(),
+            agents: parsed
+                .agents
+                .iter()
+                .map(|agent| ImportedAgent {
+                    id: agent.config.id.to_string(),
+                    created: !configs.iter().any(|known| known.id == agent.config.id),
+                })
+                .collect(),
+            repairs: Vec::new(),
+            warnings: parsed.warnings,
+            errors: parsed.errors,
+        };
+        if !report.ok || mode.dry_run {
+            return Ok(report);
+        }
+        let now = self.now();
+        let rows = parsed
+            .agents
+            .into_iter()
+            .map(|agent| {
+                let before = known.iter().find(|row| row.id == agent.config.id);
+                AgentRow {
+                    id: agent.config.id,
+                    options: agent.options,
+                    ready: before.is_some_and(|row| row.ready),
+                    reason: before.map_or_else(String::new, |row| row.reason.clone()),
+                    since: before.map_or(now, |row| row.since),
+                }
+            })
+            .collect();
+        self.inner.store.put_agents(rows).await.map_err(write_error)?;
+        self.reload_agents().await?;
+        Ok(report)
+    }
+
+    async fn reload_agents(&self) -> Result<(), Error> {
+        let rows = self.inner.store.agents().await.map_err(read_error)?;
+        let agents = load_agents(&rows);
+        self.inner
+            .directory
+            .replace(&agents.iter().map(|(config, _)| config.clone()).collect::<Vec<_>>());
+        self.ask(|reply| Command::SetAgents { agents, reply }).await
+    }
+
+    /// How the agents stand.
+    ///
+    /// # Errors
+    /// The engine is overloaded.
+    pub async fn agents(&self) -> Result<Vec<AgentView>, Error> {
+        self.ask(|reply| Command::Agents { reply }).await
+    }
+
+    /// Sets an agent ready, or not ready with a reason; survives a restart.
+    ///
+    /// # Errors
+    /// Unknown agent, or the store does not take the write.
+    pub async fn set_agent(&self, id: &AgentId, ready: Result<(), String>) -> Result<(), Error> {
+        let _one_at_a_time = self.inner.imports.lock().await;
+        let rows = self.inner.store.agents().await.map_err(read_error)?;
+        let mut row = rows
+            .into_iter()
+            .find(|row| row.id == *id)
+            .ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no agent {id}")))?;
+        row.ready = ready.is_ok();
+        row.reason = ready.clone().err().unwrap_or_default();
+        row.since = self.now();
+        self.inner.store.put_agents(vec![row]).await.map_err(write_error)?;
+        let id = id.clone();
+        self.ask(|reply| Command::SetReady { id, ready, reply }).await?
+    }
+
+    /// Writes a consistent copy of the store.
+    ///
+    /// # Errors
+    /// The copy cannot be written.
+    pub async fn backup(&self, path: PathBuf) -> Result<(), Error> {
+        self.inner.store.backup(path).await.map_err(write_error)
+    }
+
+    /// Whether the engine can work.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let shared = &self.inner.shared;
+        Readiness {
+            store: shared.store_ok.load(Ordering::Acquire),
+            draining: shared.draining.load(Ordering::Acquire),
+            running: shared.running.load(Ordering::Relaxed),
+        }
+    }
+
+    /// All metrics as Prometheus text.
+    #[must_use]
+    pub fn render_metrics(&self) -> String {
+        self.inner.metrics.render(&self.inner.telephony.stats())
+    }
+
+    /// Takes no new callbacks, dials nobody any more and ends the tasks. What is under way is
+    /// taken up again at the next start.
+    pub async fn drain(&self) {
+        self.inner.shared.draining.store(true, Ordering::Release);
+        self.inner.stop_shard.cancel();
+        self.inner.supervisor.stop(limits::DRAIN_MAX).await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(shard::Reply<T>) -> Command) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.commands.try_send(command(reply)).map_err(|_full| {
+            Error::new(ErrorCode::NotReady, "The server is overloaded, try again in a moment")
+        })?;
+        answer
+            .await
+            .map_err(|_closed| Error::new(ErrorCode::NotReady, "The server is going down"))
+    }
+
+    async fn sweep(self, days: u32) {
+        loop {
+            tokio::time::sleep(limits::SWEEP_EVERY).await;
+            let before = self.now().plus_seconds(-i64::from(days) * 86_400);
+            match self.inner.store.purge(before).await {
+                Ok(0) => {}
+                Ok(callbacks) => tracing::info!(callbacks, "old callbacks were removed"),
+                Err(error) => tracing::warn!(%error, "old callbacks cannot be removed"),
+            }
+        }
+    }
+}
+
+fn load_agents(rows: &[AgentRow]) -> Vec<(AgentConfig, Result<(), String>)> {
+    rows.iter()
+        .filter_map(|row| match AgentConfig::from_options(row.id.clone(), &row.options) {
+            Ok(config) => {
+                let ready = if row.ready { Ok(()) } else { Err(row.reason.clone()) };
+                Some((config, ready))
+            }
+            Err(error) => {
+                tracing::error!(agent = %row.id, %error, "a stored agent cannot be read");
+                None
+            }
+        })
+        .collect()
+}
+
+fn scoped_key(service: &ServiceName, key: &str) -> String {
+    format!("{service}\n{key}")
+}
+
+fn unknown_service(name: &ServiceName) -> Error {
+    Error::new(ErrorCode::NotFound, format!("There is no callback service {name}"))
+}
+
+fn not_ready() -> Error {
+    Error::new(ErrorCode::NotReady, "The store does not take writes now, try again later")
+}
+
+fn read_error(error: StoreError) -> Error {
+    tracing::error!(%error, "the store cannot be read");
+    Error::new(ErrorCode::NotReady, "The store cannot be read now, try again later")
+}
+
+fn write_error(error: StoreError) -> Error {
+    tracing::error!(%error, "the store refused a write");
+    not_ready()
+}

@@ -1,0 +1,106 @@
+//! Reports of imports, and agents' files checked against the agents that are known.
+
+use callback::agent::{self, AgentConfig, AgentImport as Parsed};
+use callback::ini::Repair;
+use callback::service::{Fault, Import, Notice};
+use callback::{Error, ErrorCode, ServiceName, ini, limits};
+use serde::Serialize;
+
+/// How an import is done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ImportMode {
+    /// Reports only.
+    pub dry_run: bool,
+    /// Refuses repairs.
+    pub strict: bool,
+}
+
+/// The report of a services import (cli-and-config §3).
+#[derive(Clone, Debug, Serialize)]
+pub struct ServiceImport {
+    /// Nothing is wrong; the services are stored unless it was a dry run.
+    pub ok: bool,
+    /// The services of the file.
+    pub services: Vec<ImportedService>,
+    /// Names that were put right.
+    pub repairs: Vec<Repair>,
+    /// What an operator should know.
+    pub warnings: Vec<Notice>,
+    /// What has to be changed.
+    pub errors: Vec<Fault>,
+}
+
+/// One service of the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImportedService {
+    /// Name.
+    pub name: String,
+    /// It was not known before.
+    pub created: bool,
+    /// How many options were set.
+    pub options: usize,
+}
+
+impl ServiceImport {
+    pub(crate) fn new(import: &Import, is_new: impl Fn(&ServiceName) -> bool) -> Self {
+        Self {
+            ok: import.errors.is_empty(),
+            services: import
+                .services
+                .iter()
+                .map(|service| ImportedService {
+                    name: service.name.to_string(),
+                    created: is_new(&service.name),
+                    options: service.options.len(),
+                })
+                .collect(),
+            repairs: import.repairs.clone(),
+            warnings: import.warnings.clone(),
+            errors: import.errors.clone(),
+        }
+    }
+}
+
+/// The report of an agents import (cli-and-config §3).
+#[derive(Clone, Debug, Serialize)]
+pub struct AgentImport {
+    /// Nothing is wrong; the agents are stored unless it was a dry run.
+    pub ok: bool,
+    /// The agents of the file.
+    pub agents: Vec<ImportedAgent>,
+    /// Repairs made (none yet: agents' files were never printed with lost underscores).
+    pub repairs: Vec<String>,
+    /// What is odd.
+    pub warnings: Vec<agent::ImportNote>,
+    /// What is wrong.
+    pub errors: Vec<agent::ImportNote>,
+}
+
+/// One agent of the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImportedAgent {
+    /// Id.
+    pub id: String,
+    /// It was not known before.
+    pub created: bool,
+}
+
+/// Reads an agents' file and checks it against the known agents.
+pub(crate) fn read_agents(text: &str, known: &[AgentConfig]) -> Result<Parsed, Error> {
+    if text.len() > limits::IMPORT_MAX {
+        return Err(Error::new(
+            ErrorCode::TooLarge,
+            format!("an import file may have {} bytes", limits::IMPORT_MAX),
+        ));
+    }
+    let file = ini::parse(text)
+        .map_err(|error| Error::new(ErrorCode::BadParameter, error.to_string()))?;
+    let sections = file.sections.into_iter().map(|section| {
+        let entries =
+            section.entries.into_iter().map(|entry| (entry.key, entry.value, entry.line)).collect();
+        (section.name, section.line, entries)
+    });
+    let mut parsed = agent::from_sections(sections);
+    parsed.check_against(known);
+    Ok(parsed)
+}

@@ -1,0 +1,239 @@
+//! The task that owns all open callbacks: take, decide, commit, act.
+
+mod act;
+mod input;
+mod round;
+mod start;
+
+pub(crate) use start::key_used_differently;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use callback::agent::AgentConfig;
+use callback::lifecycle::Input;
+use callback::number::Dialplan;
+use callback::routing::{AgentView, Router};
+use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
+use store::{IdempotencyRow, Store};
+use telephony::port::{Command as TelephonyCommand, Event as TelephonyEvent, Telephony};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::limits;
+use crate::metrics::Metrics;
+use crate::notify::Outbox;
+use crate::supervisor::Supervisor;
+use crate::treatment::Treatments;
+use crate::trunks::Trunks;
+
+use round::Round;
+
+/// Where an answer goes.
+pub(crate) type Reply<T> = oneshot::Sender<T>;
+
+/// What the API and the engine's own tasks ask of the shard.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A new callback; answered when it is durable.
+    Create { new: Box<NewRecord>, reply: Reply<Result<Arc<Callback>, Error>> },
+    /// A client's cancel or reschedule; answered when it is durable.
+    Ask {
+        service: Option<ServiceName>,
+        id: CallbackId,
+        input: Input,
+        reply: Reply<Result<(), Error>>,
+    },
+    /// Something a task of the engine found out about a callback.
+    Tell { id: CallbackId, input: Input },
+    /// A treatment that had to be fetched is here.
+    Send(Box<TelephonyCommand>),
+    /// The configured agents.
+    SetAgents { agents: Vec<(AgentConfig, Result<(), String>)>, reply: Reply<()> },
+    /// An agent is ready or not.
+    SetReady { id: AgentId, ready: Result<(), String>, reply: Reply<Result<(), Error>> },
+    /// How the agents stand.
+    Agents { reply: Reply<Vec<AgentView>> },
+}
+
+/// A record that wants to be made.
+#[derive(Debug)]
+pub(crate) struct NewRecord {
+    pub(crate) callback: Callback,
+    /// For its history.
+    pub(crate) notes: Vec<String>,
+    pub(crate) idempotency: Option<IdempotencyRow>,
+}
+
+/// What the shard shows to the outside without being asked.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// The last commit succeeded.
+    pub(crate) store_ok: AtomicBool,
+    /// Callbacks that are running.
+    pub(crate) running: AtomicUsize,
+    /// No new dials: the server is going down.
+    pub(crate) draining: AtomicBool,
+}
+
+/// What a shard works with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) telephony: Arc<dyn Telephony>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) outbox: Outbox,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) treatments: Treatments,
+    pub(crate) dialplan: Arc<Dialplan>,
+    pub(crate) trunks: Trunks,
+    pub(crate) max_running: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) commands: mpsc::Sender<Command>,
+}
+
+/// The shard's state.
+pub(crate) struct Shard {
+    parts: Parts,
+    now: Timestamp,
+    callbacks: HashMap<CallbackId, Callback>,
+    router: Router,
+    timers: BTreeSet<(Timestamp, CallbackId)>,
+    /// Callbacks whose turn to dial has come but whose trunk has no room.
+    turns: VecDeque<CallbackId>,
+    /// Trunks have room again at this time.
+    turns_at: Option<Timestamp>,
+    /// Inputs that arose while acting.
+    arisen: VecDeque<(CallbackId, Input)>,
+    /// Telephony commands that were refused for lack of room.
+    unsent: VecDeque<TelephonyCommand>,
+    /// Keys of requests that may race: key → (hash of the body, callback).
+    recent_keys: HashMap<String, (String, Arc<Callback>)>,
+    recent_order: VecDeque<String>,
+    /// The router may have something to give.
+    router_changed: bool,
+}
+
+impl Shard {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let now = parts.clock.now();
+        Self {
+            parts,
+            now,
+            callbacks: HashMap::new(),
+            router: Router::new(),
+            timers: BTreeSet::new(),
+            turns: VecDeque::new(),
+            turns_at: None,
+            arisen: VecDeque::new(),
+            unsent: VecDeque::new(),
+            recent_keys: HashMap::new(),
+            recent_order: VecDeque::new(),
+            router_changed: true,
+        }
+    }
+
+    /// Runs until `stop`; what was taken is finished first.
+    pub(crate) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut events: mpsc::Receiver<TelephonyEvent>,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let mut round = Round::default();
+            let wake = self.wake_in();
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Some(event) => {
+                        self.now = self.parts.clock.now();
+                        self.on_event(event, &mut round);
+                    }
+                    None => return,
+                },
+                command = commands.recv() => match command {
+                    Some(command) => {
+                        self.now = self.parts.clock.now();
+                        self.on_command(command, &mut round).await;
+                    }
+                    None => return,
+                },
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(wake) => {}
+            }
+            self.now = self.parts.clock.now();
+            for _ in 0..limits::BATCH_INPUTS_MAX {
+                let Ok(event) = events.try_recv() else { break };
+                self.on_event(event, &mut round);
+            }
+            for _ in 0..limits::BATCH_INPUTS_MAX {
+                let Ok(command) = commands.try_recv() else { break };
+                self.on_command(command, &mut round).await;
+            }
+            self.on_time(&mut round);
+            self.commit(round).await;
+        }
+    }
+
+    /// Time until something is due.
+    fn wake_in(&self) -> Duration {
+        if !self.arisen.is_empty() || self.router_changed {
+            return Duration::ZERO;
+        }
+        let unsent = (!self.unsent.is_empty()).then(|| self.now + Duration::from_millis(10));
+        let next = [
+            self.timers.first().map(|(at, _)| *at),
+            self.turns_at,
+            self.router.next_deadline(self.now),
+            unsent,
+        ]
+        .into_iter()
+        .flatten()
+        .min();
+        next.map_or(Duration::from_secs(60), |at| {
+            Duration::from_millis(at.millis_since(self.parts.clock.now()).min(60_000))
+        })
+    }
+
+    /// Everything that time brings: timers, what arose, the router's decisions, dial turns.
+    fn on_time(&mut self, round: &mut Round) {
+        self.resend();
+        for _ in 0..limits::BATCH_INPUTS_MAX {
+            let Some((id, input)) = self.arisen.pop_front() else { break };
+            self.step(&id, input, round);
+        }
+        self.on_timers(round);
+        if self.router_changed || self.router.next_deadline(self.now).is_some_and(|at| at <= self.now) {
+            self.router_changed = false;
+            for decision in self.router.assign(self.now) {
+                self.on_decision(decision, round);
+            }
+        }
+        self.on_turns(round);
+    }
+
+    /// Sends what telephony had no room for.
+    fn resend(&mut self) {
+        while let Some(command) = self.unsent.pop_front() {
+            if let Err(telephony::port::Refused::Overloaded) =
+                self.parts.telephony.send(command.clone())
+            {
+                self.unsent.push_front(command);
+                break;
+            }
+        }
+    }
+
+    fn show(&self) {
+        let running = self.callbacks.len();
+        self.parts.shared.running.store(running, Ordering::Relaxed);
+        self.parts.metrics.open.set(i64::try_from(running).unwrap_or(i64::MAX));
+        let waiting: usize = self.router.queue_depths().values().sum();
+        self.parts.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+}

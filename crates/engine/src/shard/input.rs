@@ -1,0 +1,471 @@
+//! What comes in: API commands, telephony events, timers, the router's decisions.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use callback::events;
+use callback::lifecycle::{self, ContactFault, Context, DialPlan, Effect, Input, LegEvent};
+use callback::number;
+use callback::record::{Phase, TimerKind};
+use callback::routing::Decision;
+use callback::{Callback, CallbackId, Error, ErrorCode, LegKey};
+use serde_json::{Value, json};
+use store::{DeliveryRow, DeliveryState, EventRow, IntentRow};
+use telephony::media::cpd;
+use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind};
+
+use super::round::{Created, Round};
+use super::{Command, NewRecord, Reply, Shard};
+use crate::limits;
+use crate::trunks::Gate;
+
+impl Shard {
+    pub(super) async fn on_command(&mut self, command: Command, round: &mut Round) {
+        match command {
+            Command::Create { new, reply } => {
+                self.on_create(*new, reply, round);
+            }
+            Command::Ask { service, id, input, reply } => {
+                self.on_ask(service.as_ref(), &id, input, reply, round).await;
+            }
+            Command::Tell { id, input } => self.step(&id, input, round),
+            Command::Send(command) => self.send(*command),
+            Command::SetAgents { agents, reply } => {
+                self.set_agents(agents);
+                drop(reply.send(()));
+            }
+            Command::SetReady { id, ready, reply } => {
+                let result = self.router.set_ready(&id, ready, self.now).map_err(|_unknown| {
+                    Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
+                });
+                self.router_changed = true;
+                drop(reply.send(result));
+            }
+            Command::Agents { reply } => drop(reply.send(self.router.agents())),
+        }
+    }
+
+    pub(super) fn set_agents(
+        &mut self,
+        agents: Vec<(callback::agent::AgentConfig, Result<(), String>)>,
+    ) {
+        let wishes: Vec<_> =
+            agents.iter().map(|(config, ready)| (config.id.clone(), ready.clone())).collect();
+        let known: std::collections::HashSet<_> =
+            self.router.agents().into_iter().map(|view| view.id).collect();
+        self.router.set_agents(agents.into_iter().map(|(config, _)| config).collect(), self.now);
+        for (id, ready) in wishes {
+            if !known.contains(&id) {
+                // The agent was just added, so it is known.
+                drop(self.router.set_ready(&id, ready, self.now));
+            }
+        }
+        self.router_changed = true;
+    }
+
+    fn on_create(
+        &mut self,
+        new: NewRecord,
+        reply: Reply<Result<Arc<Callback>, Error>>,
+        round: &mut Round,
+    ) {
+        let NewRecord { callback, notes, idempotency } = new;
+        if let Some(row) = &idempotency
+            && let Some((hash, known)) = self.recent_keys.get(&row.key)
+        {
+            let answer = if *hash == row.body_hash {
+                Ok(known.clone())
+            } else {
+                Err(super::start::key_used_differently())
+            };
+            drop(reply.send(answer));
+            return;
+        }
+        let id = callback.id.clone();
+        let key = idempotency.as_ref().map(|row| row.key.clone());
+        if let Some(row) = idempotency {
+            if self.recent_order.len() >= limits::RECENT_KEYS_MAX
+                && let Some(oldest) = self.recent_order.pop_front()
+            {
+                self.recent_keys.remove(&oldest);
+            }
+            self.recent_order.push_back(row.key.clone());
+            self.recent_keys
+                .insert(row.key.clone(), (row.body_hash.clone(), Arc::new(callback.clone())));
+            round.batch.idempotency.push(row);
+        }
+        self.callbacks.insert(id.clone(), callback);
+        self.step(&id, Input::Create { notes }, round);
+        round.created.push(Created { id, key, reply });
+    }
+
+    async fn on_ask(
+        &mut self,
+        service: Option<&callback::ServiceName>,
+        id: &CallbackId,
+        input: Input,
+        reply: Reply<Result<(), Error>>,
+        round: &mut Round,
+    ) {
+        let missing = || Error::new(ErrorCode::NotFound, format!("There is no callback {id}"));
+        let fits = |callback: &Callback| service.is_none_or(|name| callback.service() == name);
+        let result = match self.callbacks.get(id) {
+            Some(callback) if !fits(callback) => Err(missing()),
+            Some(_) => self.try_step(id, input, round),
+            // Not open: it is over, or it never was.
+            None => match self.parts.store.callback(id).await {
+                Ok(Some(callback)) if fits(&callback) => Err(Error::new(
+                    ErrorCode::AlreadyCompleted,
+                    "The callback is over already",
+                )),
+                Ok(_) => Err(missing()),
+                Err(error) => {
+                    tracing::error!(%error, "a callback cannot be read");
+                    Err(Error::new(ErrorCode::NotReady, "The store cannot be read now"))
+                }
+            },
+        };
+        match result {
+            Ok(()) => round.asked.push(reply),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// Applies an input that cannot be refused.
+    pub(super) fn step(&mut self, id: &CallbackId, input: Input, round: &mut Round) {
+        if let Err(error) = self.try_step(id, input, round) {
+            tracing::debug!(callback.id = %id, %error, "an input came too late");
+        }
+    }
+
+    /// Lets the lifecycle decide and notes everything that follows.
+    fn try_step(&mut self, id: &CallbackId, input: Input, round: &mut Round) -> Result<(), Error> {
+        let Some(callback) = self.callbacks.remove(id) else { return Ok(()) };
+        let before = if matches!(input, Input::Create { .. }) { None } else { Some(callback.state) };
+        let timer_before = callback.next_timer();
+        let recovers = matches!(input, Input::Recover);
+        let kept = matches!(input, Input::Cancel | Input::Reschedule { .. })
+            .then(|| callback.clone());
+        let submits = matches!(
+            input,
+            Input::Create { .. } | Input::Timer(TimerKind::Due | TimerKind::Submit)
+        );
+        let submission = if submits { self.can_submit(&callback) } else { Ok(()) };
+        let context = Context { now: self.now, submission };
+        let step = match lifecycle::step(callback, input, &context) {
+            Ok(step) => step,
+            Err(error) => {
+                if let Some(kept) = kept {
+                    self.callbacks.insert(id.clone(), kept);
+                }
+                return Err(error);
+            }
+        };
+        let dialed = step.effects.iter().any(|effect| matches!(effect, Effect::Dial(_)));
+        self.parts.metrics.step(before, &step.callback, dialed);
+        // After a start most callbacks just go on waiting: nothing to write for them.
+        let unchanged = step.events.is_empty();
+        self.note(&step.callback, step.events, &step.effects, round);
+        let timer_after = step.callback.next_timer();
+        if timer_before != timer_after || before.is_none() {
+            if let Some(at) = timer_before {
+                self.timers.remove(&(at, id.clone()));
+            }
+            if let Some(at) = timer_after {
+                self.timers.insert((at, id.clone()));
+            }
+        }
+        self.callbacks.insert(id.clone(), step.callback);
+        if !(recovers && unchanged) {
+            round.changed.push(id.clone());
+        }
+        round.effects.extend(step.effects.into_iter().map(|effect| (id.clone(), effect)));
+        Ok(())
+    }
+
+    /// Turns events into rows and dials into intents.
+    fn note(
+        &self,
+        callback: &Callback,
+        raised: Vec<events::Event>,
+        effects: &[Effect],
+        round: &mut Round,
+    ) {
+        let n = &callback.settings.notification;
+        for event in raised {
+            tracing::info!(
+                callback.id = %callback.id,
+                event = event.id.as_str(),
+                state = event.state.as_str(),
+                attempt = callback.attempts,
+                detail = event.data.get("detail").and_then(Value::as_str),
+                "callback event"
+            );
+            if let Some(notification) = event.notification {
+                round.batch.deliveries.push(DeliveryRow {
+                    id: events::delivery_id(&callback.id, notification.seq),
+                    callback: callback.id.clone(),
+                    seq: event.seq,
+                    notification_seq: notification.seq,
+                    event_id: event.id.as_str().to_owned(),
+                    at: event.at,
+                    channel: n.channel.clone(),
+                    target: n.target.clone(),
+                    guarded: n.target_from_request,
+                    language: n.language.clone(),
+                    body: notification.body,
+                    attempts: 0,
+                    next_at: Some(event.at),
+                    state: DeliveryState::Pending,
+                });
+            }
+            round.batch.events.push(EventRow {
+                callback: callback.id.clone(),
+                seq: event.seq,
+                at: event.at,
+                event_id: event.id.as_str().to_owned(),
+                state: event.state,
+                data: Value::Object(event.data).to_string(),
+            });
+        }
+        for effect in effects {
+            let leg = match effect {
+                Effect::Dial(dial) => dial.leg.to_string(),
+                Effect::Offer(offer) => offer.leg.to_string(),
+                Effect::Enqueue(_)
+                | Effect::Leave
+                | Effect::HangUp { .. }
+                | Effect::Play { .. }
+                | Effect::Bridge { .. }
+                | Effect::AgentTalking(_)
+                | Effect::ReleaseAgent(..) => continue,
+            };
+            round.batch.intents.push(IntentRow {
+                leg,
+                callback: callback.id.clone(),
+                at: self.now,
+                dialog: None,
+            });
+        }
+    }
+
+    /// Whether a submission made now would succeed (notifications §9.2).
+    fn can_submit(&self, callback: &Callback) -> Result<(), String> {
+        let s = &callback.settings;
+        if s.virtual_queue.is_empty() {
+            return Err("the service has no _urs_virtual_queue".to_owned());
+        }
+        if s.target.steps.is_empty() {
+            return Err("the service has no _target".to_owned());
+        }
+        self.router.known_target(&s.target)?;
+        if self.parts.trunks.info(&s.route_point).is_none() {
+            return Err(if s.route_point.is_empty() {
+                "no trunk is configured".to_owned()
+            } else {
+                format!("there is no trunk {}", s.route_point)
+            });
+        }
+        if self.parts.max_running > 0 && self.callbacks.len() >= self.parts.max_running {
+            return Err(format!("{} callbacks run already", self.parts.max_running));
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_timers(&mut self, round: &mut Round) {
+        for _ in 0..limits::BATCH_INPUTS_MAX {
+            let Some((at, id)) = self.timers.first().cloned() else { return };
+            if at > self.now {
+                return;
+            }
+            let due: Vec<TimerKind> = self.callbacks.get(&id).map_or_else(Vec::new, |callback| {
+                callback
+                    .timers
+                    .iter()
+                    .filter(|(_, at)| **at <= self.now)
+                    .map(|(kind, _)| *kind)
+                    .collect()
+            });
+            for kind in due {
+                self.step(&id, Input::Timer(kind), round);
+            }
+            // A step moves the entry; one that did not must not come back for ever.
+            self.timers.remove(&(at, id));
+        }
+    }
+
+    pub(super) fn on_decision(&mut self, decision: Decision, round: &mut Round) {
+        match decision {
+            Decision::Contact { callback } => self.turns.push_back(callback),
+            Decision::Agent { callback, found } => {
+                self.step(&callback, Input::AgentFound(found), round);
+            }
+        }
+    }
+
+    /// Dials whose turn has come, as far as their trunks have room.
+    pub(super) fn on_turns(&mut self, round: &mut Round) {
+        if self.turns.is_empty() || self.parts.shared.draining.load(Ordering::Relaxed) {
+            return;
+        }
+        self.turns_at = None;
+        let mut waiting = std::collections::VecDeque::new();
+        let mut started = 0;
+        while let Some(id) = self.turns.pop_front() {
+            let Some(callback) =
+                self.callbacks.get(&id).filter(|callback| callback.phase == Phase::Waiting)
+            else {
+                continue;
+            };
+            if started >= limits::TURNS_PER_ROUND_MAX {
+                waiting.push_back(id);
+                self.router_changed = true;
+                break;
+            }
+            let plan = match self.parts.trunks.gate(&callback.settings.route_point, self.now) {
+                Gate::Open => self.plan(callback),
+                Gate::Unknown => Err(ContactFault::NoTrunk),
+                Gate::Later(at) => {
+                    self.turns_at = Some(self.turns_at.map_or(at, |known| known.min(at)));
+                    waiting.push_back(id);
+                    continue;
+                }
+                Gate::Full => {
+                    waiting.push_back(id);
+                    continue;
+                }
+            };
+            if let Ok(plan) = &plan {
+                // Counted from the decision on, so that one round cannot overshoot.
+                let leg = LegKey {
+                    callback: id.clone(),
+                    attempt: callback.attempts + 1,
+                    agent: None,
+                };
+                let trunk = plan.trunk.clone();
+                self.parts.trunks.begin(&trunk, &leg.to_string(), self.now);
+            }
+            started += 1;
+            self.step(&id, Input::ContactTurn(plan), round);
+        }
+        waiting.append(&mut self.turns);
+        self.turns = waiting;
+    }
+
+    /// The finished dial string, after the second check of the number.
+    fn plan(&self, callback: &Callback) -> Result<DialPlan, ContactFault> {
+        let s = &callback.settings;
+        let trunk =
+            self.parts.trunks.info(&s.route_point).ok_or(ContactFault::NoTrunk)?;
+        let plan = &self.parts.dialplan;
+        number::check_dial(
+            plan,
+            &callback.dial_number,
+            &s.prefix_dial_out,
+            s.disallow_premium,
+            &s.default_country,
+        )
+        .map_err(|error| {
+            tracing::warn!(callback.id = %callback.id, %error, "a dial was refused");
+            ContactFault::NumberBlocked
+        })?;
+        Ok(DialPlan {
+            number: number::dial_string(
+                plan,
+                &callback.dial_number,
+                &s.prefix_dial_out,
+                trunk.number_format,
+                &s.default_country,
+            ),
+            trunk: trunk.name.clone(),
+            country: number::country_of(plan, &callback.dial_number, &s.default_country),
+        })
+    }
+
+    pub(super) fn on_event(&mut self, event: Event, round: &mut Round) {
+        match event {
+            Event::Phone { extension, registered } => {
+                self.router.set_registered(&extension, registered, self.now);
+                self.router_changed = true;
+            }
+            Event::Account { .. } => {}
+            Event::Call { call, kind } => self.on_call(&call, kind, round),
+        }
+    }
+
+    fn on_call(&mut self, call: &CallId, kind: EventKind, round: &mut Round) {
+        let Some(leg) = LegKey::parse(call.as_str()) else {
+            if let EventKind::Incoming { .. } = kind {
+                // Nobody can be reached here yet.
+                self.send(TelephonyCommand::Reject { call: call.clone(), status: 404, q850: Some(1) });
+            }
+            return;
+        };
+        let event = match kind {
+            EventKind::Dialog(record) => {
+                if let Ok(text) = serde_json::to_string(&record) {
+                    round.batch.dialogs.push((call.as_str().to_owned(), text));
+                }
+                return;
+            }
+            EventKind::Answered { .. } => LegEvent::Answered,
+            EventKind::Verdict(verdict) => LegEvent::Verdict(judge(&verdict)),
+            EventKind::Beep { .. } => LegEvent::BeepOver,
+            EventKind::Played { token, finished: true } => LegEvent::Played { token },
+            EventKind::MediaTimeout => {
+                tracing::info!(call.id = %call, "no media for a minute, the call is ended");
+                self.send(TelephonyCommand::HangUp {
+                    call: call.clone(),
+                    cause: telephony::port::HangUpCause::Normal,
+                });
+                return;
+            }
+            EventKind::Ended(ended) => {
+                self.parts.trunks.end(call.as_str());
+                round.batch.intents_over.push(call.as_str().to_owned());
+                LegEvent::Ended { call_state: ended.call_state, detail: ended.detail.to_owned() }
+            }
+            EventKind::Ringing
+            | EventKind::EarlyMedia
+            | EventKind::Played { finished: false, .. }
+            | EventKind::Digit(_)
+            | EventKind::Incoming { .. } => return,
+        };
+        let input = match leg.agent {
+            None => Input::Customer { attempt: leg.attempt, event },
+            Some(number) => Input::Agent { attempt: leg.attempt, leg: number, event },
+        };
+        self.step(&leg.callback, input, round);
+    }
+}
+
+/// The detector's verdict in the words of the lifecycle (telephony §5.2).
+fn judge(verdict: &cpd::Verdict) -> lifecycle::Verdict {
+    let outcome = match verdict.outcome {
+        cpd::Outcome::Human | cpd::Outcome::Undecided => lifecycle::Outcome::Human,
+        cpd::Outcome::Machine => lifecycle::Outcome::Machine,
+        cpd::Outcome::Fax => lifecycle::Outcome::Fax,
+        cpd::Outcome::Silence => lifecycle::Outcome::Silence,
+        cpd::Outcome::Busy | cpd::Outcome::Congestion | cpd::Outcome::Ring | cpd::Outcome::Sit => {
+            lifecycle::Outcome::Tone
+        }
+    };
+    let reasons: Vec<Value> = verdict
+        .reasons
+        .iter()
+        .map(|r| json!({"rule": r.rule, "value": r.value, "limit": r.limit, "unit": r.unit}))
+        .collect();
+    lifecycle::Verdict {
+        outcome,
+        call_state: verdict.call_state,
+        detail: verdict.detail.to_owned(),
+        trace: json!({
+            "result": format!("{:?}", verdict.outcome).to_lowercase(),
+            "call_state": verdict.call_state,
+            "detail": verdict.detail,
+            "decided_after_ms": verdict.decided_after_ms,
+            "decided_after_first_sound_ms": verdict.decided_after_first_sound_ms,
+            "reasons": reasons,
+        }),
+    }
+}

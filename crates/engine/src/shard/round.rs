@@ -1,0 +1,117 @@
+//! One round of the shard: what is to be written together and what follows from it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use callback::lifecycle::Effect;
+use callback::{Callback, CallbackId, Error, ErrorCode};
+use store::{Batch, DeliveryRow};
+
+use super::{Reply, Shard};
+use crate::limits;
+
+/// Answer to a create that waits for the commit.
+#[derive(Debug)]
+pub(super) struct Created {
+    pub(super) id: CallbackId,
+    pub(super) key: Option<String>,
+    pub(super) reply: Reply<Result<Arc<Callback>, Error>>,
+}
+
+/// What one round gathered.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    pub(super) batch: Batch,
+    pub(super) changed: Vec<CallbackId>,
+    pub(super) effects: Vec<(CallbackId, Effect)>,
+    pub(super) created: Vec<Created>,
+    pub(super) asked: Vec<Reply<Result<(), Error>>>,
+}
+
+impl Shard {
+    /// Makes a round durable, then acts and answers.
+    pub(super) async fn commit(&mut self, mut round: Round) {
+        round.changed.sort_unstable();
+        round.changed.dedup();
+        round.batch.callbacks =
+            round.changed.iter().filter_map(|id| self.callbacks.get(id).cloned()).collect();
+        if !round.batch.is_empty() {
+            self.write(&mut round).await;
+        }
+        let deliveries: Vec<DeliveryRow> = std::mem::take(&mut round.batch.deliveries);
+        self.parts.outbox.hand_over(deliveries);
+        for id in &round.changed {
+            if self.callbacks.get(id).is_some_and(|callback| !callback.is_open()) {
+                self.callbacks.remove(id);
+            }
+        }
+        for (id, effect) in std::mem::take(&mut round.effects) {
+            self.act(&id, effect);
+        }
+        for reply in round.asked {
+            // The client may have gone away; the effect stands.
+            drop(reply.send(Ok(())));
+        }
+        for Created { id, key: _, reply } in round.created {
+            let answer = round
+                .batch
+                .callbacks
+                .iter()
+                .find(|callback| callback.id == id)
+                .cloned()
+                .map(Arc::new)
+                .ok_or_else(|| Error::new(ErrorCode::Internal, "the new callback is missing"));
+            drop(reply.send(answer));
+        }
+        self.show();
+    }
+
+    /// Writes until it succeeds. Creates that were not acknowledged are withdrawn at the first
+    /// failure; everything else already happened in the world and must not be lost.
+    async fn write(&mut self, round: &mut Round) {
+        let mut first = true;
+        loop {
+            let result = self.parts.store.commit(round.batch.clone()).await;
+            self.parts.metrics.commit(result.is_ok());
+            self.parts.shared.store_ok.store(result.is_ok(), Ordering::Release);
+            let Err(error) = result else { return };
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "the store refused a transaction; trying again");
+            if matches!(error, store::StoreError::Closed) {
+                return;
+            }
+            if std::mem::take(&mut first) {
+                self.withdraw_creates(round);
+                if round.batch.is_empty() {
+                    return;
+                }
+            }
+            tokio::time::sleep(limits::COMMIT_RETRY).await;
+        }
+    }
+
+    fn withdraw_creates(&mut self, round: &mut Round) {
+        for Created { id, key, reply } in std::mem::take(&mut round.created) {
+            if let Some(callback) = self.callbacks.remove(&id)
+                && let Some(at) = callback.next_timer()
+            {
+                self.timers.remove(&(at, id.clone()));
+            }
+            if let Some(key) = key {
+                self.recent_keys.remove(&key);
+            }
+            let batch = &mut round.batch;
+            batch.callbacks.retain(|callback| callback.id != id);
+            batch.events.retain(|row| row.callback != id);
+            batch.deliveries.retain(|row| row.callback != id);
+            batch.intents.retain(|row| row.callback != id);
+            batch.idempotency.retain(|row| row.callback != id);
+            round.changed.retain(|changed| *changed != id);
+            round.effects.retain(|(owner, _)| *owner != id);
+            drop(reply.send(Err(Error::new(
+                ErrorCode::NotReady,
+                "The store does not take writes now; the callback was not made, try again later",
+            ))));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Going on after a start: what the store holds is taken up again.
+
+use callback::lifecycle::Input;
+use callback::{Error, ErrorCode};
+use store::StoreError;
+use telephony::port::{Command as TelephonyCommand, DialogRecord};
+
+use super::Shard;
+use super::round::Round;
+
+/// An idempotency key came again with another body.
+pub(crate) fn key_used_differently() -> Error {
+    Error::new(
+        ErrorCode::BadParameter,
+        "This Idempotency-Key was used with another body: take a new key for a new request",
+    )
+    .field("Idempotency-Key")
+}
+
+impl Shard {
+    /// Ends what a crash left over and takes up every open callback.
+    pub(crate) async fn recover(&mut self) -> Result<(), StoreError> {
+        let mut round = Round::default();
+        for intent in self.parts.store.open_intents().await? {
+            let dialog = intent
+                .dialog
+                .as_deref()
+                .and_then(|text| serde_json::from_str::<DialogRecord>(text).ok());
+            if let Some(record) = dialog {
+                tracing::warn!(call.id = intent.leg, "a call left over from before is ended");
+                self.send(TelephonyCommand::EndLeftover(Box::new(record)));
+            }
+            round.batch.intents_over.push(intent.leg);
+        }
+        let open = self.parts.store.open_callbacks().await?;
+        if !open.is_empty() {
+            tracing::info!(callbacks = open.len(), "open callbacks are taken up again");
+        }
+        for callback in open {
+            let id = callback.id.clone();
+            if let Some(at) = callback.next_timer() {
+                self.timers.insert((at, id.clone()));
+            }
+            self.callbacks.insert(id.clone(), callback);
+            self.step(&id, Input::Recover, &mut round);
+        }
+        self.commit(round).await;
+        Ok(())
+    }
+}

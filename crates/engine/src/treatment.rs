@@ -1,0 +1,114 @@
+//! Finds the audio of a treatment: files from the library, URLs over HTTP with revalidation.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use telephony::media::audio::{self, Clip};
+use telephony::playback::Library;
+
+use crate::limits;
+
+/// A fetched clip with what revalidates it.
+#[derive(Clone, Debug)]
+struct Fetched {
+    etag: Option<String>,
+    modified: Option<String>,
+    clip: Clip,
+}
+
+/// Source of all treatments.
+#[derive(Clone, Debug)]
+pub(crate) struct Treatments {
+    library: Arc<Library>,
+    client: reqwest::Client,
+    fetched: Arc<Mutex<HashMap<String, Fetched>>>,
+}
+
+impl Treatments {
+    /// Treatments below `dir` and over HTTP.
+    pub(crate) fn new(dir: PathBuf) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .timeout(limits::TREATMENT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::limited(3))
+            .no_proxy()
+            .build()?;
+        Ok(Self { library: Arc::new(Library::new(dir)), client, fetched: Arc::default() })
+    }
+
+    /// Whether a source has to be fetched.
+    pub(crate) fn is_remote(source: &str) -> bool {
+        source.starts_with("http://") || source.starts_with("https://")
+    }
+
+    /// A local file's clip; `None` after a warning.
+    pub(crate) fn local(&self, source: &str) -> Option<Clip> {
+        match self.library.get(source) {
+            Ok(clip) => Some(clip),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(treatment = source, %error, cause, "a treatment is skipped");
+                None
+            }
+        }
+    }
+
+    /// A remote file's clip; `None` after a warning.
+    pub(crate) async fn remote(&self, source: &str) -> Option<Clip> {
+        match self.fetch(source).await {
+            Ok(clip) => Some(clip),
+            Err(error) => {
+                let kept = self.lock().get(source).map(|fetched| fetched.clip.clone());
+                tracing::warn!(error, kept = kept.is_some(), "a treatment cannot be fetched");
+                kept
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Fetched>> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn fetch(&self, source: &str) -> Result<Clip, String> {
+        let known = self.lock().get(source).cloned();
+        let mut request = self.client.get(source);
+        if let Some(known) = &known {
+            if let Some(etag) = &known.etag {
+                request = request.header("if-none-match", etag);
+            }
+            if let Some(modified) = &known.modified {
+                request = request.header("if-modified-since", modified);
+            }
+        }
+        let mut response = request.send().await.map_err(|error| error.without_url().to_string())?;
+        if response.status().as_u16() == 304
+            && let Some(known) = known
+        {
+            return Ok(known.clip);
+        }
+        if response.status().as_u16() != 200 {
+            return Err(format!("status {}", response.status().as_u16()));
+        }
+        let header = |name: &str| {
+            response.headers().get(name).and_then(|v| v.to_str().ok()).map(ToOwned::to_owned)
+        };
+        let (etag, modified) = (header("etag"), header("last-modified"));
+        let mut bytes = Vec::new();
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| error.without_url().to_string())?
+        {
+            if bytes.len() + chunk.len() > limits::TREATMENT_MAX {
+                return Err(format!("larger than {} bytes", limits::TREATMENT_MAX));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let path = source.split(['?', '#']).next().unwrap_or(source);
+        let clip = audio::load(&bytes, path).map_err(|error| error.to_string())?;
+        let mut fetched = self.lock();
+        if fetched.len() >= limits::TREATMENTS_CACHED_MAX {
+            fetched.clear();
+        }
+        fetched.insert(source.to_owned(), Fetched { etag, modified, clip: clip.clone() });
+        Ok(clip)
+    }
+}

@@ -1,0 +1,27 @@
+//! The beep of a machine: one steady tone after speech.
+
+use super::tone::{Segment, Tracker};
+
+/// Frequencies of beeps, Hz.
+const BEEP_HZ: std::ops::RangeInclusive<f32> = 380.0..=2_200.0;
+/// Shortest beep, ms.
+pub(super) const BEEP_MS_MIN: u64 = 140;
+/// Voice before the first beep that makes a machine, ms.
+pub(super) const VOICE_BEFORE_MS: u64 = 300;
+
+/// The beep that sounds now.
+pub(super) fn sounding(tracker: &Tracker) -> Option<Segment> {
+    tracker.steady().filter(is_beep)
+}
+
+/// The beep that ended last, after `since_ms`.
+pub(super) fn ended(tracker: &Tracker, since_ms: u64) -> Option<Segment> {
+    tracker
+        .last()
+        .copied()
+        .filter(|s| is_beep(s) && s.end_ms > since_ms)
+}
+
+fn is_beep(segment: &Segment) -> bool {
+    segment.second_hz.is_none() && BEEP_HZ.contains(&segment.hz) && segment.ms() >= BEEP_MS_MIN
+}

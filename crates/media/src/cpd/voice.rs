@@ -1,0 +1,281 @@
+//! Voice: energy above a sliding floor, confirmed by `earshot`, without steady tones.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::spectrum::{HOP_MS, Hop};
+
+/// Hops of the sliding floor, 1.5 s.
+const FLOOR_HOPS: usize = 150;
+/// Voice is this much above the floor, dB.
+const ABOVE_FLOOR_DB: f32 = 6.0;
+/// Voice is at most this much under the speech peak, dB: what is weaker is somebody else.
+const BELOW_PEAK_DB: f32 = 19.0;
+/// What is weaker is no voice, dBFS.
+const VOICE_DBFS_MIN: f32 = -50.0;
+/// Score of the voice detector that confirms a burst.
+const SCORE_MIN: f32 = 0.5;
+/// Shortest burst that counts, ms.
+const BURST_MS_MIN: u64 = 50;
+/// A hole in a burst, ms.
+const HOLE_MS: u64 = 60;
+/// A pause between two segments, ms.
+const SEGMENT_GAP_MS: u64 = 200;
+/// How long counted hops can be taken back, ms.
+const TAKE_BACK_MS: u64 = 600;
+
+/// Measures the voice of a call.
+#[derive(Debug)]
+pub(super) struct Voice {
+    floor: Floor,
+    vad: Vad,
+    peak_dbfs: f32,
+    /// Active hops that have not become voice yet.
+    burst: Option<Burst>,
+    counted: VecDeque<(u64, u64)>,
+    voiced_ms: u64,
+    segments: u32,
+    first_ms: Option<u64>,
+    last_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Burst {
+    last_ms: u64,
+    active_ms: u64,
+    score: f32,
+    voice: bool,
+}
+
+impl Voice {
+    pub(super) fn new() -> Self {
+        Self {
+            floor: Floor::default(),
+            vad: Vad::new(),
+            peak_dbfs: -120.0,
+            burst: None,
+            counted: VecDeque::new(),
+            voiced_ms: 0,
+            segments: 0,
+            first_ms: None,
+            last_ms: None,
+        }
+    }
+
+    /// Voice so far, ms.
+    pub(super) const fn voiced_ms(&self) -> u64 {
+        self.voiced_ms
+    }
+
+    /// Segments of voice so far.
+    pub(super) const fn segments(&self) -> u32 {
+        self.segments
+    }
+
+    /// When voice began.
+    pub(super) const fn first_ms(&self) -> Option<u64> {
+        self.first_ms
+    }
+
+    /// When voice was heard last.
+    pub(super) const fn last_ms(&self) -> Option<u64> {
+        self.last_ms
+    }
+
+    /// Whether something may be voice, but is too short to tell.
+    pub(super) const fn is_starting(&self) -> bool {
+        matches!(self.burst, Some(Burst { voice: false, .. }))
+    }
+
+    /// Speech peak above the floor, dB; 0 before any voice.
+    pub(super) fn snr_db(&self) -> f32 {
+        if self.first_ms.is_some() {
+            self.peak_dbfs - self.floor.dbfs()
+        } else {
+            0.0
+        }
+    }
+
+    /// Takes a whole frame for the voice detector, before its hops.
+    pub(super) fn handle_frame(&mut self, frame: &[i16]) {
+        self.vad.handle(frame);
+    }
+
+    /// Takes a hop that ended at `at_ms`; `tone` says that a steady tone sounds.
+    pub(super) fn handle_hop(&mut self, hop: &Hop, at_ms: u64, tone: bool) {
+        self.floor.add(hop.dbfs);
+        let threshold = (self.floor.dbfs() + ABOVE_FLOOR_DB)
+            .max(self.peak_dbfs - BELOW_PEAK_DB)
+            .max(VOICE_DBFS_MIN);
+        let active = hop.dbfs > threshold && !tone;
+        if let Some(burst) = self.burst
+            && at_ms - burst.last_ms > HOLE_MS
+        {
+            self.burst = None;
+        }
+        if !active {
+            return;
+        }
+        let before = self.burst;
+        let mut burst = before.unwrap_or(Burst {
+            last_ms: at_ms - HOP_MS,
+            active_ms: 0,
+            score: 0.0,
+            voice: false,
+        });
+        let passed_ms = at_ms - burst.last_ms;
+        burst.active_ms += passed_ms;
+        burst.last_ms = at_ms;
+        burst.score = burst.score.max(self.vad.score);
+        if burst.voice {
+            self.count(at_ms, passed_ms);
+        } else if burst.active_ms >= BURST_MS_MIN && burst.score >= SCORE_MIN {
+            burst.voice = true;
+            let started_ms = at_ms - burst.active_ms;
+            if self
+                .last_ms
+                .is_none_or(|l| started_ms.saturating_sub(l) > SEGMENT_GAP_MS)
+            {
+                self.segments += 1;
+            }
+            self.first_ms.get_or_insert(started_ms);
+            self.count(at_ms, burst.active_ms);
+        }
+        if burst.voice {
+            self.peak_dbfs = self.peak_dbfs.max(hop.dbfs);
+        }
+        self.burst = Some(burst);
+    }
+
+    /// Takes back what was counted since `since_ms`: it was a tone.
+    pub(super) fn take_back(&mut self, since_ms: u64) {
+        while let Some((at_ms, ms)) = self.counted.back().copied() {
+            if at_ms <= since_ms {
+                break;
+            }
+            self.voiced_ms -= ms;
+            self.counted.pop_back();
+        }
+        self.burst = None;
+        if self.voiced_ms == 0 {
+            (self.first_ms, self.last_ms, self.segments) = (None, None, 0);
+            self.peak_dbfs = -120.0;
+        } else {
+            self.last_ms = self.last_ms.map(|l| l.min(since_ms));
+        }
+    }
+
+    fn count(&mut self, at_ms: u64, ms: u64) {
+        self.voiced_ms += ms;
+        self.last_ms = Some(at_ms);
+        self.counted.push_back((at_ms, ms));
+        while self
+            .counted
+            .front()
+            .is_some_and(|(old, _)| old + TAKE_BACK_MS < at_ms)
+        {
+            self.counted.pop_front();
+        }
+    }
+}
+
+/// Tenth percentile of the level of the last 1.5 s, in steps of 1 dB.
+#[derive(Clone, Debug)]
+struct Floor {
+    recent: VecDeque<u8>,
+    counts: [u16; 100],
+}
+
+impl Default for Floor {
+    fn default() -> Self {
+        Self {
+            recent: VecDeque::with_capacity(FLOOR_HOPS),
+            counts: [0; 100],
+        }
+    }
+}
+
+impl Floor {
+    fn add(&mut self, dbfs: f32) {
+        if self.recent.len() == FLOOR_HOPS
+            && let Some(old) = self.recent.pop_front()
+            && let Some(count) = self.counts.get_mut(usize::from(old))
+        {
+            *count -= 1;
+        }
+        let step = u8::try_from(crate::pcm::to_count(f64::from(99.0 + dbfs)))
+            .unwrap_or(99)
+            .min(99);
+        self.recent.push_back(step);
+        if let Some(count) = self.counts.get_mut(usize::from(step)) {
+            *count += 1;
+        }
+    }
+
+    fn dbfs(&self) -> f32 {
+        let wanted = self.recent.len() / 10;
+        let mut seen = 0;
+        for (step, count) in self.counts.iter().enumerate() {
+            seen += usize::from(*count);
+            if seen > wanted {
+                return step as f32 - 99.0;
+            }
+        }
+        -99.0
+    }
+}
+
+/// The voice activity detector at 16 kHz.
+struct Vad {
+    inner: Box<earshot::Detector>,
+    /// The last samples of the frame before, for the interpolation.
+    tail: [f32; TAPS],
+    pending: Vec<i16>,
+    score: f32,
+}
+
+/// Samples that the interpolation looks at.
+const TAPS: usize = 8;
+/// Samples that the detector takes at once, 16 ms at 16 kHz.
+const VAD_SAMPLES: usize = 256;
+/// The value between two samples from four on either side: sinc in a cosine window.
+const HALF_WAY: [f32; TAPS] = [
+    -0.0106, 0.0526, -0.1592, 0.6175, 0.6175, -0.1592, 0.0526, -0.0106,
+];
+
+impl Vad {
+    fn new() -> Self {
+        Self {
+            inner: Box::default(),
+            tail: [0.0; TAPS],
+            pending: Vec::new(),
+            score: 0.0,
+        }
+    }
+
+    fn handle(&mut self, frame: &[i16]) {
+        for sample in frame {
+            self.tail.rotate_left(1);
+            if let Some(newest) = self.tail.last_mut() {
+                *newest = f32::from(*sample);
+            }
+            let between: f32 = self.tail.iter().zip(HALF_WAY).map(|(s, h)| s * h).sum();
+            let at = self.tail.get(TAPS / 2 - 1).copied().unwrap_or_default();
+            self.pending.push(crate::pcm::to_i16(at));
+            self.pending.push(crate::pcm::to_i16(between));
+        }
+        while self.pending.len() >= VAD_SAMPLES {
+            let rest = self.pending.split_off(VAD_SAMPLES);
+            self.score = self.inner.predict_i16(&self.pending);
+            self.pending = rest;
+        }
+    }
+}
+
+impl fmt::Debug for Vad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vad")
+            .field("score", &self.score)
+            .finish_non_exhaustive()
+    }
+}

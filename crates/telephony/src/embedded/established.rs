@@ -1,0 +1,297 @@
+//! A call in its talking phase, the same for both directions: media, requests inside the dialog,
+//! the end.
+
+use std::sync::Arc;
+
+use media::cpd::{self, Outcome, Stage, Verdict};
+use rsipstack::sip::{Header, Method, Request, SipMessage};
+use rsipstack::transaction::transaction::Transaction;
+use sip::result::{HANGUP_BEFORE_VERDICT, reason_of_q850};
+use sip::sdp::{Remote, Session};
+use tokio::sync::mpsc;
+
+use super::core::{Core, Input, Leg};
+use super::dialog::Dialog;
+use super::exchange::Credentials;
+use super::message::{ALLOW, Reply, cseq, q850, sdp};
+use crate::media_engine::{MediaEvent, RemoteMedia};
+use crate::port::{CallId, Detection, Ended, EndedBy, EventKind, HangUpCause};
+
+/// What both phases of a call need.
+pub(super) struct Call {
+    pub(super) core: Arc<Core>,
+    pub(super) leg: Leg,
+    pub(super) inbox: mpsc::Receiver<Input>,
+    pub(super) session: Session,
+    pub(super) detection: Option<Detection>,
+    /// The detector has decided about the answered call.
+    pub(super) decided: bool,
+    pub(super) local_tag: String,
+    pub(super) credentials: Option<Credentials>,
+    /// `Contact` of ours.
+    pub(super) contact: String,
+}
+
+/// What a request inside the dialog meant for the call.
+pub(super) enum After {
+    /// The call goes on.
+    Going,
+    /// It is over.
+    Over(Ended),
+}
+
+impl Call {
+    pub(super) fn id(&self) -> &CallId {
+        &self.leg.call
+    }
+
+    pub(super) async fn emit(&self, kind: EventKind) {
+        self.core.emit(&self.leg.call, kind).await;
+    }
+
+    /// Tells the media engine what was agreed.
+    pub(super) fn connect(&self, remote: &Remote) {
+        let codec = match remote.codec {
+            sip::sdp::Codec::Pcmu => media::codec::Codec::Pcmu,
+            sip::sdp::Codec::Pcma => media::codec::Codec::Pcma,
+        };
+        self.core.media.connect(
+            self.id(),
+            RemoteMedia {
+                address: remote.address,
+                codec,
+                telephone_event: remote.telephone_event,
+                send: remote.send,
+                receive: remote.receive,
+            },
+        );
+    }
+
+    /// Passes on what the media engine found.
+    pub(super) async fn on_media(&mut self, event: MediaEvent) {
+        let kind = match event {
+            MediaEvent::Verdict { verdict, .. } => {
+                self.decided |= verdict.stage == Stage::Answered;
+                EventKind::Verdict(verdict)
+            }
+            MediaEvent::Beep { hz, .. } => EventKind::Beep { hz },
+            MediaEvent::Played {
+                token, finished, ..
+            } => EventKind::Played { token, finished },
+            MediaEvent::Digit { digit, .. } => EventKind::Digit(digit),
+            MediaEvent::Timeout { .. } => EventKind::MediaTimeout,
+        };
+        self.emit(kind).await;
+    }
+
+    /// Lives until one side hangs up; the caller reports the end.
+    pub(super) async fn established(&mut self, mut dialog: Dialog) -> Ended {
+        let ending = self.core.ending.clone();
+        loop {
+            let input = tokio::select! {
+                input = self.inbox.recv() => input.unwrap_or(Input::HangUp(HangUpCause::Normal)),
+                () = ending.cancelled() => Input::HangUp(HangUpCause::Normal),
+            };
+            match input {
+                Input::HangUp(_) => {
+                    self.bye(dialog, Some(reason_of_q850(16)));
+                    return self.ended(EndedBy::Local, None);
+                }
+                Input::Media(event) => self.on_media(event).await,
+                Input::Request(transaction) => {
+                    if let After::Over(ended) = self.on_request(&mut dialog, transaction).await {
+                        return ended;
+                    }
+                }
+                Input::Ack(ack) => self.on_late_answer(&ack),
+                Input::Response(number, response) => {
+                    self.on_second_answer(&dialog, number, *response);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends BYE in the background.
+    pub(super) fn bye(&self, dialog: Dialog, reason: Option<String>) {
+        let core = Arc::clone(&self.core);
+        let credentials = self.credentials.clone();
+        self.core
+            .spawn_call(async move { dialog.bye(&core, reason, credentials).await });
+    }
+
+    /// The end of an answered call.
+    pub(super) fn ended(&self, by: EndedBy, q850: Option<u8>) -> Ended {
+        let undecided = self.detection.is_some() && !self.decided;
+        let (call_state, detail) = match by {
+            EndedBy::Remote if undecided => (
+                HANGUP_BEFORE_VERDICT.call_state,
+                HANGUP_BEFORE_VERDICT.detail,
+            ),
+            EndedBy::Remote | EndedBy::Local => (0, "normal"),
+        };
+        Ended {
+            by,
+            answered: true,
+            call_state,
+            detail,
+            status: 200,
+            q850,
+        }
+    }
+
+    /// The ACK carries the answer when the offer was ours.
+    pub(super) fn on_late_answer(&self, ack: &Request) {
+        if let Some(body) = sdp(&ack.headers, &ack.body)
+            && let Ok(remote) = self.session.read_answer(body)
+        {
+            self.connect(&remote);
+        }
+    }
+
+    /// A second 200 with another tag is another phone that was reached through a fork.
+    fn on_second_answer(&self, dialog: &Dialog, number: u32, response: rsipstack::sip::Response) {
+        let code = response.status_code.code();
+        let tag = sip::header::tag(super::message::value(&response.headers, "To"));
+        if (200..300).contains(&code) && tag != Some(dialog.remote_tag()) {
+            let mut other = dialog.clone();
+            other.cseq = number;
+            super::message::value(&response.headers, "To").clone_into(&mut other.remote);
+            if let Some(target) = super::message::contact(&response.headers) {
+                other.target = target;
+            }
+            other.routes = super::message::record_route(&response.headers);
+            other.routes.reverse();
+            self.bye(other, None);
+        }
+    }
+
+    /// Answers a request inside the dialog.
+    pub(super) async fn on_request(
+        &mut self,
+        dialog: &mut Dialog,
+        mut transaction: Box<Transaction>,
+    ) -> After {
+        let request = transaction.original.clone();
+        let number = cseq(&request.headers);
+        if dialog.remote_cseq.is_some_and(|last| number <= last) {
+            self.reply(&mut transaction, 500, Reply::default()).await;
+            return After::Going;
+        }
+        dialog.remote_cseq = Some(number);
+        match request.method {
+            Method::Bye => {
+                self.reply(&mut transaction, 200, Reply::default()).await;
+                let q850 = q850(&request.headers);
+                return After::Over(self.ended(EndedBy::Remote, q850));
+            }
+            Method::Invite => {
+                dialog.refresh(&request);
+                self.on_reinvite(transaction, &request).await;
+            }
+            Method::Update => {
+                dialog.refresh(&request);
+                self.on_update(transaction, &request).await;
+            }
+            Method::Info | Method::Options => {
+                let headers = vec![Header::Allow(ALLOW.into())];
+                let reply = Reply {
+                    headers,
+                    ..Reply::default()
+                };
+                self.reply(&mut transaction, 200, reply).await;
+            }
+            _ => {
+                let headers = vec![Header::Allow(ALLOW.into())];
+                let reply = Reply {
+                    headers,
+                    ..Reply::default()
+                };
+                self.reply(&mut transaction, 405, reply).await;
+            }
+        }
+        After::Going
+    }
+
+    async fn on_reinvite(&mut self, mut transaction: Box<Transaction>, request: &Request) {
+        let (status, body) = self.answer_offer(request, true).await;
+        let reply = self.dialog_reply(body, status);
+        self.reply(&mut transaction, status, reply).await;
+        // The transaction repeats its answer until the ACK, which may carry a session description.
+        let inbox = self.leg.sender();
+        self.core.spawn(async move {
+            while let Some(message) = transaction.receive().await {
+                if let SipMessage::Request(ack) = message
+                    && ack.method == Method::Ack
+                    && status == 200
+                {
+                    inbox.send(Input::Ack(Box::new(ack))).await.ok();
+                }
+            }
+        });
+    }
+
+    async fn on_update(&mut self, mut transaction: Box<Transaction>, request: &Request) {
+        let (status, body) = self.answer_offer(request, false).await;
+        let reply = self.dialog_reply(body, status);
+        self.reply(&mut transaction, status, reply).await;
+    }
+
+    /// Answers the offer of a request; without one an INVITE gets an offer of ours.
+    async fn answer_offer(&mut self, request: &Request, invite: bool) -> (u16, Option<String>) {
+        let Some(offer) = sdp(&request.headers, &request.body) else {
+            return (200, invite.then(|| self.session.offer()));
+        };
+        if sip::sdp::is_fax_offer(offer) {
+            self.on_fax_offer().await;
+            return (488, None);
+        }
+        match self.session.answer(offer) {
+            Ok((body, remote)) => {
+                self.connect(&remote);
+                (200, Some(body))
+            }
+            Err(_) => (488, None),
+        }
+    }
+
+    /// A T.38 offer is as good as a fax tone while the detector has not decided.
+    async fn on_fax_offer(&mut self) {
+        if self.detection.is_none() || self.decided {
+            return;
+        }
+        self.decided = true;
+        self.core.media.stop_detect(self.id());
+        let verdict = Verdict {
+            stage: Stage::Answered,
+            outcome: Outcome::Fax,
+            call_state: Outcome::Fax.call_state(),
+            detail: "t38",
+            decided_after_ms: 0,
+            decided_after_first_sound_ms: None,
+            reasons: vec![cpd::Reason {
+                rule: "t38",
+                value: 1.0,
+                limit: 1.0,
+                unit: "",
+            }],
+        };
+        self.emit(EventKind::Verdict(Box::new(verdict))).await;
+    }
+
+    fn dialog_reply(&self, body: Option<String>, status: u16) -> Reply<'static> {
+        let contact = (status == 200).then(|| self.contact.clone());
+        Reply {
+            contact,
+            sdp: body,
+            ..Reply::default()
+        }
+    }
+
+    async fn reply(&self, transaction: &mut Transaction, status: u16, reply: Reply<'_>) {
+        let response = reply.build(&self.core, &transaction.original, status);
+        if let Err(error) = transaction.respond(response).await {
+            tracing::debug!(call.id = %self.id(), status, %error, "an answer was not sent");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! How an outgoing call is to be placed: addresses, route, credentials, the INVITE itself.
+
+use rsipstack::sip::{Header, Method, Request};
+use sip::header::{encode_user, quoted, single_line};
+use sip::result::{NO_TRUNK, NOT_REGISTERED, Outcome};
+
+use super::clock::token;
+use super::core::{Core, lock};
+use super::exchange::{Credentials, Destination};
+use super::message::{ALLOW, Parts, sdp_headers, uri};
+use super::{Transport, Trunk};
+use crate::limits::HEADERS_MAX;
+use crate::port::{CallerId, Destination as Target, Originate};
+
+/// Everything that is known before the INVITE leaves.
+pub(super) struct Plan {
+    pub(super) request_uri: String,
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) routes: Vec<String>,
+    pub(super) destination: Destination,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) local_tag: String,
+    pub(super) contact: String,
+    identity: Option<String>,
+}
+
+/// A call that cannot be placed: outcome and the status that says it best.
+pub(super) type Impossible = (Outcome, u16);
+
+const CONFIGURATION: Outcome = Outcome {
+    call_state: sip::result::state::SYSTEM_ERROR,
+    detail: "configuration",
+    try_next_trunk: false,
+};
+
+/// Finds out where a call goes.
+pub(super) async fn plan(core: &Core, originate: &Originate) -> Result<Plan, Impossible> {
+    match &originate.destination {
+        Target::Trunk { trunk, number } => {
+            let trunk = core
+                .settings
+                .trunks
+                .iter()
+                .find(|t| t.name == *trunk)
+                .ok_or((CONFIGURATION, 0))?;
+            over_trunk(core, originate, trunk, number).await
+        }
+        Target::Extension(extension) => to_extension(core, originate, extension).await,
+    }
+}
+
+async fn over_trunk(
+    core: &Core,
+    originate: &Originate,
+    trunk: &Trunk,
+    number: &str,
+) -> Result<Plan, Impossible> {
+    let tcp = trunk.transport == Transport::Tcp;
+    let address = core
+        .resolve(&trunk.host, trunk.port)
+        .await
+        .ok_or((NO_TRUNK, 0))?;
+    let user = encode_user(number);
+    let host = &trunk.host;
+    let caller = first_of([&originate.caller_id.number, &trunk.caller_id, "ringback"]);
+    let credentials = (!trunk.username.is_empty()).then(|| Credentials {
+        username: trunk.username.clone(),
+        password: trunk.password.clone(),
+    });
+    let port = trunk.port;
+    let transport = if tcp { ";transport=tcp" } else { "" };
+    let local_tag = token(16);
+    Ok(Plan {
+        request_uri: format!("sip:{user}@{host}:{port}{transport}"),
+        from: from(&originate.caller_id, caller, host, &local_tag),
+        to: format!("<sip:{user}@{host}>"),
+        routes: Vec::new(),
+        destination: Destination {
+            address,
+            tcp,
+            stream: None,
+        },
+        contact: core.contact(first_of([&trunk.username, caller, ""]), tcp),
+        credentials,
+        local_tag,
+        identity: identity(&originate.caller_id, caller, host),
+    })
+}
+
+async fn to_extension(
+    core: &Core,
+    originate: &Originate,
+    extension: &str,
+) -> Result<Plan, Impossible> {
+    let binding = lock(&core.registrar)
+        .contacts(extension, core.clock.now_ms())
+        .next()
+        .cloned();
+    let binding = binding.ok_or((NOT_REGISTERED, 480))?;
+    let target = uri(&binding.uri).ok_or((NOT_REGISTERED, 480))?;
+    let next = binding.path.first().map_or(binding.uri.as_str(), |path| {
+        sip::header::Address::parse(path).map_or(path.as_str(), |a| a.uri)
+    });
+    let located = match uri(next) {
+        Some(next) => core.locate(&next, false).await,
+        None => None,
+    };
+    let mut destination = located.ok_or((NOT_REGISTERED, 480))?;
+    // A phone behind a translator, or on a stream it opened itself, is where it registered from.
+    if binding.path.is_empty()
+        && (destination.tcp || destination.address.ip() != binding.source.ip())
+    {
+        destination.address = binding.source;
+    }
+    let host = sip::sdp::host(core.settings.advertised.ip());
+    let caller = first_of([&originate.caller_id.number, "ringback", ""]);
+    let local_tag = token(16);
+    Ok(Plan {
+        request_uri: target.to_string(),
+        from: from(&originate.caller_id, caller, &host, &local_tag),
+        to: format!("<sip:{}@{host}>", encode_user(extension)),
+        routes: binding.path,
+        contact: core.contact("ringback", destination.tcp),
+        destination,
+        credentials: None,
+        local_tag,
+        identity: identity(&originate.caller_id, caller, &host),
+    })
+}
+
+fn first_of(candidates: [&str; 3]) -> &str {
+    candidates
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+}
+
+fn display(caller_id: &CallerId) -> String {
+    if caller_id.display_name.is_empty() {
+        return String::new();
+    }
+    quoted(&caller_id.display_name) + " "
+}
+
+fn from(caller_id: &CallerId, caller: &str, host: &str, tag: &str) -> String {
+    format!(
+        "{}<sip:{}@{host}>;tag={tag}",
+        display(caller_id),
+        encode_user(caller)
+    )
+}
+
+fn identity(caller_id: &CallerId, caller: &str, host: &str) -> Option<String> {
+    (!caller_id.number.is_empty())
+        .then(|| format!("{}<sip:{}@{host}>", display(caller_id), encode_user(caller)))
+}
+
+impl Plan {
+    /// The first INVITE of the call.
+    pub(super) fn invite(
+        &self,
+        core: &Core,
+        originate: &Originate,
+        offer: String,
+    ) -> Option<Request> {
+        let parts = Parts {
+            method: Method::Invite,
+            uri: uri(&self.request_uri)?,
+            via: core.via(self.destination.tcp),
+            from: &self.from,
+            to: &self.to,
+            call_id: originate.call.as_str(),
+            cseq: 1,
+            routes: &self.routes,
+        };
+        let mut request = parts.build(core);
+        let headers = &mut request.headers;
+        headers.push(Header::Contact(self.contact.clone().into()));
+        headers.push(Header::Allow(ALLOW.into()));
+        if let Some(identity) = &self.identity {
+            headers.push(Header::PAssertedIdentity(identity.clone().into()));
+        }
+        for (name, value) in originate.headers.iter().take(HEADERS_MAX) {
+            let token = name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+            if token
+                && name
+                    .get(..2)
+                    .is_some_and(|start| start.eq_ignore_ascii_case("x-"))
+            {
+                headers.push(Header::Other(name.clone(), single_line(value)));
+            }
+        }
+        headers.push(sdp_headers());
+        request.body = offer.into_bytes();
+        Some(request)
+    }
+}

@@ -1,0 +1,479 @@
+//! One leg: its sockets, its two streams, what plays and what listens.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering::Relaxed;
+
+use media::FRAME_SAMPLES;
+use media::audio::Clip;
+use media::codec::Codec;
+use media::cpd::{self, Finding};
+use media::rtp::{self, Header, LossCounter, Order};
+use media::telephone_event::{self, Event};
+use mio::net::UdpSocket;
+use rand::rngs::SmallRng;
+use rand::RngExt;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::latch::Latch;
+use super::limits::{BRIDGE_IDLE_TICKS, MEDIA_TIMEOUT_MS};
+use super::outbox::Outbox;
+use super::outgoing::Outgoing;
+use super::playback::{Digits, Player, Step};
+use super::{Counters, MediaEvent, RemoteMedia};
+use crate::port::{CallId, Repeat};
+
+/// The bound pair of sockets.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    rtp: UdpSocket,
+    /// Held so that nobody else gets the port; RTCP is not evaluated.
+    _rtcp: Socket,
+}
+
+impl Sockets {
+    pub(super) fn bind(ip: IpAddr, port: u16) -> io::Result<Self> {
+        let rtp = bind_one(SocketAddr::new(ip, port))?;
+        let rtcp = bind_one(SocketAddr::new(ip, port | 1))?;
+        // The smallest buffer the kernel gives: what arrives is thrown away.
+        rtcp.set_recv_buffer_size(1)?;
+        Ok(Self {
+            rtp: UdpSocket::from_std(rtp.into()),
+            _rtcp: rtcp,
+        })
+    }
+}
+
+fn bind_one(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    Ok(socket)
+}
+
+/// What a leg needs from its thread while it works.
+#[derive(Debug)]
+pub(super) struct Context<'a> {
+    pub(super) now_ms: u64,
+    pub(super) outbox: &'a mut Outbox,
+    pub(super) counters: &'a Counters,
+    pub(super) scratch: &'a mut Scratch,
+}
+
+impl Context<'_> {
+    fn report(&mut self, event: MediaEvent) {
+        let dropped = self.outbox.send(event);
+        self.counters.events_dropped.fetch_add(dropped, Relaxed);
+    }
+}
+
+/// Buffers that all legs of a thread share.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pcm: Vec<i16>,
+    coded: Vec<u8>,
+}
+
+/// A packet that goes on to the bridged leg.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Forward<'a> {
+    pub(super) to: usize,
+    header: Header,
+    content: Content,
+    payload: &'a [u8],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Content {
+    Audio(Codec),
+    Event,
+}
+
+/// The stream that arrives.
+#[derive(Debug, Default)]
+struct Incoming {
+    ssrc: Option<u32>,
+    loss: LossCounter,
+    digits: telephone_event::Decoder,
+}
+
+/// Watches that packets arrive.
+#[derive(Clone, Copy, Debug, Default)]
+struct Liveness {
+    last_ms: u64,
+    reported: bool,
+}
+
+impl Liveness {
+    const fn alive(&mut self, now_ms: u64) {
+        *self = Self {
+            last_ms: now_ms,
+            reported: false,
+        };
+    }
+
+    /// True once when the time is over.
+    const fn is_over(&mut self, now_ms: u64) -> bool {
+        let over = !self.reported && now_ms.saturating_sub(self.last_ms) >= MEDIA_TIMEOUT_MS;
+        self.reported |= over;
+        over
+    }
+}
+
+/// One leg.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) key: usize,
+    pub(super) call: CallId,
+    pub(super) port: u16,
+    /// The leg it is bridged with.
+    pub(super) peer: Option<usize>,
+    sockets: Sockets,
+    remote: Option<(RemoteMedia, Latch)>,
+    outgoing: Outgoing,
+    incoming: Incoming,
+    liveness: Liveness,
+    player: Option<Player>,
+    digits: Digits,
+    detector: Option<Box<cpd::Detector>>,
+    /// Ticks since the bridged leg sent something.
+    idle_ticks: u32,
+}
+
+impl Leg {
+    pub(super) fn new(key: usize, call: CallId, port: u16, sockets: Sockets) -> Self {
+        let mut random: SmallRng = rand::make_rng();
+        Self {
+            key,
+            call,
+            port,
+            peer: None,
+            sockets,
+            remote: None,
+            outgoing: Outgoing::new(random.random(), random.random(), random.random()),
+            incoming: Incoming::default(),
+            liveness: Liveness::default(),
+            player: None,
+            digits: Digits::default(),
+            detector: None,
+            idle_ticks: 0,
+        }
+    }
+
+    pub(super) const fn socket(&mut self) -> &mut UdpSocket {
+        &mut self.sockets.rtp
+    }
+
+    /// Packets missing in the present stream.
+    pub(super) const fn lost(&self) -> u64 {
+        self.incoming.loss.lost()
+    }
+
+    pub(super) fn connect(&mut self, remote: RemoteMedia, now_ms: u64) {
+        let latch = match self.remote {
+            Some((_, mut latch)) => {
+                latch.renew(remote.address, now_ms);
+                latch
+            }
+            None => Latch::new(remote.address, now_ms),
+        };
+        self.remote = Some((remote, latch));
+        self.liveness.alive(now_ms);
+    }
+
+    pub(super) fn detect(&mut self, settings: cpd::Settings, stage: cpd::Stage, now_ms: u64) {
+        self.detector = Some(Box::new(cpd::Detector::new(settings, stage, now_ms)));
+    }
+
+    pub(super) fn stop_detect(&mut self) {
+        self.detector = None;
+    }
+
+    pub(super) fn play(&mut self, player: (u64, Clip, Repeat), ctx: &mut Context<'_>) {
+        self.stop(ctx);
+        let (token, clip, repeat) = player;
+        self.player = Some(Player::new(token, clip, repeat));
+    }
+
+    pub(super) fn stop(&mut self, ctx: &mut Context<'_>) {
+        if let Some(player) = self.player.take() {
+            self.played(player.token, false, ctx);
+        }
+    }
+
+    pub(super) fn send_digits(&mut self, digits: &str) {
+        self.digits.add(digits);
+    }
+
+    /// Joins with another leg, which has to be done there too.
+    pub(super) fn join(&mut self, peer: usize, ctx: &mut Context<'_>) {
+        self.stop(ctx);
+        self.peer = Some(peer);
+        self.idle_ticks = 0;
+        self.outgoing.cut();
+    }
+
+    /// Parts from the other leg, which has to be done there too.
+    pub(super) fn part(&mut self) {
+        if self.peer.take().is_some() {
+            let passed = self.idle_ticks.min(BRIDGE_IDLE_TICKS);
+            self.outgoing.skip(passed);
+            self.outgoing.cut();
+            self.idle_ticks = 0;
+        }
+    }
+
+    /// Takes a datagram of the RTP socket; gives what goes on to the bridged leg.
+    pub(super) fn handle_datagram<'a>(
+        &mut self,
+        source: SocketAddr,
+        datagram: &'a [u8],
+        ctx: &mut Context<'_>,
+    ) -> Option<Forward<'a>> {
+        let accepted = self.accept(source, datagram, ctx.now_ms);
+        let Some((header, payload, content)) = accepted else {
+            ctx.counters.ignored.fetch_add(1, Relaxed);
+            return None;
+        };
+        ctx.counters.received.fetch_add(1, Relaxed);
+        self.liveness.alive(ctx.now_ms);
+        let order = self.count(header, ctx);
+        let content = content?;
+        match content {
+            Content::Audio(codec) if order != Order::Old => self.listen(codec, payload, ctx),
+            Content::Audio(_) => {}
+            Content::Event => self.handle_event(header.timestamp, payload, ctx),
+        }
+        Some(Forward {
+            to: self.peer?,
+            header,
+            content,
+            payload,
+        })
+    }
+
+    /// Checks form and source; the content is `None` when the payload type was not agreed.
+    fn accept<'a>(
+        &mut self,
+        source: SocketAddr,
+        datagram: &'a [u8],
+        now_ms: u64,
+    ) -> Option<(Header, &'a [u8], Option<Content>)> {
+        let (remote, latch) = self.remote.as_mut()?;
+        let (header, payload) = rtp::parse(datagram)?;
+        if !latch.accepts(source, header.ssrc, now_ms) {
+            return None;
+        }
+        let content = if Some(header.payload_type) == remote.telephone_event {
+            Event::parse(payload).map(|_| Content::Event)
+        } else if remote.receive && !payload.is_empty() {
+            Codec::from_payload_type(header.payload_type).map(Content::Audio)
+        } else {
+            None
+        };
+        Some((header, payload, content))
+    }
+
+    fn count(&mut self, header: Header, ctx: &Context<'_>) -> Order {
+        if self.incoming.ssrc != Some(header.ssrc) {
+            ctx.counters.lost_before.fetch_add(self.lost(), Relaxed);
+            self.incoming = Incoming {
+                ssrc: Some(header.ssrc),
+                ..Incoming::default()
+            };
+        }
+        self.incoming.loss.handle(header.sequence)
+    }
+
+    fn handle_event(&mut self, timestamp: u32, payload: &[u8], ctx: &mut Context<'_>) {
+        for digit in self
+            .incoming
+            .digits
+            .handle_packet(timestamp, payload, ctx.now_ms)
+        {
+            ctx.report(MediaEvent::Digit {
+                call: self.call.clone(),
+                digit,
+            });
+        }
+    }
+
+    fn listen(&mut self, codec: Codec, payload: &[u8], ctx: &mut Context<'_>) {
+        let Some(detector) = self.detector.as_mut() else {
+            return;
+        };
+        codec.decode(payload, &mut ctx.scratch.pcm);
+        let finding = detector.handle_frame(&ctx.scratch.pcm, ctx.now_ms);
+        self.found(finding, ctx);
+    }
+
+    fn found(&mut self, finding: Option<Finding>, ctx: &mut Context<'_>) {
+        let call = self.call.clone();
+        match finding {
+            Some(Finding::Verdict(verdict)) => {
+                ctx.report(MediaEvent::Verdict {
+                    call,
+                    verdict: Box::new(verdict),
+                });
+            }
+            Some(Finding::BeepEnd { hz, .. }) => ctx.report(MediaEvent::Beep { call, hz }),
+            None => return,
+        }
+        if self.detector.as_ref().is_some_and(|d| d.is_finished()) {
+            self.detector = None;
+        }
+    }
+
+    /// Sends a packet of the bridged leg on, by the packet and without a clock.
+    pub(super) fn forward(&mut self, packet: Forward<'_>, ctx: &mut Context<'_>) {
+        let Some((remote, latch)) = &self.remote else {
+            return;
+        };
+        if !remote.send || self.player.is_some() || self.digits.is_active() {
+            return;
+        }
+        let (payload_type, payload) = match packet.content {
+            Content::Audio(codec) if codec == remote.codec => {
+                (codec.payload_type(), packet.payload)
+            }
+            Content::Audio(codec) => {
+                codec.decode(packet.payload, &mut ctx.scratch.pcm);
+                remote
+                    .codec
+                    .encode(&ctx.scratch.pcm, &mut ctx.scratch.coded);
+                (remote.codec.payload_type(), ctx.scratch.coded.as_slice())
+            }
+            Content::Event => {
+                let Some(payload_type) = remote.telephone_event else {
+                    return;
+                };
+                (payload_type, packet.payload)
+            }
+        };
+        self.idle_ticks = 0;
+        if self.outgoing.forward(packet.header, payload_type, payload) {
+            transmit(
+                &self.sockets.rtp,
+                self.outgoing.packet(),
+                latch.target(),
+                ctx.counters,
+            );
+        }
+    }
+
+    /// Serves a 20 ms tick: sends a frame and lets time pass for all who wait.
+    pub(super) fn tick(&mut self, ctx: &mut Context<'_>) {
+        if let Some(detector) = self.detector.as_mut() {
+            let finding = detector.handle_tick(ctx.now_ms);
+            self.found(finding, ctx);
+        }
+        if let Some(digit) = self.incoming.digits.handle_tick(ctx.now_ms) {
+            ctx.report(MediaEvent::Digit {
+                call: self.call.clone(),
+                digit,
+            });
+        }
+        let Some((remote, latch)) = &self.remote else {
+            return;
+        };
+        let (remote_receive, target) = (remote.receive, latch.target());
+        let (codec, events, send) = (remote.codec, remote.telephone_event, remote.send);
+        if remote_receive && self.liveness.is_over(ctx.now_ms) {
+            ctx.report(MediaEvent::Timeout {
+                call: self.call.clone(),
+            });
+        }
+        let written = if let Some(step) = self.digits.next_step(events.is_some()) {
+            self.write_digit(step, codec, events, ctx.scratch);
+            true
+        } else {
+            self.write_audio(codec, ctx)
+        };
+        if written && send {
+            transmit(
+                &self.sockets.rtp,
+                self.outgoing.packet(),
+                target,
+                ctx.counters,
+            );
+        }
+    }
+
+    fn write_digit(&mut self, step: Step, codec: Codec, events: Option<u8>, scratch: &mut Scratch) {
+        match (step, events) {
+            (Step::Event { event, first }, Some(payload_type)) => {
+                self.outgoing.event(payload_type, first, event.to_payload());
+                return;
+            }
+            (Step::InBand(frame), _) => codec.encode(&frame, &mut scratch.coded),
+            (Step::Event { .. } | Step::Pause, _) => silence(codec, &mut scratch.coded),
+        }
+        self.outgoing.frame(codec.payload_type(), &scratch.coded);
+    }
+
+    /// The next frame of the clip, else silence; nothing (false) while the bridged leg sends.
+    fn write_audio(&mut self, codec: Codec, ctx: &mut Context<'_>) -> bool {
+        if let Some(player) = self.player.as_mut() {
+            if player.next_frame(&mut ctx.scratch.pcm) {
+                codec.encode(&ctx.scratch.pcm, &mut ctx.scratch.coded);
+                self.outgoing
+                    .frame(codec.payload_type(), &ctx.scratch.coded);
+                return true;
+            }
+            let token = player.token;
+            self.player = None;
+            self.played(token, true, ctx);
+        }
+        if self.peer.is_some() && self.idle_ticks < BRIDGE_IDLE_TICKS {
+            self.idle_ticks += 1;
+            if self.idle_ticks == BRIDGE_IDLE_TICKS {
+                self.outgoing.skip(BRIDGE_IDLE_TICKS);
+            }
+            return false;
+        }
+        silence(codec, &mut ctx.scratch.coded);
+        self.outgoing
+            .frame(codec.payload_type(), &ctx.scratch.coded);
+        true
+    }
+
+    fn played(&self, token: u64, finished: bool, ctx: &mut Context<'_>) {
+        ctx.report(MediaEvent::Played {
+            call: self.call.clone(),
+            token,
+            finished,
+        });
+    }
+}
+
+fn silence(codec: Codec, out: &mut Vec<u8>) {
+    out.clear();
+    out.resize(FRAME_SAMPLES, codec.silence());
+}
+
+/// Sends a packet. A full socket buffer or an unreachable network loses it, as on the way.
+fn transmit(socket: &UdpSocket, packet: &[u8], target: SocketAddr, counters: &Counters) {
+    if socket.send_to(packet, target).is_ok() {
+        counters.sent.fetch_add(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_media_timeout_is_reported_once_until_a_packet_comes() {
+        let mut liveness = Liveness::default();
+        liveness.alive(1_000);
+        assert!(!liveness.is_over(1_000 + MEDIA_TIMEOUT_MS - 1));
+        assert!(liveness.is_over(1_000 + MEDIA_TIMEOUT_MS));
+        assert!(!liveness.is_over(2 * MEDIA_TIMEOUT_MS));
+        liveness.alive(200_000);
+        assert!(liveness.is_over(200_000 + MEDIA_TIMEOUT_MS));
+    }
+}

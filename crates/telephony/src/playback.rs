@@ -1,0 +1,98 @@
+//! Treatment files: looked up in the folder for treatments, else among the shipped ones.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use media::audio::{self, Clip};
+
+/// Decoded files kept in memory; the least useful one goes when a new one comes.
+const CACHED_MAX: usize = 256;
+
+/// Why a treatment cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaybackError {
+    /// The name leaves the folder for treatments.
+    #[error("a treatment must be a file below the folder for treatments")]
+    Outside,
+    /// No such file.
+    #[error("there is no such treatment file")]
+    Missing,
+    /// The file cannot be read.
+    #[error("the treatment file cannot be read")]
+    Unreadable(#[source] std::io::Error),
+    /// The file is no audio that we know.
+    #[error("the treatment file cannot be decoded")]
+    Undecodable(#[source] audio::LoadError),
+}
+
+/// Loads and keeps treatment files.
+#[derive(Debug)]
+pub struct Library {
+    dir: PathBuf,
+    cache: Mutex<HashMap<String, (Option<SystemTime>, Clip)>>,
+}
+
+impl Library {
+    /// A library over the folder `media.treatments_dir`.
+    #[must_use]
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir, cache: Mutex::new(HashMap::new()) }
+    }
+
+    /// The clip of a bare file name; a changed file is read again. Reads from disk: call it where
+    /// blocking for a few milliseconds is allowed.
+    ///
+    /// # Errors
+    /// [`PlaybackError`] when there is no such file or it is no audio.
+    pub fn get(&self, name: &str) -> Result<Clip, PlaybackError> {
+        let relative = Path::new(name);
+        if relative.components().any(|part| !matches!(part, Component::Normal(_))) {
+            return Err(PlaybackError::Outside);
+        }
+        let path = self.dir.join(relative);
+        let changed = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok();
+        {
+            let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((stamp, clip)) = cache.get(name)
+                && *stamp == changed
+            {
+                return Ok(clip.clone());
+            }
+        }
+        let clip = match std::fs::read(&path) {
+            Ok(bytes) => audio::load(&bytes, name).map_err(PlaybackError::Undecodable)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                audio::shipped(name).ok_or(PlaybackError::Missing)?
+            }
+            Err(error) => return Err(PlaybackError::Unreadable(error)),
+        };
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= CACHED_MAX {
+            cache.clear();
+        }
+        cache.insert(name.to_owned(), (changed, clip.clone()));
+        Ok(clip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_files_play_without_a_folder() {
+        let library = Library::new(PathBuf::from("does-not-exist"));
+        assert!(library.get("next_customer_rep.wav").unwrap().duration_ms() > 1000);
+        assert!(matches!(library.get("other.wav"), Err(PlaybackError::Missing)));
+    }
+
+    #[test]
+    fn names_cannot_leave_the_folder() {
+        let library = Library::new(PathBuf::from("does-not-exist"));
+        for name in ["../secret.wav", "/etc/passwd", "a/../../b.wav"] {
+            assert!(matches!(library.get(name), Err(PlaybackError::Outside)), "{name}");
+        }
+    }
+}
