@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::ports::Ports;
 use crate::process::Process;
@@ -56,6 +58,7 @@ impl<'a> Phone<'a> {
 pub struct Baresip {
     /// Its SIP port.
     pub port: u16,
+    control: u16,
     process: Process,
     folder: TempDir,
 }
@@ -86,6 +89,7 @@ impl Baresip {
         });
         let mut started = Self {
             port,
+            control,
             process,
             folder,
         };
@@ -101,9 +105,20 @@ impl Baresip {
         started
     }
 
-    /// Ends it in order: BYE, registration removed.
-    pub async fn hang_up_and_end(&mut self) {
-        self.process.terminate(PATIENCE).await;
+    /// Hangs up the call it has (command `hangup`, JSON in a netstring).
+    pub async fn hang_up(&self) {
+        let command = r#"{"command":"hangup"}"#;
+        let message = format!("{}:{command},", command.len());
+        let stream = TcpStream::connect(("127.0.0.1", self.control)).await;
+        let mut stream = stream.unwrap_or_else(|error| panic!("control of baresip: {error}"));
+        let sent = stream.write_all(message.as_bytes()).await;
+        sent.unwrap_or_else(|error| panic!("control of baresip: {error}"));
+        // The answer says that the command was taken.
+        let answer = tokio::time::timeout(PATIENCE, stream.read_u8()).await;
+        assert!(
+            matches!(answer, Ok(Ok(_))),
+            "baresip does not answer: {answer:?}"
+        );
     }
 
     /// What it printed.

@@ -59,7 +59,7 @@ async fn a_callback_reaches_an_agent_who_hangs_up() {
     let receiver = Receiver::start().await;
     let mut server = desk(customer.port, &receiver, &[RING]).await;
     let say = audio::tone(1000.0, 60_000, 8000);
-    let mut kim = phone(&mut server, "kim", "7001", &say).await;
+    let kim = phone(&mut server, "kim", "7001", &say).await;
     server.api.set_agent("kim", "ready").await;
 
     let id = server.api.call_back("desk", "5115").await;
@@ -67,7 +67,7 @@ async fn a_callback_reaches_an_agent_who_hangs_up() {
     server.api.agent_state("kim", "talking").await;
     let refused = server.api.cancel("desk", &id).await;
     assert_eq!(refused.status, 400, "{refused:?}");
-    kim.hang_up_and_end().await;
+    kim.hang_up().await;
     let notes = receiver.whole(&id, PATIENCE).await;
 
     check(&notes, &SUCCESS, "AGENT_CONNECTED");
@@ -227,7 +227,7 @@ async fn music_is_heard_in_the_queue_and_then_both_hear_each_other() {
     testkit::require!(testkit::baresip());
     let mut ports = testkit::Ports::block();
     let say = audio::tone(600.0, 90_000, 8000);
-    let mut customer = Baresip::start(Phone::customer("8001", &say), &mut ports).await;
+    let customer = Baresip::start(Phone::customer("8001", &say), &mut ports).await;
     let receiver = Receiver::start().await;
     let mut server = desk(customer.port, &receiver, &[RING]).await;
     let say = audio::tone(1000.0, 90_000, 8000);
@@ -241,7 +241,7 @@ async fn music_is_heard_in_the_queue_and_then_both_hear_each_other() {
     server.api.state(&id, "PROCESSING", TALKING).await;
     customer.wait_for_tone(1000.0, 2000, PATIENCE).await;
     kim.wait_for_tone(600.0, 2000, PATIENCE).await;
-    customer.hang_up_and_end().await;
+    customer.hang_up().await;
 
     let notes = receiver.whole(&id, PATIENCE).await;
     assert_eq!(story(&notes), SUCCESS);

@@ -183,10 +183,7 @@ async fn no_double_dials(api: &Api, calls: &[Call]) {
                 "/genesys/1/service/callback/desk?_customer_number={number}"
             ))
             .await;
-        let records = answer
-            .body
-            .as_array()
-            .unwrap_or_else(|| panic!("{answer:?}"));
+        let records = answer.body.as_array().expect("a query answers an array");
         assert_eq!(records.len(), 1, "calls to {number}, but {records:?}");
         let id = records[0]["_id"].as_str().expect("an id");
         let log = api.events(id).await;

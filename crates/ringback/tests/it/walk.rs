@@ -370,7 +370,7 @@ async fn records_are_found_by_id_and_by_number() {
     };
     assert_eq!(
         ids("operand=AND&_customer_number=51-15").await,
-        [id.clone()]
+        std::slice::from_ref(&id)
     );
     assert_eq!(
         ids("operand=AND&_customer_number=5117").await,
