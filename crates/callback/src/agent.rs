@@ -171,7 +171,7 @@ impl fmt::Debug for ImportedAgent {
 }
 
 /// One warning or error of an import.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(serde::Serialize, Clone, Debug, PartialEq, Eq)]
 pub struct ImportNote {
     /// Line of the file, from 1; 0 when no line is to blame.
     pub line: usize,

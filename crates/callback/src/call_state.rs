@@ -65,5 +65,8 @@ pub const UNKNOWN: u8 = 28;
 /// The first name of a number, `Unknown` for a number that is not in the list.
 #[must_use]
 pub fn name(number: u8) -> &'static str {
-    NAMES.iter().find(|(n, _)| *n == number).map_or("Unknown", |(_, name)| name)
+    NAMES
+        .iter()
+        .find(|(n, _)| *n == number)
+        .map_or("Unknown", |(_, name)| name)
 }

@@ -148,7 +148,11 @@ pub struct Error {
 impl Error {
     /// Makes an error without a field.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None }
+        Self {
+            code,
+            message: message.into(),
+            field: None,
+        }
     }
 
     /// Names the parameter at fault.

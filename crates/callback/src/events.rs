@@ -185,7 +185,11 @@ pub fn attribute(callback: &Callback, name: &str) -> Option<Value> {
         "c_agent_extension" => callback.found.as_ref().and_then(|f| text(&f.dn)),
         "c_target" => callback.found.as_ref().map(c_target),
         "c_termination_type" => callback.termination_type().map(Value::String),
-        other => callback.parameters.get(other).or_else(|| callback.user_data.get(other)).cloned(),
+        other => callback
+            .parameters
+            .get(other)
+            .or_else(|| callback.user_data.get(other))
+            .cloned(),
     }
 }
 
@@ -220,12 +224,26 @@ pub fn details(callback: &Callback, id: EventId) -> Map<String, Value> {
 
 /// The body of a notification: base keys, then attributes in their order (notifications §6.1).
 #[must_use]
-pub fn body(callback: &Callback, id: EventId, at: Timestamp, details: &Map<String, Value>) -> String {
+pub fn body(
+    callback: &Callback,
+    id: EventId,
+    at: Timestamp,
+    details: &Map<String, Value>,
+) -> String {
     let mut map = Map::new();
     map.insert("event_id".into(), Value::String(id.as_str().into()));
-    map.insert("timestamp".into(), Value::String(at.as_seconds().to_string()));
-    map.insert("_service_id".into(), Value::String(callback.id.as_str().into()));
-    map.insert("_callback_state".into(), Value::String(callback.state.as_str().into()));
+    map.insert(
+        "timestamp".into(),
+        Value::String(at.as_seconds().to_string()),
+    );
+    map.insert(
+        "_service_id".into(),
+        Value::String(callback.id.as_str().into()),
+    );
+    map.insert(
+        "_callback_state".into(),
+        Value::String(callback.state.as_str().into()),
+    );
     for (key, value) in details {
         if !map.contains_key(key) {
             map.insert(key.clone(), value.clone());
@@ -234,10 +252,10 @@ pub fn body(callback: &Callback, id: EventId, at: Timestamp, details: &Map<Strin
     let mut text = Value::Object(map.clone()).to_string();
     while text.len() > limits::EVENT_BODY_MAX {
         // Cut from the end, base keys stay (notifications §6.1, size).
-        let Some(last) = map.keys().filter(|k| *k != "_truncated").next_back().cloned() else { break };
-        if map.len() <= 5 {
+        let last = map.keys().rfind(|key| *key != "_truncated").cloned();
+        let Some(last) = last.filter(|_| map.len() > 5) else {
             break;
-        }
+        };
         map.shift_remove(&last);
         map.insert("_truncated".into(), Value::Bool(true));
         text = Value::Object(map.clone()).to_string();

@@ -103,7 +103,11 @@ impl LegKey {
         if parts.next().is_some() {
             return None;
         }
-        Some(Self { callback, attempt, agent })
+        Some(Self {
+            callback,
+            attempt,
+            agent,
+        })
     }
 }
 
@@ -131,7 +135,11 @@ mod tests {
     fn leg_keys_survive_text() {
         let id = CallbackId::from_random(1, [7; 16]);
         for agent in [None, Some(3)] {
-            let key = LegKey { callback: id.clone(), attempt: 2, agent };
+            let key = LegKey {
+                callback: id.clone(),
+                attempt: 2,
+                agent,
+            };
             assert_eq!(LegKey::parse(&key.to_string()), Some(key));
         }
         assert_eq!(LegKey::parse("in-4"), None);

@@ -258,7 +258,11 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
             }
         }
         Input::AgentFound(found) => agent::found(&mut run, found),
-        Input::Agent { attempt, leg, event } => {
+        Input::Agent {
+            attempt,
+            leg,
+            event,
+        } => {
             if attempt == run.callback.attempts && leg == run.callback.agent_legs {
                 agent::leg(&mut run, event);
             }

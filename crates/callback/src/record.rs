@@ -133,9 +133,7 @@ pub enum Phase {
 }
 
 /// Kinds of timers; at most one of a kind runs per callback.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimerKind {
     /// A scheduled callback has to be submitted.
@@ -220,6 +218,50 @@ pub struct Callback {
 }
 
 impl Callback {
+    /// A record that nothing has happened to; whom to call is still to be filled in.
+    #[must_use]
+    pub fn new(id: CallbackId, settings: Settings, now: Timestamp) -> Self {
+        Self {
+            id,
+            customer_number: String::new(),
+            dial_number: String::new(),
+            user_data: Map::new(),
+            parameters: Map::new(),
+            gms_user: None,
+            created: now,
+            desired: now,
+            scheduled: false,
+            started: now,
+            expires: now.plus_seconds(settings.ttl_s),
+            settings: Arc::new(settings),
+            state: State::Queued,
+            reason: None,
+            detail: None,
+            phase: Phase::Scheduled,
+            session_started: false,
+            seq: 0,
+            notification_seq: 0,
+            attempts: 0,
+            interrupted: 0,
+            contacts: 0,
+            agent_legs: 0,
+            transfer_failures: 0,
+            dialed_number: None,
+            call_result: None,
+            found: None,
+            play_token: 0,
+            timers: BTreeMap::new(),
+        }
+    }
+
+    /// Asks for a time: the callback becomes a scheduled one.
+    pub fn schedule(&mut self, desired: Timestamp) {
+        self.scheduled = true;
+        self.desired = desired;
+        self.expires = desired.max(self.created).plus_seconds(self.settings.ttl_s);
+        self.state = State::Scheduled;
+    }
+
     /// Name of its service.
     #[must_use]
     pub fn service(&self) -> &ServiceName {
@@ -235,7 +277,11 @@ impl Callback {
     /// The customer's leg of the running or last dial.
     #[must_use]
     pub fn customer_leg(&self) -> LegKey {
-        LegKey { callback: self.id.clone(), attempt: self.attempts, agent: None }
+        LegKey {
+            callback: self.id.clone(),
+            attempt: self.attempts,
+            agent: None,
+        }
     }
 
     /// The agent's leg that was offered last.
@@ -257,7 +303,8 @@ impl Callback {
         }
         let waited_s = i64::try_from(now.millis_since(self.started) / 1000).unwrap_or(i64::MAX);
         s.priority.saturating_add(
-            s.priority_increment.saturating_mul(waited_s / s.priority_increment_interval_s),
+            s.priority_increment
+                .saturating_mul(waited_s / s.priority_increment_interval_s),
         )
     }
 

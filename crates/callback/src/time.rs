@@ -60,7 +60,10 @@ impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(rhs.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(rhs.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -68,7 +71,10 @@ impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(rhs.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(rhs.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -94,6 +100,9 @@ mod tests {
             assert_eq!(Timestamp::parse_iso(text), expected, "{text}");
         }
         assert_eq!(Timestamp::parse_iso("tomorrow"), None);
-        assert_eq!(Timestamp(1_790_000_000_007).to_iso(), "2026-09-21T14:13:20.007Z");
+        assert_eq!(
+            Timestamp(1_790_000_000_007).to_iso(),
+            "2026-09-21T14:13:20.007Z"
+        );
     }
 }

@@ -137,7 +137,10 @@ impl Engine {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let supervisor = Supervisor::default();
         let metrics = Arc::new(Metrics::new());
-        let shared = Arc::new(Shared { store_ok: AtomicBool::new(true), ..Shared::default() });
+        let shared = Arc::new(Shared {
+            store_ok: AtomicBool::new(true),
+            ..Shared::default()
+        });
         let dialplan = Arc::new(config.dialplan);
         let allow_hosts = config.sender.allow_hosts.clone();
         let (commands, command_receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
@@ -163,16 +166,8 @@ impl Engine {
             shared: shared.clone(),
             commands: commands.clone(),
         });
-        let agents = load_agents(&store.agents().await?);
-        directory.replace(&agents.iter().map(|(config, _)| config.clone()).collect::<Vec<_>>());
-        shard.set_agents(agents);
-        shard.recover().await?;
-        let services = store
-            .services()
-            .await?
-            .into_iter()
-            .map(|row| (row.name.clone(), Arc::new(Service { name: row.name, options: row.options })))
-            .collect();
+        take_up(&mut shard, store.as_ref(), &directory).await?;
+        let services = stored_services(store.as_ref()).await?;
         let stop_shard = CancellationToken::new();
         supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
         let engine = Self {
@@ -216,7 +211,10 @@ impl Engine {
     /// The refusals of callback-api §8.2.
     pub async fn create(&self, new: NewCallback) -> Result<Arc<Callback>, Error> {
         if self.inner.shared.draining.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorCode::NotReady, "The server is going down, try again"));
+            return Err(Error::new(
+                ErrorCode::NotReady,
+                "The server is going down, try again",
+            ));
         }
         if !self.inner.shared.store_ok.load(Ordering::Acquire) {
             return Err(not_ready());
@@ -250,7 +248,11 @@ impl Engine {
             callback: id,
             at: now,
         });
-        let new = Box::new(NewRecord { callback, notes, idempotency });
+        let new = Box::new(NewRecord {
+            callback,
+            notes,
+            idempotency,
+        });
         self.ask(|reply| Command::Create { new, reply }).await?
     }
 
@@ -260,10 +262,17 @@ impl Engine {
         new: &NewCallback,
         now: Timestamp,
     ) -> Result<Option<Arc<Callback>>, Error> {
-        let Some(idempotency) = &new.idempotency else { return Ok(None) };
+        let Some(idempotency) = &new.idempotency else {
+            return Ok(None);
+        };
         let key = scoped_key(&new.service, &idempotency.key);
         let oldest = now - limits::IDEMPOTENCY_TTL;
-        let row = self.inner.store.idempotency(&key, oldest).await.map_err(read_error)?;
+        let row = self
+            .inner
+            .store
+            .idempotency(&key, oldest)
+            .await
+            .map_err(read_error)?;
         let Some(row) = row else { return Ok(None) };
         if row.body_hash != idempotency.body_hash {
             return Err(shard::key_used_differently());
@@ -285,7 +294,12 @@ impl Engine {
         let host = url.host_str().unwrap_or_default();
         let literal = host.trim_start_matches('[').trim_end_matches(']');
         let inner_name = literal.eq_ignore_ascii_case("localhost");
-        if self.inner.allow_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(literal)) {
+        if self
+            .inner
+            .allow_hosts
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(literal))
+        {
             return Ok(());
         }
         if inner_name {
@@ -305,7 +319,13 @@ impl Engine {
     /// # Errors
     /// Not found, already over, or the customer talks to an agent.
     pub async fn cancel(&self, service: Option<ServiceName>, id: CallbackId) -> Result<(), Error> {
-        self.ask(|reply| Command::Ask { service, id, input: Input::Cancel, reply }).await?
+        self.ask(|reply| Command::Ask {
+            service,
+            id,
+            input: Input::Cancel,
+            reply,
+        })
+        .await?
     }
 
     /// Moves a callback to another time; answers when that is durable.
@@ -319,7 +339,13 @@ impl Engine {
         desired: Timestamp,
     ) -> Result<(), Error> {
         let input = Input::Reschedule { desired };
-        self.ask(|reply| Command::Ask { service, id, input, reply }).await?
+        self.ask(|reply| Command::Ask {
+            service,
+            id,
+            input,
+            reply,
+        })
+        .await?
     }
 
     /// One callback, completed ones included.
@@ -355,19 +381,32 @@ impl Engine {
         id: Option<&CallbackId>,
         limit: usize,
     ) -> Result<Vec<(store::DeliveryRow, Vec<store::DeliveryAttempt>)>, Error> {
-        self.inner.store.deliveries(id, limit).await.map_err(read_error)
+        self.inner
+            .store
+            .deliveries(id, limit)
+            .await
+            .map_err(read_error)
     }
 
     /// A service by name.
     #[must_use]
     pub fn service(&self, name: &ServiceName) -> Option<Arc<Service>> {
-        self.inner.services.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.inner
+            .services
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 
     /// All services by name.
     #[must_use]
     pub fn services(&self) -> Vec<Arc<Service>> {
-        let services = self.inner.services.read().unwrap_or_else(PoisonError::into_inner);
+        let services = self
+            .inner
+            .services
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = services.values().cloned().collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
@@ -398,8 +437,16 @@ impl Engine {
                 changed: now,
             })
             .collect();
-        self.inner.store.put_services(rows).await.map_err(write_error)?;
-        let mut services = self.inner.services.write().unwrap_or_else(PoisonError::into_inner);
+        self.inner
+            .store
+            .put_services(rows)
+            .await
+            .map_err(write_error)?;
+        let mut services = self
+            .inner
+            .services
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         for service in import.services {
             services.insert(service.name.clone(), Arc::new(service));
         }
@@ -413,8 +460,10 @@ impl Engine {
     pub async fn import_agents(&self, text: &str, mode: ImportMode) -> Result<AgentImport, Error> {
         let _one_at_a_time = self.inner.imports.lock().await;
         let known = self.inner.store.agents().await.map_err(read_error)?;
-        let configs: Vec<AgentConfig> =
-            load_agents(&known).into_iter().map(|(config, _)| config).collect();
+        let configs: Vec<AgentConfig> = load_agents(&known)
+            .into_iter()
+            .map(|(config, _)| config)
+            .collect();
         let parsed = imports::read_agents(text, &configs)?;
         let report = AgentImport {
             ok: parsed.errors.is_empty(),
@@ -448,7 +497,11 @@ impl Engine {
                 }
             })
             .collect();
-        self.inner.store.put_agents(rows).await.map_err(write_error)?;
+        self.inner
+            .store
+            .put_agents(rows)
+            .await
+            .map_err(write_error)?;
         self.reload_agents().await?;
         Ok(report)
     }
@@ -456,9 +509,12 @@ impl Engine {
     async fn reload_agents(&self) -> Result<(), Error> {
         let rows = self.inner.store.agents().await.map_err(read_error)?;
         let agents = load_agents(&rows);
-        self.inner
-            .directory
-            .replace(&agents.iter().map(|(config, _)| config.clone()).collect::<Vec<_>>());
+        self.inner.directory.replace(
+            &agents
+                .iter()
+                .map(|(config, _)| config.clone())
+                .collect::<Vec<_>>(),
+        );
         self.ask(|reply| Command::SetAgents { agents, reply }).await
     }
 
@@ -484,9 +540,14 @@ impl Engine {
         row.ready = ready.is_ok();
         row.reason = ready.clone().err().unwrap_or_default();
         row.since = self.now();
-        self.inner.store.put_agents(vec![row]).await.map_err(write_error)?;
+        self.inner
+            .store
+            .put_agents(vec![row])
+            .await
+            .map_err(write_error)?;
         let id = id.clone();
-        self.ask(|reply| Command::SetReady { id, ready, reply }).await?
+        self.ask(|reply| Command::SetReady { id, ready, reply })
+            .await?
     }
 
     /// Writes a consistent copy of the store.
@@ -524,9 +585,15 @@ impl Engine {
 
     async fn ask<T>(&self, command: impl FnOnce(shard::Reply<T>) -> Command) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.inner.commands.try_send(command(reply)).map_err(|_full| {
-            Error::new(ErrorCode::NotReady, "The server is overloaded, try again in a moment")
-        })?;
+        self.inner
+            .commands
+            .try_send(command(reply))
+            .map_err(|_full| {
+                Error::new(
+                    ErrorCode::NotReady,
+                    "The server is overloaded, try again in a moment",
+                )
+            })?;
         answer
             .await
             .map_err(|_closed| Error::new(ErrorCode::NotReady, "The server is going down"))
@@ -545,18 +612,50 @@ impl Engine {
     }
 }
 
+/// Gives the shard its agents, then everything that was open.
+async fn take_up(
+    shard: &mut Shard,
+    store: &dyn Store,
+    directory: &AgentDirectory,
+) -> Result<(), StoreError> {
+    let agents = load_agents(&store.agents().await?);
+    let configs: Vec<_> = agents.iter().map(|(config, _)| config.clone()).collect();
+    directory.replace(&configs);
+    shard.set_agents(agents);
+    shard.recover().await
+}
+
+async fn stored_services(
+    store: &dyn Store,
+) -> Result<HashMap<ServiceName, Arc<Service>>, StoreError> {
+    let rows = store.services().await?.into_iter();
+    Ok(rows
+        .map(|row| Service {
+            name: row.name,
+            options: row.options,
+        })
+        .map(|service| (service.name.clone(), Arc::new(service)))
+        .collect())
+}
+
 fn load_agents(rows: &[AgentRow]) -> Vec<(AgentConfig, Result<(), String>)> {
     rows.iter()
-        .filter_map(|row| match AgentConfig::from_options(row.id.clone(), &row.options) {
-            Ok(config) => {
-                let ready = if row.ready { Ok(()) } else { Err(row.reason.clone()) };
-                Some((config, ready))
-            }
-            Err(error) => {
-                tracing::error!(agent = %row.id, %error, "a stored agent cannot be read");
-                None
-            }
-        })
+        .filter_map(
+            |row| match AgentConfig::from_options(row.id.clone(), &row.options) {
+                Ok(config) => {
+                    let ready = if row.ready {
+                        Ok(())
+                    } else {
+                        Err(row.reason.clone())
+                    };
+                    Some((config, ready))
+                }
+                Err(error) => {
+                    tracing::error!(agent = %row.id, %error, "a stored agent cannot be read");
+                    None
+                }
+            },
+        )
         .collect()
 }
 
@@ -565,16 +664,25 @@ fn scoped_key(service: &ServiceName, key: &str) -> String {
 }
 
 fn unknown_service(name: &ServiceName) -> Error {
-    Error::new(ErrorCode::NotFound, format!("There is no callback service {name}"))
+    Error::new(
+        ErrorCode::NotFound,
+        format!("There is no callback service {name}"),
+    )
 }
 
 fn not_ready() -> Error {
-    Error::new(ErrorCode::NotReady, "The store does not take writes now, try again later")
+    Error::new(
+        ErrorCode::NotReady,
+        "The store does not take writes now, try again later",
+    )
 }
 
 fn read_error(error: StoreError) -> Error {
     tracing::error!(%error, "the store cannot be read");
-    Error::new(ErrorCode::NotReady, "The store cannot be read now, try again later")
+    Error::new(
+        ErrorCode::NotReady,
+        "The store cannot be read now, try again later",
+    )
 }
 
 fn write_error(error: StoreError) -> Error {

@@ -33,7 +33,10 @@ impl AgentDirectory {
             .filter(|agent| !agent.password.is_empty())
             .map(|agent| (agent.extension.clone(), agent.password.clone()))
             .collect();
-        *self.passwords.write().unwrap_or_else(PoisonError::into_inner) = map;
+        *self
+            .passwords
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = map;
     }
 }
 

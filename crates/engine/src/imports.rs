@@ -93,12 +93,15 @@ pub(crate) fn read_agents(text: &str, known: &[AgentConfig]) -> Result<Parsed, E
             format!("an import file may have {} bytes", limits::IMPORT_MAX),
         ));
     }
-    let file = ini::parse(text)
-        .map_err(|error| Error::new(ErrorCode::BadParameter, error.to_string()))?;
+    let file =
+        ini::parse(text).map_err(|error| Error::new(ErrorCode::BadParameter, error.to_string()))?;
+    let line = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let sections = file.sections.into_iter().map(|section| {
-        let entries =
-            section.entries.into_iter().map(|entry| (entry.key, entry.value, entry.line)).collect();
-        (section.name, section.line, entries)
+        let entries = section
+            .entries
+            .into_iter()
+            .map(|entry| (entry.key, entry.value, line(entry.line)));
+        (section.name, line(section.line), entries.collect())
     });
     let mut parsed = agent::from_sections(sections);
     parsed.check_against(known);

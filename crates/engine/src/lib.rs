@@ -28,4 +28,5 @@ mod trunks;
 pub use api::{Engine, EngineConfig, Idempotency, NewCallback, Readiness, StartError};
 pub use directory::AgentDirectory;
 pub use imports::{AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport};
+pub use notify::{Secret, SenderConfig};
 pub use trunks::TrunkInfo;

@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 pub use guard::{AddressRefused, check_literal};
 pub(crate) use sender::Sender;
 pub use sender::SenderConfig;
+pub use signature::Secret;
 
 use crate::clock::Clock;
 use crate::limits;
@@ -116,10 +117,17 @@ impl Notifier {
         };
         notifier.reload().await?;
         supervisor.spawn("notifier", notifier.run(rows, done));
-        Ok(Outbox { sender: rows_sender, overflowed })
+        Ok(Outbox {
+            sender: rows_sender,
+            overflowed,
+        })
     }
 
-    async fn run(mut self, mut rows: mpsc::Receiver<Vec<DeliveryRow>>, mut done: mpsc::Receiver<Done>) {
+    async fn run(
+        mut self,
+        mut rows: mpsc::Receiver<Vec<DeliveryRow>>,
+        mut done: mpsc::Receiver<Done>,
+    ) {
         loop {
             self.begin_due();
             let wake = self.wake_in();
@@ -187,14 +195,19 @@ impl Notifier {
             self.later_number += 1;
             self.later.insert((at, self.later_number), key);
         } else {
-            self.targets.entry(key.1.clone()).or_default().ready.push_back(key);
+            self.targets
+                .entry(key.1.clone())
+                .or_default()
+                .ready
+                .push_back(key);
         }
     }
 
     fn wake_in(&self) -> std::time::Duration {
-        let until = self.later.first_key_value().map_or(60_000, |((at, _), _)| {
-            at.millis_since(self.clock.now())
-        });
+        let until = self
+            .later
+            .first_key_value()
+            .map_or(60_000, |((at, _), _)| at.millis_since(self.clock.now()));
         std::time::Duration::from_millis(until.clamp(1, 60_000))
     }
 
@@ -206,20 +219,27 @@ impl Notifier {
                 break;
             }
             let key = entry.remove();
-            self.targets.entry(key.1.clone()).or_default().ready.push_back(key);
+            self.targets
+                .entry(key.1.clone())
+                .or_default()
+                .ready
+                .push_back(key);
         }
         let mut start = Vec::new();
         for target in self.targets.values_mut() {
             while target.active < limits::DELIVERIES_PER_TARGET_MAX
                 && self.active < limits::DELIVERIES_AT_ONCE_MAX
             {
-                let Some(key) = target.ready.pop_front() else { break };
+                let Some(key) = target.ready.pop_front() else {
+                    break;
+                };
                 target.active += 1;
                 self.active += 1;
                 start.push(key);
             }
         }
-        self.targets.retain(|_, target| target.active > 0 || !target.ready.is_empty());
+        self.targets
+            .retain(|_, target| target.active > 0 || !target.ready.is_empty());
         for key in start {
             self.begin(key);
         }
@@ -243,7 +263,14 @@ impl Notifier {
             let result = sender.send(&row, at).await;
             let attempt = schedule::judge(&row, at, clock.now(), &result, jitter);
             // The channel closes only when the notifier is gone; then the store still has the row.
-            drop(done.send(Done { lane: key, row, attempt }).await);
+            drop(
+                done.send(Done {
+                    lane: key,
+                    row,
+                    attempt,
+                })
+                .await,
+            );
         });
     }
 
@@ -264,7 +291,12 @@ impl Notifier {
             tracing::warn!(%error, "delivery results cannot be stored; trying again");
             tokio::time::sleep(limits::COMMIT_RETRY).await;
         }
-        for Done { lane: key, row, attempt } in results {
+        for Done {
+            lane: key,
+            row,
+            attempt,
+        } in results
+        {
             self.free(&key);
             self.metrics.delivery(&attempt);
             if attempt.state == DeliveryState::Failed {

@@ -39,7 +39,10 @@ pub(crate) type Reply<T> = oneshot::Sender<T>;
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A new callback; answered when it is durable.
-    Create { new: Box<NewRecord>, reply: Reply<Result<Arc<Callback>, Error>> },
+    Create {
+        new: Box<NewRecord>,
+        reply: Reply<Result<Arc<Callback>, Error>>,
+    },
     /// A client's cancel or reschedule; answered when it is durable.
     Ask {
         service: Option<ServiceName>,
@@ -52,9 +55,16 @@ pub(crate) enum Command {
     /// A treatment that had to be fetched is here.
     Send(Box<TelephonyCommand>),
     /// The configured agents.
-    SetAgents { agents: Vec<(AgentConfig, Result<(), String>)>, reply: Reply<()> },
+    SetAgents {
+        agents: Vec<(AgentConfig, Result<(), String>)>,
+        reply: Reply<()>,
+    },
     /// An agent is ready or not.
-    SetReady { id: AgentId, ready: Result<(), String>, reply: Reply<Result<(), Error>> },
+    SetReady {
+        id: AgentId,
+        ready: Result<(), String>,
+        reply: Reply<Result<(), Error>>,
+    },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },
 }
@@ -172,7 +182,9 @@ impl Shard {
                 self.on_event(event, &mut round);
             }
             for _ in 0..limits::BATCH_INPUTS_MAX {
-                let Ok(command) = commands.try_recv() else { break };
+                let Ok(command) = commands.try_recv() else {
+                    break;
+                };
                 self.on_command(command, &mut round).await;
             }
             self.on_time(&mut round);
@@ -204,11 +216,18 @@ impl Shard {
     fn on_time(&mut self, round: &mut Round) {
         self.resend();
         for _ in 0..limits::BATCH_INPUTS_MAX {
-            let Some((id, input)) = self.arisen.pop_front() else { break };
+            let Some((id, input)) = self.arisen.pop_front() else {
+                break;
+            };
             self.step(&id, input, round);
         }
         self.on_timers(round);
-        if self.router_changed || self.router.next_deadline(self.now).is_some_and(|at| at <= self.now) {
+        if self.router_changed
+            || self
+                .router
+                .next_deadline(self.now)
+                .is_some_and(|at| at <= self.now)
+        {
             self.router_changed = false;
             for decision in self.router.assign(self.now) {
                 self.on_decision(decision, round);
@@ -232,8 +251,14 @@ impl Shard {
     fn show(&self) {
         let running = self.callbacks.len();
         self.parts.shared.running.store(running, Ordering::Relaxed);
-        self.parts.metrics.open.set(i64::try_from(running).unwrap_or(i64::MAX));
+        self.parts
+            .metrics
+            .open
+            .set(i64::try_from(running).unwrap_or(i64::MAX));
         let waiting: usize = self.router.queue_depths().values().sum();
-        self.parts.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.parts
+            .metrics
+            .waiting
+            .set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 }

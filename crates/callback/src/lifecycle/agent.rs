@@ -60,9 +60,11 @@ fn attached(callback: &Callback) -> Vec<(String, String)> {
         other => other.to_string(),
     };
     match callback.settings.attach_udata {
-        AttachUserData::SeparateKeys => {
-            callback.user_data.iter().map(|(key, value)| (key.clone(), text(value))).collect()
-        }
+        AttachUserData::SeparateKeys => callback
+            .user_data
+            .iter()
+            .map(|(key, value)| (key.clone(), text(value)))
+            .collect(),
         AttachUserData::SingleJson => vec![(
             "GMS_UserData".to_owned(),
             Value::Object(callback.user_data.clone()).to_string(),
@@ -86,7 +88,9 @@ fn answered(run: &mut Run<'_>) {
     match run.callback.phase.clone() {
         Phase::Offering { agent } => {
             run.callback.state = State::Processing;
-            run.callback.phase = Phase::Talking { agent: agent.clone() };
+            run.callback.phase = Phase::Talking {
+                agent: agent.clone(),
+            };
             for kind in [TimerKind::Guard, TimerKind::AgentWait, TimerKind::QueuedTtl] {
                 run.disarm(kind);
             }
@@ -111,7 +115,10 @@ fn answered(run: &mut Run<'_>) {
         | Phase::Over => {
             // The offer was withdrawn while the answer was on its way.
             let leg = run.callback.agent_leg();
-            run.act(Effect::HangUp { leg, given_up: false });
+            run.act(Effect::HangUp {
+                leg,
+                given_up: false,
+            });
         }
     }
 }
@@ -152,7 +159,10 @@ pub(super) fn agent_failed(run: &mut Run<'_>, detail: &str) {
     let failures = run.callback.transfer_failures;
     run.emit_with(
         EventId::AgentFailed,
-        &[("detail", Value::from(detail)), ("failures", Value::from(failures))],
+        &[
+            ("detail", Value::from(detail)),
+            ("failures", Value::from(failures)),
+        ],
     );
     run.disarm(TimerKind::Guard);
     if failures >= run.callback.settings.transfer_attempts {

@@ -41,7 +41,10 @@ fn dial(run: &mut Run<'_>, plan: DialPlan) {
     callback.dialed_number = Some(plan.number.clone());
     callback.phase = Phase::Dialing;
     let settings = callback.settings.clone();
-    let detection = settings.detection.enabled.then(|| settings.detection.clone());
+    let detection = settings
+        .detection
+        .enabled
+        .then(|| settings.detection.clone());
     let dial = Dial {
         leg: callback.customer_leg(),
         plan,

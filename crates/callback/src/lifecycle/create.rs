@@ -26,7 +26,10 @@ pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
 
 /// Plans the submission of a scheduled callback: desired time − buffer.
 pub(super) fn arm_due(run: &mut Run<'_>) {
-    let due = run.callback.desired.plus_seconds(-run.callback.settings.execution_buffer_s);
+    let due = run
+        .callback
+        .desired
+        .plus_seconds(-run.callback.settings.execution_buffer_s);
     run.arm(TimerKind::Due, due.max(run.now()));
 }
 
@@ -66,17 +69,29 @@ fn tell(run: &mut Run<'_>, notes: &[String]) {
 
 /// Hands the callback over for execution for the `number`-th time.
 pub(super) fn submit(run: &mut Run<'_>, number: u32) {
-    run.emit(if number == 1 { EventId::CallbackSubmitted } else { EventId::CallbackResubmitted });
+    run.emit(if number == 1 {
+        EventId::CallbackSubmitted
+    } else {
+        EventId::CallbackResubmitted
+    });
     match run.context.submission.clone() {
         Ok(()) => start_session(run),
         Err(why) => {
-            run.emit_with(EventId::CallbackSubmitFailed, &[("why", Value::from(why.as_str()))]);
+            run.emit_with(
+                EventId::CallbackSubmitFailed,
+                &[("why", Value::from(why.as_str()))],
+            );
             if number > run.callback.settings.submit_retries {
                 run.finish_record(Reason::FailQueueing, "submission_failed");
                 run.emit(EventId::CallbackProcessingFailed);
             } else {
-                run.callback.phase = Phase::Submitting { submissions: number };
-                run.arm_in(TimerKind::Submit, run.callback.settings.submit_retry_delay_s);
+                run.callback.phase = Phase::Submitting {
+                    submissions: number,
+                };
+                run.arm_in(
+                    TimerKind::Submit,
+                    run.callback.settings.submit_retry_delay_s,
+                );
             }
         }
     }
@@ -90,8 +105,10 @@ fn start_session(run: &mut Run<'_>) {
     run.emit(EventId::ServiceCreate);
     run.emit(EventId::VirtualIxnCreate);
     run.arm_in(TimerKind::QueuedTtl, run.callback.settings.queued_ttl_s);
-    let earliest =
-        run.callback.desired.plus_seconds(-run.callback.settings.connect_threshold_s);
+    let earliest = run
+        .callback
+        .desired
+        .plus_seconds(-run.callback.settings.connect_threshold_s);
     if run.callback.scheduled && earliest > run.now() {
         run.callback.phase = Phase::Waiting;
         run.arm(TimerKind::ContactAllowed, earliest);

@@ -245,6 +245,9 @@ fn customer_left(run: &mut Run<'_>) {
 
 /// The detector never answered: counts as a human (play-treatments §2.3, open points).
 pub(super) fn undecided(run: &mut Run<'_>) {
-    run.emit_with(EventId::Verdict, &[("verdict", Value::from("none in time"))]);
+    run.emit_with(
+        EventId::Verdict,
+        &[("verdict", Value::from("none in time"))],
+    );
     human(run, call_state::OK, "undecided");
 }

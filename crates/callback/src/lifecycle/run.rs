@@ -24,11 +24,20 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(super) const fn new(callback: Callback, context: &'a Context) -> Self {
-        Self { callback, context, events: Vec::new(), effects: Vec::new() }
+        Self {
+            callback,
+            context,
+            events: Vec::new(),
+            effects: Vec::new(),
+        }
     }
 
     pub(super) fn finish(self) -> Step {
-        Step { callback: self.callback, events: self.events, effects: self.effects }
+        Step {
+            callback: self.callback,
+            events: self.events,
+            effects: self.effects,
+        }
     }
 
     pub(super) const fn now(&self) -> Timestamp {
@@ -89,7 +98,11 @@ impl<'a> Run<'a> {
 
     /// What this callback needs from the queue before its customer may be dialed.
     pub(super) fn contact_need(&self) -> Need {
-        if self.callback.settings.wait_for_agent { Need::Contact } else { Need::ContactNow }
+        if self.callback.settings.wait_for_agent {
+            Need::Contact
+        } else {
+            Need::ContactNow
+        }
     }
 
     /// Waits for its turn to dial.
@@ -125,7 +138,9 @@ impl<'a> Run<'a> {
 
     /// Plays a treatment once or in a loop; `false` when it is off.
     pub(super) fn play(&mut self, treatment: &Treatment, forever: bool) -> bool {
-        let Treatment::Play { source, .. } = treatment else { return false };
+        let Treatment::Play { source, .. } = treatment else {
+            return false;
+        };
         self.callback.play_token += 1;
         let effect = Effect::Play {
             leg: self.callback.customer_leg(),
@@ -139,7 +154,10 @@ impl<'a> Run<'a> {
 
     /// The retry rule (play-treatments §2.4), built-in path.
     pub(super) fn retry_or_end(&mut self) {
-        let counted = self.callback.attempts.saturating_sub(self.callback.interrupted);
+        let counted = self
+            .callback
+            .attempts
+            .saturating_sub(self.callback.interrupted);
         if counted < self.callback.settings.max_dial_attempts {
             self.pause(self.callback.settings.dial_retry_timeout_s);
         } else {
@@ -214,10 +232,9 @@ impl<'a> Run<'a> {
                 self.hang_up_customer(false);
                 self.dial_done(call_state::DROPPED, "given_up");
             }
-            Phase::Greeting
-            | Phase::InQueue
-            | Phase::MachineMessage
-            | Phase::Apology { .. } => self.hang_up_customer(false),
+            Phase::Greeting | Phase::InQueue | Phase::MachineMessage | Phase::Apology { .. } => {
+                self.hang_up_customer(false);
+            }
             Phase::Offering { .. } | Phase::Talking { .. } => {
                 self.let_agent_go(true);
                 self.hang_up_customer(false);

@@ -1,9 +1,8 @@
 //! Tests of the lifecycle: whole walks, then every input in every phase.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::*;
 use crate::events::EventId;
@@ -16,7 +15,10 @@ use crate::treatment::Treatment;
 use crate::{CallbackId, ServiceName, call_state};
 
 fn file(name: &str) -> Treatment {
-    Treatment::Play { source: name.to_owned(), hints: Map::new() }
+    Treatment::Play {
+        source: name.to_owned(),
+        hints: Map::new(),
+    }
 }
 
 fn settings() -> Settings {
@@ -93,38 +95,17 @@ struct Walk {
 impl Walk {
     fn with(settings: Settings) -> Self {
         let now = Timestamp(1_790_000_000_000);
-        let callback = Callback {
-            id: CallbackId::from_random(1, [9; 16]),
-            customer_number: "+4930555010".into(),
-            dial_number: "+4930555010".into(),
-            user_data: Map::new(),
-            parameters: Map::new(),
-            gms_user: None,
-            created: now,
-            desired: now,
-            scheduled: false,
-            started: now,
-            expires: now.plus_seconds(settings.ttl_s),
-            settings: Arc::new(settings),
-            state: State::Queued,
-            reason: None,
-            detail: None,
-            phase: Phase::Scheduled,
-            session_started: false,
-            seq: 0,
-            notification_seq: 0,
-            attempts: 0,
-            interrupted: 0,
-            contacts: 0,
-            agent_legs: 0,
-            transfer_failures: 0,
-            dialed_number: None,
-            call_result: None,
-            found: None,
-            play_token: 0,
-            timers: BTreeMap::new(),
-        };
-        Self { callback, now, submission: Ok(()), events: vec![], effects: vec![] }
+        let id = CallbackId::from_random(1, [9; 16]);
+        let mut callback = Callback::new(id, settings, now);
+        callback.customer_number = "+4930555010".into();
+        callback.dial_number = "+4930555010".into();
+        Self {
+            callback,
+            now,
+            submission: Ok(()),
+            events: vec![],
+            effects: vec![],
+        }
     }
 
     fn created(settings: Settings) -> Self {
@@ -134,11 +115,21 @@ impl Walk {
     }
 
     fn try_input(&mut self, input: Input) -> Result<(), Error> {
-        let context = Context { now: self.now, submission: self.submission.clone() };
+        let context = Context {
+            now: self.now,
+            submission: self.submission.clone(),
+        };
         let step = step(self.callback.clone(), input, &context)?;
         let published = self.callback.notification_seq;
-        let fresh = step.events.iter().filter_map(|e| e.notification.as_ref()).map(|n| n.seq);
-        assert!(fresh.eq(published + 1..=step.callback.notification_seq), "gapless");
+        let fresh = step
+            .events
+            .iter()
+            .filter_map(|e| e.notification.as_ref())
+            .map(|n| n.seq);
+        assert!(
+            fresh.eq(published + 1..=step.callback.notification_seq),
+            "gapless"
+        );
         for (event, seq) in step.events.iter().zip(self.callback.seq + 1..) {
             assert_eq!(event.seq, seq, "the log is gapless");
             let short = event.id.as_str().trim_start_matches("_cbe_on_");
@@ -148,7 +139,10 @@ impl Walk {
                 text = format!("dial_done {value} {}", event.data["c_call_num_attempt"]);
             }
             if event.id == EventId::ServiceExit {
-                text = format!("service_exit {}", event.data["c_termination_type"].as_str().unwrap());
+                text = format!(
+                    "service_exit {}",
+                    event.data["c_termination_type"].as_str().unwrap()
+                );
             }
             if !short.starts_with("rb.") {
                 self.events.push(text);
@@ -164,12 +158,19 @@ impl Walk {
     }
 
     fn customer(&mut self, event: LegEvent) {
-        self.input(Input::Customer { attempt: self.callback.attempts, event });
+        self.input(Input::Customer {
+            attempt: self.callback.attempts,
+            event,
+        });
     }
 
     fn agent(&mut self, event: LegEvent) {
         let (attempt, leg) = (self.callback.attempts, self.callback.agent_legs);
-        self.input(Input::Agent { attempt, leg, event });
+        self.input(Input::Agent {
+            attempt,
+            leg,
+            event,
+        });
     }
 
     fn after(&mut self, seconds: i64, kind: TimerKind) {
@@ -202,7 +203,9 @@ impl Walk {
 
     fn queued(&mut self) {
         self.human();
-        self.customer(LegEvent::Played { token: self.callback.play_token });
+        self.customer(LegEvent::Played {
+            token: self.callback.play_token,
+        });
     }
 
     fn found(&mut self) {
@@ -218,7 +221,10 @@ impl Walk {
     }
 
     fn ended(&mut self, call_state: u8) {
-        self.customer(LegEvent::Ended { call_state, detail: "test".into() });
+        self.customer(LegEvent::Ended {
+            call_state,
+            detail: "test".into(),
+        });
     }
 
     fn reason(&self) -> Option<Reason> {
@@ -227,7 +233,11 @@ impl Walk {
 
     /// Events since the virtual interaction existed, joined.
     fn told(&self) -> String {
-        let start = self.events.iter().position(|e| e.starts_with("virtual_ixn")).map_or(0, |i| i + 1);
+        let start = self
+            .events
+            .iter()
+            .position(|e| e.starts_with("virtual_ixn"))
+            .map_or(0, |i| i + 1);
         self.events[start..].join(", ")
     }
 }
@@ -246,8 +256,15 @@ fn success_raises_the_sequence_of_the_reference() {
     walk.found();
     walk.agent(LegEvent::Answered);
     assert_eq!(walk.callback.state, State::Processing);
-    assert!(walk.effects.iter().any(|e| matches!(e, Effect::Bridge { .. })));
-    walk.agent(LegEvent::Ended { call_state: 0, detail: "bye".into() });
+    assert!(
+        walk.effects
+            .iter()
+            .any(|e| matches!(e, Effect::Bridge { .. }))
+    );
+    walk.agent(LegEvent::Ended {
+        call_state: 0,
+        detail: "bye".into(),
+    });
     assert_eq!(walk.events[..4], SUBMITTED);
     assert_eq!(
         walk.told(),
@@ -263,7 +280,10 @@ fn without_greeting_the_customer_queues_at_once() {
     s.treatments.greeting = Treatment::Off;
     let mut walk = Walk::created(s);
     walk.human();
-    assert_eq!(walk.told(), "dial_init QUEUED, dial_done 0 1, customer_queued ROUTING");
+    assert_eq!(
+        walk.told(),
+        "dial_init QUEUED, dial_done 0 1, customer_queued ROUTING"
+    );
 }
 
 #[test]
@@ -312,9 +332,19 @@ fn machine_hears_its_message_and_is_dialed_again() {
     walk.turn();
     walk.customer(LegEvent::Answered);
     walk.verdict(Outcome::Machine, call_state::MACHINE);
-    assert!(walk.effects.iter().any(|e| matches!(e, Effect::Play { forever: false, .. })));
-    walk.customer(LegEvent::Played { token: walk.callback.play_token });
-    assert!(walk.effects.iter().any(|e| matches!(e, Effect::HangUp { .. })));
+    assert!(
+        walk.effects
+            .iter()
+            .any(|e| matches!(e, Effect::Play { forever: false, .. }))
+    );
+    walk.customer(LegEvent::Played {
+        token: walk.callback.play_token,
+    });
+    assert!(
+        walk.effects
+            .iter()
+            .any(|e| matches!(e, Effect::HangUp { .. }))
+    );
     assert_eq!(walk.callback.phase, Phase::RetryPause);
     assert_eq!(walk.told(), "dial_init QUEUED, dial_done 9 1");
 }
@@ -323,7 +353,10 @@ fn machine_hears_its_message_and_is_dialed_again() {
 fn machine_message_can_wait_for_the_beep_and_be_final() {
     let mut s = settings();
     let hints = Map::from_iter([("am-beep-detection".to_owned(), Value::from("on"))]);
-    s.treatments.machine = Treatment::Play { source: "m.wav".into(), hints };
+    s.treatments.machine = Treatment::Play {
+        source: "m.wav".into(),
+        hints,
+    };
     s.treatments.machine_message_final = true;
     let mut walk = Walk::created(s);
     walk.turn();
@@ -332,7 +365,9 @@ fn machine_message_can_wait_for_the_beep_and_be_final() {
     assert_eq!(walk.effects, []);
     walk.customer(LegEvent::BeepOver);
     assert!(matches!(walk.effects[..], [Effect::Play { .. }]));
-    walk.customer(LegEvent::Played { token: walk.callback.play_token });
+    walk.customer(LegEvent::Played {
+        token: walk.callback.play_token,
+    });
     assert_eq!(walk.reason(), Some(Reason::FailCallToCustomer));
 }
 
@@ -351,10 +386,17 @@ fn busy_tone_before_the_answer_ends_the_attempt() {
     let mut walk = Walk::created(settings());
     walk.turn();
     walk.verdict(Outcome::Tone, call_state::BUSY);
-    assert!(matches!(walk.effects[0], Effect::HangUp { given_up: true, .. }));
+    assert!(matches!(
+        walk.effects[0],
+        Effect::HangUp { given_up: true, .. }
+    ));
     assert_eq!(walk.callback.phase, Phase::RetryPause);
     walk.ended(call_state::NO_ANSWER);
-    assert_eq!(walk.told(), "dial_init QUEUED, dial_done 6 1", "the leg's end says nothing new");
+    assert_eq!(
+        walk.told(),
+        "dial_init QUEUED, dial_done 6 1",
+        "the leg's end says nothing new"
+    );
 }
 
 #[test]
@@ -382,7 +424,10 @@ fn agent_who_does_not_answer_is_passed_over() {
     let mut walk = Walk::created(settings());
     walk.queued();
     walk.found();
-    walk.agent(LegEvent::Ended { call_state: call_state::NO_ANSWER, detail: "no_answer".into() });
+    walk.agent(LegEvent::Ended {
+        call_state: call_state::NO_ANSWER,
+        detail: "no_answer".into(),
+    });
     assert_eq!(
         walk.effects,
         [
@@ -401,12 +446,26 @@ fn three_failed_agents_end_in_an_apology() {
     walk.queued();
     for _ in 0..3 {
         walk.found();
-        walk.agent(LegEvent::Ended { call_state: call_state::BUSY, detail: "busy".into() });
+        walk.agent(LegEvent::Ended {
+            call_state: call_state::BUSY,
+            detail: "busy".into(),
+        });
     }
-    assert_eq!(walk.callback.phase, Phase::Apology { reason: Reason::FailAgentConnect });
+    assert_eq!(
+        walk.callback.phase,
+        Phase::Apology {
+            reason: Reason::FailAgentConnect
+        }
+    );
     walk.found();
-    assert_eq!(walk.effects, [Effect::ReleaseAgent(AgentId::new("kim"), Released::Done)], "too late");
-    walk.customer(LegEvent::Played { token: walk.callback.play_token });
+    assert_eq!(
+        walk.effects,
+        [Effect::ReleaseAgent(AgentId::new("kim"), Released::Done)],
+        "too late"
+    );
+    walk.customer(LegEvent::Played {
+        token: walk.callback.play_token,
+    });
     assert_eq!(walk.reason(), Some(Reason::FailAgentConnect));
 }
 
@@ -426,8 +485,14 @@ fn customer_who_leaves_is_called_again_when_another_contact_is_allowed() {
     walk.queued();
     walk.found();
     walk.ended(0);
-    assert!(walk.effects.contains(&Effect::ReleaseAgent(AgentId::new("kim"), Released::Done)));
-    assert_eq!((walk.callback.state, &walk.callback.phase), (State::Queued, &Phase::RetryPause));
+    assert!(
+        walk.effects
+            .contains(&Effect::ReleaseAgent(AgentId::new("kim"), Released::Done))
+    );
+    assert_eq!(
+        (walk.callback.state, &walk.callback.phase),
+        (State::Queued, &Phase::RetryPause)
+    );
 }
 
 #[test]
@@ -435,8 +500,15 @@ fn waiting_too_long_for_an_agent_plays_the_apology() {
     let mut walk = Walk::created(settings());
     walk.queued();
     walk.after(3600, TimerKind::AgentWait);
-    assert_eq!(walk.callback.phase, Phase::Apology { reason: Reason::FailTargetNotFound });
-    walk.customer(LegEvent::Played { token: walk.callback.play_token });
+    assert_eq!(
+        walk.callback.phase,
+        Phase::Apology {
+            reason: Reason::FailTargetNotFound
+        }
+    );
+    walk.customer(LegEvent::Played {
+        token: walk.callback.play_token,
+    });
     assert_eq!(walk.reason(), Some(Reason::FailTargetNotFound));
 }
 
@@ -445,13 +517,19 @@ fn cancel_while_ringing_gives_the_dial_up_first() {
     let mut walk = Walk::created(settings());
     walk.turn();
     walk.input(Input::Cancel);
-    assert!(matches!(walk.effects[0], Effect::HangUp { given_up: true, .. }));
+    assert!(matches!(
+        walk.effects[0],
+        Effect::HangUp { given_up: true, .. }
+    ));
     assert_eq!(
         walk.told(),
         "dial_init QUEUED, dial_done 26 1, callback_cancelled COMPLETED, \
          service_exit COMPLETED.CANCELLED"
     );
-    assert_eq!(walk.try_input(Input::Cancel).unwrap_err().code, crate::ErrorCode::AlreadyCompleted);
+    assert_eq!(
+        walk.try_input(Input::Cancel).unwrap_err().code,
+        crate::ErrorCode::AlreadyCompleted
+    );
 }
 
 #[test]
@@ -460,7 +538,10 @@ fn conversation_cannot_be_cancelled() {
     walk.queued();
     walk.found();
     walk.agent(LegEvent::Answered);
-    assert_eq!(walk.try_input(Input::Cancel).unwrap_err().code, crate::ErrorCode::InvalidState);
+    assert_eq!(
+        walk.try_input(Input::Cancel).unwrap_err().code,
+        crate::ErrorCode::InvalidState
+    );
 }
 
 #[test]
@@ -470,7 +551,13 @@ fn cancelled_before_submission_has_no_session_to_exit() {
     walk.callback.desired = walk.now.plus_seconds(3600);
     walk.input(Input::Create { notes: vec![] });
     walk.input(Input::Cancel);
-    assert_eq!(walk.events, ["callback_scheduled SCHEDULED", "callback_cancelled COMPLETED"]);
+    assert_eq!(
+        walk.events,
+        [
+            "callback_scheduled SCHEDULED",
+            "callback_cancelled COMPLETED"
+        ]
+    );
 }
 
 #[test]
@@ -485,7 +572,11 @@ fn scheduled_callback_is_submitted_and_dialed_in_its_time() {
     assert_eq!(walk.callback.state, State::Scheduled);
     walk.after(1, TimerKind::Due);
     assert_eq!(walk.callback.state, State::Queued);
-    assert_eq!(walk.effects, [], "not dialed before desired time - threshold");
+    assert_eq!(
+        walk.effects,
+        [],
+        "not dialed before desired time - threshold"
+    );
     walk.after(420, TimerKind::ContactAllowed);
     assert_eq!(walk.effects, [Effect::Enqueue(Need::ContactNow)]);
 }
@@ -495,7 +586,10 @@ fn moved_callback_goes_back_to_scheduled_until_it_was_dialed() {
     let mut walk = Walk::created(settings());
     let desired = walk.now.plus_seconds(7200);
     walk.input(Input::Reschedule { desired });
-    assert_eq!((walk.callback.state, walk.callback.desired), (State::Scheduled, desired));
+    assert_eq!(
+        (walk.callback.state, walk.callback.desired),
+        (State::Scheduled, desired)
+    );
     walk.after(7200, TimerKind::Due);
     walk.turn();
     let refused = walk.try_input(Input::Reschedule { desired }).unwrap_err();
@@ -535,7 +629,11 @@ fn restart_repeats_the_interrupted_attempt_without_counting_it() {
     assert_eq!(walk.callback.phase, Phase::RetryPause);
     walk.after(30, TimerKind::RetryDial);
     walk.turn();
-    assert_eq!(walk.callback.customer_leg().attempt, 2, "another attempt, another leg");
+    assert_eq!(
+        walk.callback.customer_leg().attempt,
+        2,
+        "another attempt, another leg"
+    );
     walk.ended(call_state::BUSY);
     walk.after(300, TimerKind::RetryDial);
     walk.turn();
@@ -562,7 +660,10 @@ fn reports_of_an_older_attempt_or_clip_change_nothing() {
     walk.after(300, TimerKind::RetryDial);
     walk.turn();
     let before = walk.callback.clone();
-    let event = LegEvent::Ended { call_state: 7, detail: "late".into() };
+    let event = LegEvent::Ended {
+        call_state: 7,
+        detail: "late".into(),
+    };
     walk.input(Input::Customer { attempt: 1, event });
     assert_eq!(walk.callback, before);
     walk.customer(LegEvent::Answered);
@@ -582,16 +683,31 @@ fn silent_driver_does_not_hold_a_callback() {
     walk.turn();
     walk.customer(LegEvent::Answered);
     walk.after(60, TimerKind::Guard);
-    assert_eq!(walk.callback.phase, Phase::Greeting, "undecided counts as human");
+    assert_eq!(
+        walk.callback.phase,
+        Phase::Greeting,
+        "undecided counts as human"
+    );
 }
 
 #[test]
 fn what_is_not_built_is_said_in_the_history() {
     let mut s = settings();
-    s.pending.insert("_plugin_on_dial_url".into(), "the built-in path is taken".into());
+    s.pending.insert(
+        "_plugin_on_dial_url".into(),
+        "the built-in path is taken".into(),
+    );
     let mut walk = Walk::with(s);
-    let context = Context { now: walk.now, submission: Ok(()) };
-    let step = step(walk.callback.clone(), Input::Create { notes: vec![] }, &context).unwrap();
+    let context = Context {
+        now: walk.now,
+        submission: Ok(()),
+    };
+    let step = step(
+        walk.callback.clone(),
+        Input::Create { notes: vec![] },
+        &context,
+    )
+    .unwrap();
     assert_eq!(step.events[0].id, EventId::PendingOption);
     assert_eq!(step.events[0].data["option"], "_plugin_on_dial_url");
     walk.callback = step.callback;
@@ -615,12 +731,22 @@ fn inputs(walk: &Walk) -> Vec<Input> {
     let attempt = walk.callback.attempts;
     let leg = walk.callback.agent_legs;
     let verdict = |outcome, call_state| {
-        LegEvent::Verdict(Verdict { outcome, call_state, detail: "x".into(), trace: Value::Null })
+        LegEvent::Verdict(Verdict {
+            outcome,
+            call_state,
+            detail: "x".into(),
+            trace: Value::Null,
+        })
     };
-    let ended = |call_state| LegEvent::Ended { call_state, detail: "x".into() };
+    let ended = |call_state| LegEvent::Ended {
+        call_state,
+        detail: "x".into(),
+    };
     let token = walk.callback.play_token;
     let mut all = vec![Input::Cancel, Input::Recover];
-    all.push(Input::Reschedule { desired: walk.now.plus_seconds(600) });
+    all.push(Input::Reschedule {
+        desired: walk.now.plus_seconds(600),
+    });
     for event in [
         LegEvent::Answered,
         verdict(Outcome::Human, 0),
@@ -636,7 +762,11 @@ fn inputs(walk: &Walk) -> Vec<Input> {
         all.push(Input::Customer { attempt, event });
     }
     for event in [LegEvent::Answered, ended(7)] {
-        all.push(Input::Agent { attempt, leg, event });
+        all.push(Input::Agent {
+            attempt,
+            leg,
+            event,
+        });
     }
     all.extend(walk.callback.timers.keys().map(|kind| Input::Timer(*kind)));
     all.push(Input::ContactTurn(Err(ContactFault::NumberBlocked)));
@@ -665,11 +795,21 @@ fn check_invariants(callback: &Callback) {
     if over {
         assert!(callback.timers.is_empty());
     } else {
-        assert!(!callback.timers.is_empty() || matches!(callback.phase, Phase::Talking { .. }),
-            "something must end {:?} some day", callback.phase);
+        assert!(
+            !callback.timers.is_empty() || matches!(callback.phase, Phase::Talking { .. }),
+            "something must end {:?} some day",
+            callback.phase
+        );
     }
-    if matches!(callback.phase, Phase::Dialing | Phase::Detecting | Phase::MachineMessage) {
-        assert!(callback.timers.contains_key(&TimerKind::Guard), "{:?} is guarded", callback.phase);
+    if matches!(
+        callback.phase,
+        Phase::Dialing | Phase::Detecting | Phase::MachineMessage
+    ) {
+        assert!(
+            callback.timers.contains_key(&TimerKind::Guard),
+            "{:?} is guarded",
+            callback.phase
+        );
     }
 }
 
@@ -681,7 +821,9 @@ fn every_sequence_of_inputs_keeps_the_invariants() {
         let mut walk = Walk::created(settings());
         for _ in 0..60 {
             let all = inputs(&walk);
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let choice = usize::try_from(random >> 33).unwrap() % all.len();
             if let Input::Timer(kind) = &all[choice] {
                 let at = walk.callback.timers[kind];
@@ -691,12 +833,21 @@ fn every_sequence_of_inputs_keeps_the_invariants() {
             // A refused client request is an answer, too.
             let refused = walk.try_input(all[choice].clone()).is_err();
             check_invariants(&walk.callback);
-            assert!(!was_over || refused || walk.effects.iter().all(|e| matches!(
-                e,
-                Effect::HangUp { .. } | Effect::ReleaseAgent(..)
-            )), "an ended callback stays ended");
+            assert!(
+                !was_over
+                    || refused
+                    || walk
+                        .effects
+                        .iter()
+                        .all(|e| matches!(e, Effect::HangUp { .. } | Effect::ReleaseAgent(..))),
+                "an ended callback stays ended"
+            );
         }
-        let exits = walk.events.iter().filter(|e| e.starts_with("service_exit")).count();
+        let exits = walk
+            .events
+            .iter()
+            .filter(|e| e.starts_with("service_exit"))
+            .count();
         assert_eq!(exits, usize::from(!walk.callback.is_open()));
     }
 }

@@ -1,10 +1,10 @@
 //! Timers that ran out.
 
+use super::Effect;
 use super::agent::agent_failed;
 use super::create::submit;
 use super::customer::{message_left, routable, undecided, unreached};
 use super::run::Run;
-use super::Effect;
 use crate::record::{Phase, Reason, TimerKind};
 use crate::routing::Released;
 
@@ -57,7 +57,10 @@ fn guard(run: &mut Run<'_>) {
         Phase::Greeting => routable(run),
         Phase::Offering { agent } => {
             let leg = run.callback.agent_leg();
-            run.act(Effect::HangUp { leg, given_up: true });
+            run.act(Effect::HangUp {
+                leg,
+                given_up: true,
+            });
             run.act(Effect::ReleaseAgent(agent, Released::NoAnswer));
             agent_failed(run, "no_report");
         }
@@ -85,7 +88,10 @@ fn agent_wait(run: &mut Run<'_>) {
         Phase::Greeting | Phase::InQueue => run.apologise(Reason::FailTargetNotFound),
         // An agent's phone rings: that offer may still end well.
         Phase::Offering { .. } => {
-            run.arm_in(TimerKind::AgentWait, run.callback.settings.agent_reserve_timeout_s.max(1));
+            run.arm_in(
+                TimerKind::AgentWait,
+                run.callback.settings.agent_reserve_timeout_s.max(1),
+            );
         }
         Phase::Scheduled
         | Phase::Submitting { .. }

@@ -11,7 +11,10 @@ use crate::{Error, ErrorCode, Timestamp};
 pub(super) fn cancel(run: &mut Run<'_>) -> Result<(), Error> {
     match run.callback.phase {
         Phase::Over => {
-            return Err(Error::new(ErrorCode::AlreadyCompleted, "The callback is over already"));
+            return Err(Error::new(
+                ErrorCode::AlreadyCompleted,
+                "The callback is over already",
+            ));
         }
         Phase::Talking { .. } => {
             return Err(Error::new(
@@ -69,7 +72,11 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
     run.callback.scheduled = true;
     run.callback.desired = desired;
     run.callback.expires = desired.plus_seconds(run.callback.settings.ttl_s);
-    for kind in [TimerKind::Submit, TimerKind::ContactAllowed, TimerKind::QueuedTtl] {
+    for kind in [
+        TimerKind::Submit,
+        TimerKind::ContactAllowed,
+        TimerKind::QueuedTtl,
+    ] {
         run.disarm(kind);
     }
     let expires = run.callback.expires;

@@ -78,14 +78,24 @@ mod tests {
     use super::*;
 
     fn check(address: &str, guarded: bool, expected: Result<(), AddressRefused>) {
-        assert_eq!(check_literal(address.parse().unwrap(), guarded), expected, "{address}");
+        assert_eq!(
+            check_literal(address.parse().unwrap(), guarded),
+            expected,
+            "{address}"
+        );
     }
 
     #[test]
     fn inner_addresses_are_closed_to_strangers_only() {
-        for address in
-            ["127.0.0.1", "10.1.2.3", "::1", "fe80::1", "::ffff:192.168.0.1", "100.64.0.1", "0.0.0.0"]
-        {
+        for address in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "::1",
+            "fe80::1",
+            "::ffff:192.168.0.1",
+            "100.64.0.1",
+            "0.0.0.0",
+        ] {
             check(address, true, Err(AddressRefused::Inner));
             check(address, false, Ok(()));
         }
@@ -97,7 +107,11 @@ mod tests {
     fn metadata_addresses_are_closed_to_everybody() {
         for guarded in [true, false] {
             check("169.254.169.254", guarded, Err(AddressRefused::Metadata));
-            check("::ffff:169.254.169.254", guarded, Err(AddressRefused::Metadata));
+            check(
+                "::ffff:169.254.169.254",
+                guarded,
+                Err(AddressRefused::Metadata),
+            );
             check("fd00:ec2::254", guarded, Err(AddressRefused::Metadata));
         }
     }

@@ -37,7 +37,11 @@ pub(super) fn judge(
         SendResult::Accepted { .. } | SendResult::Failed { .. } => None,
     };
     let accepted = matches!(result, SendResult::Accepted { .. });
-    let next_at = if accepted { None } else { next_pause(row.attempts, retry_after, jitter) };
+    let next_at = if accepted {
+        None
+    } else {
+        next_pause(row.attempts, retry_after, jitter)
+    };
     let state = match (accepted, next_at) {
         (true, _) => DeliveryState::Delivered,
         (false, Some(_)) => DeliveryState::Pending,

@@ -30,7 +30,10 @@ pub(super) enum SendResult {
     /// Accepted.
     Accepted { status: u16 },
     /// Another status.
-    Refused { status: u16, retry_after: Option<Duration> },
+    Refused {
+        status: u16,
+        retry_after: Option<Duration>,
+    },
     /// No answer.
     Failed { error: String },
 }
@@ -62,18 +65,31 @@ impl Sender {
                 .user_agent(concat!("ringback/", env!("CARGO_PKG_VERSION")))
                 .build()
         };
-        Ok(Self { trusted: build(false)?, guarded: build(true)?, config: Arc::new(config) })
+        Ok(Self {
+            trusted: build(false)?,
+            guarded: build(true)?,
+            config: Arc::new(config),
+        })
     }
 
     pub(super) async fn send(&self, row: &DeliveryRow, now: Timestamp) -> SendResult {
         let Ok(url) = reqwest::Url::parse(&row.target) else {
-            return SendResult::Failed { error: "the target is no URL".to_owned() };
+            return SendResult::Failed {
+                error: "the target is no URL".to_owned(),
+            };
         };
         if let Err(error) = self.check_host(&url, row.guarded) {
             return SendResult::Failed { error };
         }
-        let client = if row.guarded { &self.guarded } else { &self.trusted };
-        let request = client.post(url).headers(self.headers(row, now)).body(row.body.clone());
+        let client = if row.guarded {
+            &self.guarded
+        } else {
+            &self.trusted
+        };
+        let request = client
+            .post(url)
+            .headers(self.headers(row, now))
+            .body(row.body.clone());
         match request.send().await {
             Ok(response) => {
                 let status = response.status().as_u16();
@@ -83,10 +99,15 @@ impl Sender {
                     SendResult::Accepted { status }
                 } else {
                     let retry_after = retry_after.filter(|_| matches!(status, 429 | 503));
-                    SendResult::Refused { status, retry_after }
+                    SendResult::Refused {
+                        status,
+                        retry_after,
+                    }
                 }
             }
-            Err(error) => SendResult::Failed { error: describe(&error) },
+            Err(error) => SendResult::Failed {
+                error: describe(&error),
+            },
         }
     }
 
@@ -121,7 +142,10 @@ impl Sender {
             let timestamp_s = now.as_seconds();
             put("webhook-id", &row.id);
             put("webhook-timestamp", &timestamp_s.to_string());
-            put("webhook-signature", &secret.sign(&row.id, timestamp_s, &row.body));
+            put(
+                "webhook-signature",
+                &secret.sign(&row.id, timestamp_s, &row.body),
+            );
         }
         headers
     }
@@ -139,7 +163,13 @@ async fn drain(mut response: reqwest::Response) {
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
+    let seconds: u64 = headers
+        .get("retry-after")?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     Some(Duration::from_secs(seconds))
 }
 
@@ -176,7 +206,11 @@ struct GuardedResolver {
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_owned();
-        let guarded = self.guarded && !self.allow_hosts.iter().any(|h| h.eq_ignore_ascii_case(&host));
+        let guarded = self.guarded
+            && !self
+                .allow_hosts
+                .iter()
+                .any(|h| h.eq_ignore_ascii_case(&host));
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
             let mut refused = None;

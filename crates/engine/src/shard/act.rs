@@ -28,14 +28,29 @@ impl Shard {
             Effect::Dial(dial) => self.dial(*dial),
             Effect::Offer(offer) => self.offer(id, *offer),
             Effect::HangUp { leg, given_up } => {
-                let cause = if given_up { HangUpCause::GivenUp } else { HangUpCause::Normal };
-                self.send(TelephonyCommand::HangUp { call: call_id(&leg), cause });
+                let cause = if given_up {
+                    HangUpCause::GivenUp
+                } else {
+                    HangUpCause::Normal
+                };
+                self.send(TelephonyCommand::HangUp {
+                    call: call_id(&leg),
+                    cause,
+                });
             }
-            Effect::Play { leg, source, forever, token } => {
+            Effect::Play {
+                leg,
+                source,
+                forever,
+                token,
+            } => {
                 self.play(id, &leg, source, forever, token);
             }
             Effect::Bridge { customer, agent } => {
-                self.send(TelephonyCommand::Bridge { a: call_id(&customer), b: call_id(&agent) });
+                self.send(TelephonyCommand::Bridge {
+                    a: call_id(&customer),
+                    b: call_id(&agent),
+                });
             }
             Effect::AgentTalking(agent) => self.router.talking(&agent, id, self.now),
             Effect::ReleaseAgent(agent, released) => {
@@ -46,7 +61,9 @@ impl Shard {
     }
 
     fn enqueue(&mut self, id: &CallbackId, need: callback::routing::Need) {
-        let Some(callback) = self.callbacks.get(id) else { return };
+        let Some(callback) = self.callbacks.get(id) else {
+            return;
+        };
         let s = &callback.settings;
         let waiting = Waiting {
             callback: id.clone(),
@@ -83,8 +100,14 @@ impl Shard {
         });
         let originate = Originate {
             call,
-            destination: Destination::Trunk { trunk: dial.plan.trunk, number: dial.plan.number },
-            caller_id: CallerId { number: dial.caller_number, display_name: dial.caller_name },
+            destination: Destination::Trunk {
+                trunk: dial.plan.trunk,
+                number: dial.plan.number,
+            },
+            caller_id: CallerId {
+                number: dial.caller_number,
+                display_name: dial.caller_name,
+            },
             ring_timeout: seconds(dial.ring_timeout_s),
             detection,
             headers: Vec::new(),
@@ -97,7 +120,10 @@ impl Shard {
         let originate = Originate {
             call: call_id(&offer.leg),
             destination: Destination::Extension(offer.extension),
-            caller_id: CallerId { number: offer.caller_number, display_name: String::new() },
+            caller_id: CallerId {
+                number: offer.caller_number,
+                display_name: String::new(),
+            },
             ring_timeout: seconds(offer.ring_timeout_s),
             detection: None,
             headers: offer
@@ -111,11 +137,23 @@ impl Shard {
 
     fn play(&mut self, id: &CallbackId, leg: &LegKey, source: String, forever: bool, token: u64) {
         let call = call_id(leg);
-        let repeat = if forever { Repeat::Forever } else { Repeat::Once };
-        let skipped = Input::Customer { attempt: leg.attempt, event: LegEvent::Played { token } };
+        let repeat = if forever {
+            Repeat::Forever
+        } else {
+            Repeat::Once
+        };
+        let skipped = Input::Customer {
+            attempt: leg.attempt,
+            event: LegEvent::Played { token },
+        };
         if !Treatments::is_remote(&source) {
             match self.parts.treatments.local(&source) {
-                Some(clip) => self.send(TelephonyCommand::Play { call, token, clip, repeat }),
+                Some(clip) => self.send(TelephonyCommand::Play {
+                    call,
+                    token,
+                    clip,
+                    repeat,
+                }),
                 // A file that cannot be played counts as played with length 0.
                 None if forever => self.send(TelephonyCommand::Stop { call }),
                 None => self.arisen.push_back((id.clone(), skipped)),
@@ -127,9 +165,12 @@ impl Shard {
         let id = id.clone();
         self.parts.supervisor.spawn("treatment", async move {
             let command = match treatments.remote(&source).await {
-                Some(clip) => {
-                    Command::Send(Box::new(TelephonyCommand::Play { call, token, clip, repeat }))
-                }
+                Some(clip) => Command::Send(Box::new(TelephonyCommand::Play {
+                    call,
+                    token,
+                    clip,
+                    repeat,
+                })),
                 None if forever => Command::Send(Box::new(TelephonyCommand::Stop { call })),
                 None => Command::Tell { id, input: skipped },
             };

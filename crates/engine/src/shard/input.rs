@@ -25,19 +25,28 @@ impl Shard {
             Command::Create { new, reply } => {
                 self.on_create(*new, reply, round);
             }
-            Command::Ask { service, id, input, reply } => {
-                self.on_ask(service.as_ref(), &id, input, reply, round).await;
+            Command::Ask {
+                service,
+                id,
+                input,
+                reply,
+            } => {
+                self.on_ask(service.as_ref(), &id, input, reply, round)
+                    .await;
             }
             Command::Tell { id, input } => self.step(&id, input, round),
             Command::Send(command) => self.send(*command),
             Command::SetAgents { agents, reply } => {
                 self.set_agents(agents);
-                drop(reply.send(()));
+                let _ = reply.send(());
             }
             Command::SetReady { id, ready, reply } => {
-                let result = self.router.set_ready(&id, ready, self.now).map_err(|_unknown| {
-                    Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
-                });
+                let result = self
+                    .router
+                    .set_ready(&id, ready, self.now)
+                    .map_err(|_unknown| {
+                        Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
+                    });
                 self.router_changed = true;
                 drop(reply.send(result));
             }
@@ -45,15 +54,24 @@ impl Shard {
         }
     }
 
-    pub(super) fn set_agents(
+    pub(crate) fn set_agents(
         &mut self,
         agents: Vec<(callback::agent::AgentConfig, Result<(), String>)>,
     ) {
-        let wishes: Vec<_> =
-            agents.iter().map(|(config, ready)| (config.id.clone(), ready.clone())).collect();
-        let known: std::collections::HashSet<_> =
-            self.router.agents().into_iter().map(|view| view.id).collect();
-        self.router.set_agents(agents.into_iter().map(|(config, _)| config).collect(), self.now);
+        let wishes: Vec<_> = agents
+            .iter()
+            .map(|(config, ready)| (config.id.clone(), ready.clone()))
+            .collect();
+        let known: std::collections::HashSet<_> = self
+            .router
+            .agents()
+            .into_iter()
+            .map(|view| view.id)
+            .collect();
+        self.router.set_agents(
+            agents.into_iter().map(|(config, _)| config).collect(),
+            self.now,
+        );
         for (id, ready) in wishes {
             if !known.contains(&id) {
                 // The agent was just added, so it is known.
@@ -69,7 +87,11 @@ impl Shard {
         reply: Reply<Result<Arc<Callback>, Error>>,
         round: &mut Round,
     ) {
-        let NewRecord { callback, notes, idempotency } = new;
+        let NewRecord {
+            callback,
+            notes,
+            idempotency,
+        } = new;
         if let Some(row) = &idempotency
             && let Some((hash, known)) = self.recent_keys.get(&row.key)
         {
@@ -90,8 +112,10 @@ impl Shard {
                 self.recent_keys.remove(&oldest);
             }
             self.recent_order.push_back(row.key.clone());
-            self.recent_keys
-                .insert(row.key.clone(), (row.body_hash.clone(), Arc::new(callback.clone())));
+            self.recent_keys.insert(
+                row.key.clone(),
+                (row.body_hash.clone(), Arc::new(callback.clone())),
+            );
             round.batch.idempotency.push(row);
         }
         self.callbacks.insert(id.clone(), callback);
@@ -121,7 +145,10 @@ impl Shard {
                 Ok(_) => Err(missing()),
                 Err(error) => {
                     tracing::error!(%error, "a callback cannot be read");
-                    Err(Error::new(ErrorCode::NotReady, "The store cannot be read now"))
+                    Err(Error::new(
+                        ErrorCode::NotReady,
+                        "The store cannot be read now",
+                    ))
                 }
             },
         };
@@ -140,18 +167,31 @@ impl Shard {
 
     /// Lets the lifecycle decide and notes everything that follows.
     fn try_step(&mut self, id: &CallbackId, input: Input, round: &mut Round) -> Result<(), Error> {
-        let Some(callback) = self.callbacks.remove(id) else { return Ok(()) };
-        let before = if matches!(input, Input::Create { .. }) { None } else { Some(callback.state) };
+        let Some(callback) = self.callbacks.remove(id) else {
+            return Ok(());
+        };
+        let before = if matches!(input, Input::Create { .. }) {
+            None
+        } else {
+            Some(callback.state)
+        };
         let timer_before = callback.next_timer();
         let recovers = matches!(input, Input::Recover);
-        let kept = matches!(input, Input::Cancel | Input::Reschedule { .. })
-            .then(|| callback.clone());
+        let kept =
+            matches!(input, Input::Cancel | Input::Reschedule { .. }).then(|| callback.clone());
         let submits = matches!(
             input,
             Input::Create { .. } | Input::Timer(TimerKind::Due | TimerKind::Submit)
         );
-        let submission = if submits { self.can_submit(&callback) } else { Ok(()) };
-        let context = Context { now: self.now, submission };
+        let submission = if submits {
+            self.can_submit(&callback)
+        } else {
+            Ok(())
+        };
+        let context = Context {
+            now: self.now,
+            submission,
+        };
         let step = match lifecycle::step(callback, input, &context) {
             Ok(step) => step,
             Err(error) => {
@@ -161,7 +201,10 @@ impl Shard {
                 return Err(error);
             }
         };
-        let dialed = step.effects.iter().any(|effect| matches!(effect, Effect::Dial(_)));
+        let dialed = step
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Dial(_)));
         self.parts.metrics.step(before, &step.callback, dialed);
         // After a start most callbacks just go on waiting: nothing to write for them.
         let unchanged = step.events.is_empty();
@@ -179,7 +222,9 @@ impl Shard {
         if !(recovers && unchanged) {
             round.changed.push(id.clone());
         }
-        round.effects.extend(step.effects.into_iter().map(|effect| (id.clone(), effect)));
+        round
+            .effects
+            .extend(step.effects.into_iter().map(|effect| (id.clone(), effect)));
         Ok(())
     }
 
@@ -198,7 +243,7 @@ impl Shard {
                 event = event.id.as_str(),
                 state = event.state.as_str(),
                 attempt = callback.attempts,
-                detail = event.data.get("detail").and_then(Value::as_str),
+                detail = detail(&event.data),
                 "callback event"
             );
             if let Some(notification) = event.notification {
@@ -274,7 +319,9 @@ impl Shard {
 
     pub(super) fn on_timers(&mut self, round: &mut Round) {
         for _ in 0..limits::BATCH_INPUTS_MAX {
-            let Some((at, id)) = self.timers.first().cloned() else { return };
+            let Some((at, id)) = self.timers.first().cloned() else {
+                return;
+            };
             if at > self.now {
                 return;
             }
@@ -312,8 +359,10 @@ impl Shard {
         let mut waiting = std::collections::VecDeque::new();
         let mut started = 0;
         while let Some(id) = self.turns.pop_front() {
-            let Some(callback) =
-                self.callbacks.get(&id).filter(|callback| callback.phase == Phase::Waiting)
+            let Some(callback) = self
+                .callbacks
+                .get(&id)
+                .filter(|callback| callback.phase == Phase::Waiting)
             else {
                 continue;
             };
@@ -322,7 +371,11 @@ impl Shard {
                 self.router_changed = true;
                 break;
             }
-            let plan = match self.parts.trunks.gate(&callback.settings.route_point, self.now) {
+            let plan = match self
+                .parts
+                .trunks
+                .gate(&callback.settings.route_point, self.now)
+            {
                 Gate::Open => self.plan(callback),
                 Gate::Unknown => Err(ContactFault::NoTrunk),
                 Gate::Later(at) => {
@@ -355,8 +408,11 @@ impl Shard {
     /// The finished dial string, after the second check of the number.
     fn plan(&self, callback: &Callback) -> Result<DialPlan, ContactFault> {
         let s = &callback.settings;
-        let trunk =
-            self.parts.trunks.info(&s.route_point).ok_or(ContactFault::NoTrunk)?;
+        let trunk = self
+            .parts
+            .trunks
+            .info(&s.route_point)
+            .ok_or(ContactFault::NoTrunk)?;
         let plan = &self.parts.dialplan;
         number::check_dial(
             plan,
@@ -384,7 +440,10 @@ impl Shard {
 
     pub(super) fn on_event(&mut self, event: Event, round: &mut Round) {
         match event {
-            Event::Phone { extension, registered } => {
+            Event::Phone {
+                extension,
+                registered,
+            } => {
                 self.router.set_registered(&extension, registered, self.now);
                 self.router_changed = true;
             }
@@ -397,7 +456,11 @@ impl Shard {
         let Some(leg) = LegKey::parse(call.as_str()) else {
             if let EventKind::Incoming { .. } = kind {
                 // Nobody can be reached here yet.
-                self.send(TelephonyCommand::Reject { call: call.clone(), status: 404, q850: Some(1) });
+                self.send(TelephonyCommand::Reject {
+                    call: call.clone(),
+                    status: 404,
+                    q850: Some(1),
+                });
             }
             return;
         };
@@ -411,7 +474,10 @@ impl Shard {
             EventKind::Answered { .. } => LegEvent::Answered,
             EventKind::Verdict(verdict) => LegEvent::Verdict(judge(&verdict)),
             EventKind::Beep { .. } => LegEvent::BeepOver,
-            EventKind::Played { token, finished: true } => LegEvent::Played { token },
+            EventKind::Played {
+                token,
+                finished: true,
+            } => LegEvent::Played { token },
             EventKind::MediaTimeout => {
                 tracing::info!(call.id = %call, "no media for a minute, the call is ended");
                 self.send(TelephonyCommand::HangUp {
@@ -423,20 +489,37 @@ impl Shard {
             EventKind::Ended(ended) => {
                 self.parts.trunks.end(call.as_str());
                 round.batch.intents_over.push(call.as_str().to_owned());
-                LegEvent::Ended { call_state: ended.call_state, detail: ended.detail.to_owned() }
+                LegEvent::Ended {
+                    call_state: ended.call_state,
+                    detail: ended.detail.to_owned(),
+                }
             }
             EventKind::Ringing
             | EventKind::EarlyMedia
-            | EventKind::Played { finished: false, .. }
+            | EventKind::Played {
+                finished: false, ..
+            }
             | EventKind::Digit(_)
             | EventKind::Incoming { .. } => return,
         };
         let input = match leg.agent {
-            None => Input::Customer { attempt: leg.attempt, event },
-            Some(number) => Input::Agent { attempt: leg.attempt, leg: number, event },
+            None => Input::Customer {
+                attempt: leg.attempt,
+                event,
+            },
+            Some(number) => Input::Agent {
+                attempt: leg.attempt,
+                leg: number,
+                event,
+            },
         };
         self.step(&leg.callback, input, round);
     }
+}
+
+/// The detail word of an event, for the log.
+fn detail(data: &serde_json::Map<String, Value>) -> Option<&str> {
+    data.get("detail").and_then(Value::as_str)
 }
 
 /// The detector's verdict in the words of the lifecycle (telephony §5.2).

@@ -33,15 +33,22 @@ impl Shard {
     pub(super) async fn commit(&mut self, mut round: Round) {
         round.changed.sort_unstable();
         round.changed.dedup();
-        round.batch.callbacks =
-            round.changed.iter().filter_map(|id| self.callbacks.get(id).cloned()).collect();
+        round.batch.callbacks = round
+            .changed
+            .iter()
+            .filter_map(|id| self.callbacks.get(id).cloned())
+            .collect();
         if !round.batch.is_empty() {
             self.write(&mut round).await;
         }
         let deliveries: Vec<DeliveryRow> = std::mem::take(&mut round.batch.deliveries);
         self.parts.outbox.hand_over(deliveries);
         for id in &round.changed {
-            if self.callbacks.get(id).is_some_and(|callback| !callback.is_open()) {
+            if self
+                .callbacks
+                .get(id)
+                .is_some_and(|callback| !callback.is_open())
+            {
                 self.callbacks.remove(id);
             }
         }
@@ -73,7 +80,10 @@ impl Shard {
         loop {
             let result = self.parts.store.commit(round.batch.clone()).await;
             self.parts.metrics.commit(result.is_ok());
-            self.parts.shared.store_ok.store(result.is_ok(), Ordering::Release);
+            self.parts
+                .shared
+                .store_ok
+                .store(result.is_ok(), Ordering::Release);
             let Err(error) = result else { return };
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::error!(%error, cause, "the store refused a transaction; trying again");

@@ -27,7 +27,10 @@ impl Shard {
                 .as_deref()
                 .and_then(|text| serde_json::from_str::<DialogRecord>(text).ok());
             if let Some(record) = dialog {
-                tracing::warn!(call.id = intent.leg, "a call left over from before is ended");
+                tracing::warn!(
+                    call.id = intent.leg,
+                    "a call left over from before is ended"
+                );
                 self.send(TelephonyCommand::EndLeftover(Box::new(record)));
             }
             round.batch.intents_over.push(intent.leg);

@@ -11,8 +11,8 @@ use media::cpd::{self, Finding};
 use media::rtp::{self, Header, LossCounter, Order};
 use media::telephone_event::{self, Event};
 use mio::net::UdpSocket;
-use rand::rngs::SmallRng;
 use rand::RngExt;
+use rand::rngs::SmallRng;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::latch::Latch;

@@ -1,0 +1,77 @@
+//! The native surface for operators and the command line: `/api/v1`.
+
+mod agents;
+mod backup;
+mod callbacks;
+mod deliveries;
+mod mode;
+mod options;
+mod services;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use callback::ErrorCode;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{ApiError, Failure};
+use crate::{Api, answer, auth};
+
+/// Routes below `/api/v1`.
+pub(crate) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/api/v1/services", get(services::list))
+        .route("/api/v1/services/export", get(services::export))
+        .route("/api/v1/services/import", post(services::import))
+        .route("/api/v1/agents", get(agents::list))
+        .route("/api/v1/agents/import", post(agents::import))
+        .route("/api/v1/agents/{id}/state", post(agents::set_state))
+        .route("/api/v1/callbacks", get(callbacks::list))
+        .route(
+            "/api/v1/callbacks/{id}",
+            get(callbacks::show)
+                .delete(callbacks::cancel)
+                .put(callbacks::reschedule),
+        )
+        .route("/api/v1/callbacks/{id}/events", get(callbacks::events))
+        .route("/api/v1/deliveries", get(deliveries::list))
+        .route("/api/v1/options", get(options::list))
+        .route("/api/v1/backup", post(backup::backup))
+}
+
+/// Proof that the caller may operate the server; every native handler takes it first.
+#[derive(Debug)]
+pub(crate) struct Operator;
+
+impl FromRequestParts<Arc<Api>> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+        auth::operator(api, &parts.headers)?;
+        Ok(Self)
+    }
+}
+
+/// `200` for an import that is accepted, `422` with the same body for one that is not.
+fn import_answer(import: &impl Serialize) -> Result<Response, Failure> {
+    let body = serde_json::to_value(import).map_err(|error| {
+        Failure::new(
+            ErrorCode::Internal,
+            format!("The answer has no JSON form: {error}"),
+        )
+    })?;
+    let accepted = body.get("ok").and_then(Value::as_bool).unwrap_or(false);
+    let status = if accepted {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
+    answer::with_status(status, &body)
+}

@@ -1,0 +1,262 @@
+//! Who may do what: Basic credentials of the server and of services (callback-api §1.1).
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use callback::service::Service;
+use callback::{ErrorCode, ServiceName};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::Api;
+use crate::error::Failure;
+
+/// A user name with its password; never shown.
+#[derive(Clone)]
+pub struct Credentials {
+    username: [u8; 32],
+    password: [u8; 32],
+}
+
+impl Credentials {
+    /// Keeps the pair as digests, so that comparing takes the same time for every input.
+    #[must_use]
+    pub fn new(username: &str, password: &str) -> Self {
+        Self {
+            username: digest(username),
+            password: digest(password),
+        }
+    }
+
+    fn matches(&self, other: &Self) -> bool {
+        let same = self.username.ct_eq(&other.username) & self.password.ct_eq(&other.password);
+        same.into()
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(hidden)")
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// What a request presents.
+#[derive(Debug)]
+enum Presented {
+    Nothing,
+    Unreadable,
+    Pair(Credentials),
+}
+
+fn presented(headers: &HeaderMap) -> Presented {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Presented::Nothing;
+    };
+    let pair = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+        .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    match pair.as_deref().and_then(|text| text.split_once(':')) {
+        Some((username, password)) => Presented::Pair(Credentials::new(username, password)),
+        None => Presented::Unreadable,
+    }
+}
+
+/// What the credentials of a request open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opens {
+    /// Everything: the server's pair, or no pair is set at all.
+    All,
+    /// The surfaces for which no pair is set.
+    Open,
+    /// Nothing.
+    Nothing,
+}
+
+/// Decides from the server's pair, the pair of the service in question and what was presented.
+fn decide(
+    server: Option<&Credentials>,
+    service: Option<&Credentials>,
+    presented: &Presented,
+) -> Opens {
+    if let Presented::Pair(pair) = presented {
+        if server.is_some_and(|own| own.matches(pair)) {
+            return Opens::All;
+        }
+        if service.is_some_and(|own| own.matches(pair)) {
+            return Opens::Open;
+        }
+    }
+    match (server, service) {
+        (None, None) => Opens::Open,
+        (Some(_), _) | (_, Some(_)) => Opens::Nothing,
+    }
+}
+
+fn unauthorized() -> Failure {
+    Failure::new(ErrorCode::Unauthorized, "Credentials are missing or wrong")
+}
+
+/// A page of another site must not drive a server without credentials from a user's browser
+/// (W3C Fetch Metadata); with credentials set, the page does not know them.
+fn refuse_cross_site(api: &Api, headers: &HeaderMap) -> Result<(), Failure> {
+    if api.credentials.is_some() {
+        return Ok(());
+    }
+    match headers.get("sec-fetch-site").map(|value| value.as_bytes()) {
+        Some(b"cross-site" | b"same-site") => Err(Failure::CrossSite),
+        _ => Ok(()),
+    }
+}
+
+fn service_pair(service: &Service) -> Option<Credentials> {
+    // Half a pair protects as well: a slip must not open a service.
+    match (service.get("username"), service.get("password")) {
+        (None, None) => None,
+        (username, password) => Some(Credentials::new(
+            username.unwrap_or_default(),
+            password.unwrap_or_default(),
+        )),
+    }
+}
+
+/// Lets operators pass: the server's pair, or anybody while none is set.
+pub(crate) fn operator(api: &Api, headers: &HeaderMap) -> Result<(), Failure> {
+    refuse_cross_site(api, headers)?;
+    match decide(api.credentials.as_ref(), None, &presented(headers)) {
+        Opens::All | Opens::Open => Ok(()),
+        Opens::Nothing => Err(unauthorized()),
+    }
+}
+
+/// Lets those pass who may use a service, and returns it.
+///
+/// Checks the credentials first: a stranger does not learn which services exist.
+pub(crate) fn service(
+    api: &Api,
+    headers: &HeaderMap,
+    name: &ServiceName,
+) -> Result<Arc<Service>, Failure> {
+    refuse_cross_site(api, headers)?;
+    let service = api.engine.service(name);
+    let pair = service.as_deref().and_then(service_pair);
+    match decide(api.credentials.as_ref(), pair.as_ref(), &presented(headers)) {
+        Opens::All | Opens::Open => {
+            service.ok_or_else(|| Failure::new(ErrorCode::NotFound, "There is no such service"))
+        }
+        Opens::Nothing => Err(unauthorized()),
+    }
+}
+
+/// For an id that nobody knows: `404` to those who may use any service, `401` to strangers.
+pub(crate) fn unknown_id(api: &Api, headers: &HeaderMap) -> Failure {
+    if let Err(failure) = refuse_cross_site(api, headers) {
+        return failure;
+    }
+    let presented = presented(headers);
+    let server = api.credentials.as_ref();
+    let known = decide(server, None, &presented) != Opens::Nothing
+        || api.engine.services().iter().any(|service| {
+            decide(server, service_pair(service).as_ref(), &presented) != Opens::Nothing
+        });
+    if known {
+        Failure::new(ErrorCode::NotFound, "There is no such callback")
+    } else {
+        unauthorized()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn basic(text: &str) -> Presented {
+        headers(&format!("Basic {}", STANDARD.encode(text)))
+    }
+
+    fn headers(value: &str) -> Presented {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+        presented(&headers)
+    }
+
+    #[test]
+    fn the_server_pair_opens_every_service() {
+        let (server, service) = (Credentials::new("op", "s:1"), Credentials::new("a", "b"));
+        let given = basic("op:s:1");
+        assert_eq!(decide(Some(&server), Some(&service), &given), Opens::All);
+        assert_eq!(decide(Some(&server), None, &given), Opens::All);
+    }
+
+    #[test]
+    fn a_service_pair_opens_its_own_service_only() {
+        let (server, service) = (Credentials::new("op", "x"), Credentials::new("a", "b"));
+        let other = Credentials::new("c", "d");
+        let given = basic("a:b");
+        assert_eq!(decide(Some(&server), Some(&service), &given), Opens::Open);
+        assert_eq!(decide(None, Some(&service), &given), Opens::Open);
+        assert_eq!(decide(Some(&server), Some(&other), &given), Opens::Nothing);
+        assert_eq!(decide(Some(&server), None, &given), Opens::Nothing);
+    }
+
+    #[test]
+    fn without_any_pair_the_surface_is_open() {
+        assert_eq!(decide(None, None, &Presented::Nothing), Opens::Open);
+        let service = Credentials::new("a", "b");
+        assert_eq!(
+            decide(None, Some(&service), &Presented::Nothing),
+            Opens::Nothing
+        );
+    }
+
+    #[test]
+    fn hostile_authorization_headers_open_nothing() {
+        let server = Credentials::new("op", "x");
+        for text in [
+            "",
+            "Basic",
+            "Basic ",
+            "Basic ====",
+            "Bearer b3A6eA==",
+            "basic b3A",
+            "\t",
+            "b3A6eA==",
+        ] {
+            assert_eq!(
+                decide(Some(&server), None, &headers(text)),
+                Opens::Nothing,
+                "{text:?}"
+            );
+        }
+        let raw = format!("Basic {}", STANDARD.encode([0xff, b':', 0xfe]));
+        assert_eq!(decide(Some(&server), None, &headers(&raw)), Opens::Nothing);
+        for text in ["op:", ":x", "op:x ", "OP:x", "op"] {
+            assert_eq!(
+                decide(Some(&server), None, &basic(text)),
+                Opens::Nothing,
+                "{text:?}"
+            );
+        }
+        assert_eq!(decide(Some(&server), None, &basic("op:x")), Opens::All);
+    }
+
+    #[test]
+    fn debug_never_shows_a_secret() {
+        assert_eq!(
+            format!("{:?}", Credentials::new("op", "x")),
+            "Credentials(hidden)"
+        );
+    }
+}

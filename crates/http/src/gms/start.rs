@@ -1,0 +1,94 @@
+//! `POST …/{service}`: starts or schedules a callback (callback-api §3).
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use callback::ErrorCode;
+use callback::limits::BODY_MAX;
+use callback::service::split_body;
+use engine::{Idempotency, NewCallback};
+
+use super::record::record;
+use crate::error::{Failure, GmsError};
+use crate::limits::{GMS_USER_MAX, IDEMPOTENCY_KEY_MAX};
+use crate::path::{GmsPath, service_name};
+use crate::{Api, answer, auth, body};
+
+pub(super) async fn start(
+    State(api): State<Arc<Api>>,
+    GmsPath(name): GmsPath<String>,
+    request: Request,
+) -> Result<Response, GmsError> {
+    let name = service_name(&name)?;
+    let headers = request.headers().clone();
+    let service = auth::service(&api, &headers, &name)?;
+    let idempotency_key = header_text(&headers, "idempotency-key", IDEMPOTENCY_KEY_MAX)?;
+    let gms_user = header_text(&headers, "gms_user", GMS_USER_MAX)?;
+    let raw = body::read(request, BODY_MAX).await?;
+    let idempotency = idempotency_key.map(|key| Idempotency {
+        key,
+        body_hash: raw.hash(),
+    });
+    let (parameters, user_data) = split_body(raw.keys().await?);
+    let callback = api
+        .engine
+        .create(NewCallback {
+            service: name,
+            parameters,
+            user_data,
+            gms_user,
+            idempotency,
+        })
+        .await?;
+    Ok(answer::ok(&record(
+        &callback,
+        Some(&service),
+        &api.public_url,
+    ))?)
+}
+
+/// A header as text; empty counts as absent.
+fn header_text(headers: &HeaderMap, name: &str, max: usize) -> Result<Option<String>, Failure> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let text = value
+        .to_str()
+        .ok()
+        .map(str::trim)
+        .filter(|text| text.len() <= max);
+    match text {
+        Some("") => Ok(None),
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(Failure::field(
+            ErrorCode::BadParameter,
+            name,
+            format!("The header {name} must be visible ASCII of at most {max} bytes"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn headers_are_bounded_text() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(header_text(&headers, "gms_user", 4).unwrap(), None);
+        headers.insert("gms_user", HeaderValue::from_static(" kim "));
+        assert_eq!(
+            header_text(&headers, "gms_user", 4).unwrap().as_deref(),
+            Some("kim")
+        );
+        assert!(header_text(&headers, "gms_user", 2).is_err());
+        headers.insert("gms_user", HeaderValue::from_bytes(b"\xff\xfe").unwrap());
+        assert!(header_text(&headers, "gms_user", 99).is_err());
+        headers.insert("gms_user", HeaderValue::from_static(""));
+        assert_eq!(header_text(&headers, "gms_user", 4).unwrap(), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! `/livez`, `/readyz` and `/metrics`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+
+use crate::error::ApiError;
+use crate::{Api, answer, auth};
+
+/// Routes for probes and scrapers.
+pub(crate) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+}
+
+/// The process answers; nothing else is checked, so that a full disk does not restart it.
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// The server can take callbacks and dial.
+async fn readyz(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
+    let readiness = api.engine.readiness();
+    let mut reasons = Vec::new();
+    if !readiness.store {
+        reasons.push("the store does not take writes");
+    }
+    if readiness.draining || api.stopping.is_cancelled() {
+        reasons.push("the server is stopping");
+    }
+    let ready = reasons.is_empty();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let body = json!({"ready": ready, "reasons": reasons, "running": readiness.running});
+    Ok(answer::with_status(status, &body)?)
+}
+
+async fn metrics(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Response, ApiError> {
+    auth::operator(&api, &headers)?;
+    let content_type = "application/openmetrics-text;version=1.0.0;charset=utf-8";
+    Ok((
+        [(header::CONTENT_TYPE, content_type)],
+        api.engine.render_metrics(),
+    )
+        .into_response())
+}

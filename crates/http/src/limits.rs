@@ -1,0 +1,31 @@
+//! Bounds of the HTTP surface, each with its reason.
+
+use std::time::Duration;
+
+/// Open connections; a further one waits in the kernel's backlog. Below the usual 1,024 open
+/// files of a process, which calls and the store share.
+pub const CONNECTIONS_MAX: usize = 768;
+/// Time to send a complete request head, and how long a kept-alive connection may idle.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time to send a complete body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Head of one request, bytes; queries carry a few keys only.
+pub const HEAD_MAX: usize = 32 * 1024;
+/// Header lines of one request.
+pub const HEADERS_MAX: usize = 64;
+/// Keys of one body or query: 200 keys of attached data and all service parameters fit twice.
+pub const KEYS_MAX: usize = 600;
+/// Bytes of an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_MAX: usize = 255;
+/// Bytes of the header `gms_user`.
+pub const GMS_USER_MAX: usize = 255;
+/// Bytes of an id or a service name in a path; longer ones cannot exist.
+pub const NAME_MAX: usize = 255;
+/// Body of a small native command, e.g. an agent's state, bytes.
+pub const COMMAND_BODY_MAX: usize = 16 * 1024;
+/// Deliveries of one native answer.
+pub const DELIVERIES_MAX: usize = 1000;
+/// How long requests in progress may take once the server stops.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// Seconds that a `503` or `429` tells the client to wait.
+pub const RETRY_AFTER_S: u32 = 5;

@@ -1,0 +1,266 @@
+//! The single looks of `ringback doctor`; nothing is changed by them.
+
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
+use std::path::Path;
+
+use store::SqliteStore;
+
+use super::Check;
+use crate::config::Config;
+use crate::outcome::chain;
+
+/// Receive buffer of the SIP socket that survives a burst, bytes.
+const RECEIVE_BUFFER_BYTES: u64 = 4 * 1024 * 1024;
+/// Open files that a busy server needs: two sockets a call leg and the connections.
+const OPEN_FILES: u64 = 4096;
+
+/// Looks at everything that the configuration names.
+pub(super) fn all(config: &Config) -> Vec<Check> {
+    let mut checks = vec![
+        dialplan(config),
+        credentials(config),
+        treatments(&config.media.treatments_dir),
+        store(config.store.path.as_ref()),
+        http(config.http.listen.0),
+        sip(config.sip.listen.0),
+        rtp(config),
+        receive_buffer(),
+        open_files(),
+    ];
+    if config.trunk.is_empty() {
+        checks.push(Check::advice(
+            "trunk",
+            "no trunk: only extensions of agents can be called",
+            "add a [[trunk]]",
+        ));
+    }
+    checks.extend(
+        config
+            .trunk
+            .iter()
+            .map(|trunk| resolve(&trunk.name, &trunk.host, trunk.port)),
+    );
+    checks
+}
+
+fn dialplan(config: &Config) -> Check {
+    let plan = &config.dialplan;
+    let read = callback::number::Dialplan::new(
+        &plan.default_country,
+        &plan.internal,
+        &plan.block,
+        &plan.allow_countries,
+    );
+    match read {
+        Ok(_) => Check::good("dialplan", "numbers, patterns and countries are readable"),
+        Err(message) => Check::bad("dialplan", message, "correct [dialplan]"),
+    }
+}
+
+fn credentials(config: &Config) -> Check {
+    if !config.server.username.is_empty() {
+        return Check::good("credentials", "operator credentials are set");
+    }
+    // Beyond loopback the configuration would have been refused.
+    Check::good(
+        "credentials",
+        "none are set: whoever has an account on this machine may use it",
+    )
+}
+
+fn treatments(dir: &str) -> Check {
+    match fs::read_dir(dir) {
+        Ok(entries) => {
+            let files = entries
+                .filter_map(Result::ok)
+                .filter(|e| e.path().is_file())
+                .count();
+            Check::good("treatments", format!("{dir} holds {files} files"))
+        }
+        Err(error) => Check::bad(
+            "treatments",
+            format!("{dir} cannot be read: {error}"),
+            "create the directory, or set [media] treatments_dir",
+        ),
+    }
+}
+
+fn store(path: &Path) -> Check {
+    let shown = path.display();
+    if !path.exists() {
+        let dir = match path.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir,
+            Some(_) | None => Path::new("."),
+        };
+        return match tempfile_in(dir) {
+            Ok(()) => Check::good("store", format!("{shown} will be created")),
+            Err(error) => Check::bad(
+                "store",
+                format!("{shown} cannot be created: {error}"),
+                "create its directory with the rights to write, or set [store] path",
+            ),
+        };
+    }
+    if let Err(error) = fs::OpenOptions::new().append(true).open(path) {
+        let message = format!("{shown} cannot be written: {error}");
+        return Check::bad("store", message, "give this user the rights to write");
+    }
+    match SqliteStore::schema(path) {
+        Ok(_) => Check::good("store", format!("{shown} is a store of Ringback")),
+        Err(error) => Check::bad(
+            "store",
+            format!("{shown} cannot be used: {}", chain(&error)),
+            "set [store] path to another file, or restore a backup",
+        ),
+    }
+}
+
+/// Creates and removes a file: the only honest way to know the rights.
+fn tempfile_in(dir: &Path) -> io::Result<()> {
+    let path = dir.join(format!(".ringback-doctor-{}", std::process::id()));
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
+    fs::remove_file(path)
+}
+
+fn in_use(name: &'static str, address: SocketAddr, error: &io::Error) -> Check {
+    Check::bad(
+        name,
+        format!("{address} cannot be used: {error}"),
+        "stop what uses it (a running Ringback does), or choose another address",
+    )
+}
+
+fn http(address: SocketAddr) -> Check {
+    match TcpListener::bind(address) {
+        Ok(_) => Check::good("http", format!("{address} is free")),
+        Err(error) => in_use("http", address, &error),
+    }
+}
+
+fn sip(address: SocketAddr) -> Check {
+    let both = UdpSocket::bind(address)
+        .and_then(|udp| udp.local_addr())
+        .and_then(|bound| TcpListener::bind(bound).map(|_| ()));
+    match both {
+        Ok(()) => Check::good("sip", format!("{address} is free for UDP and TCP")),
+        Err(error) => in_use("sip", address, &error),
+    }
+}
+
+/// Tries a sample of the range: a few used ports are passed over at run time.
+fn rtp(config: &Config) -> Check {
+    let (from, to) = (
+        *config.media.rtp_ports.0.start(),
+        *config.media.rtp_ports.0.end(),
+    );
+    let ip = config.sip.listen.0.ip();
+    let step = usize::from((to - from) / 16).max(1);
+    let tried: Vec<bool> = (from..=to)
+        .step_by(step)
+        .map(|port| UdpSocket::bind((ip, port)).is_ok())
+        .collect();
+    let free = tried.iter().filter(|free| **free).count();
+    let legs = u32::from(to - from).div_ceil(2);
+    let message = format!(
+        "{free} of {} tried ports are free; room for {legs} legs",
+        tried.len()
+    );
+    if free * 2 > tried.len() {
+        Check::good("rtp", message)
+    } else {
+        Check::bad(
+            "rtp",
+            message,
+            "choose another range with [media] rtp_ports",
+        )
+    }
+}
+
+fn receive_buffer() -> Check {
+    let limit = "/proc/sys/net/core/rmem_max";
+    let bytes = fs::read_to_string(limit)
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
+    match bytes {
+        Some(bytes) if bytes < RECEIVE_BUFFER_BYTES => Check::advice(
+            "receive_buffer",
+            format!("the kernel allows {bytes} bytes; bursts of SIP messages may be lost"),
+            format!("sysctl -w net.core.rmem_max={RECEIVE_BUFFER_BYTES}"),
+        ),
+        Some(bytes) => Check::good("receive_buffer", format!("the kernel allows {bytes} bytes")),
+        None => Check::good("receive_buffer", "unknown on this system"),
+    }
+}
+
+fn open_files() -> Check {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let soft = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|text| text.parse::<u64>().ok());
+    match soft {
+        Some(soft) if soft < OPEN_FILES => Check::advice(
+            "open_files",
+            format!("{soft} open files are allowed; each call leg takes two"),
+            format!("ulimit -n {OPEN_FILES}, or LimitNOFILE= of the service manager"),
+        ),
+        Some(soft) => Check::good("open_files", format!("{soft} open files are allowed")),
+        None => Check::good("open_files", "unlimited or unknown"),
+    }
+}
+
+fn resolve(name: &str, host: &str, port: u16) -> Check {
+    match (host, port).to_socket_addrs().map(|mut found| found.next()) {
+        Ok(Some(address)) => Check::good("trunk", format!("{name}: {host} is {address}")),
+        Ok(None) => Check::bad(
+            "trunk",
+            format!("{name}: {host} has no address"),
+            "correct host of the [[trunk]]",
+        ),
+        Err(error) => Check::bad(
+            "trunk",
+            format!("{name}: {host} is not found: {error}"),
+            "correct host of the [[trunk]], or check the name service",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_used_port_is_told_with_a_remedy() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let check = http(taken.local_addr().unwrap());
+        assert!(!check.ok && !check.remedy.is_empty());
+        assert!(http("127.0.0.1:0".parse().unwrap()).ok);
+    }
+
+    #[test]
+    fn looking_at_the_store_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(store(&dir.path().join("a.db")).ok);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert!(!store(&dir.path().join("missing/a.db")).ok);
+        let foreign = dir.path().join("foreign.db");
+        fs::write(
+            &foreign,
+            "some other file, quite long enough to be looked at",
+        )
+        .unwrap();
+        assert!(!store(&foreign).ok);
+    }
+
+    #[test]
+    fn trunks_are_resolved() {
+        assert!(resolve("a", "127.0.0.1", 5060).ok);
+        assert!(!resolve("a", "no such host", 5060).ok);
+    }
+}

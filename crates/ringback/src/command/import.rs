@@ -1,0 +1,114 @@
+//! What `services import` and `agents import` share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::outcome::{Failure, Status};
+use crate::output;
+
+/// Arguments of an import.
+#[derive(Args, Debug)]
+pub(super) struct Import {
+    /// The file; - reads standard input
+    file: PathBuf,
+    /// Report only, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Refuse what would be repaired
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Import {
+    /// Sends the file and shows the report; `what` is `services` or `agents`.
+    pub(super) async fn run(
+        &self,
+        client: &Client,
+        what: &str,
+        as_json: bool,
+    ) -> Result<Status, Failure> {
+        let text = self.read()?;
+        let flag = |on: bool| if on { "true" } else { "false" };
+        let query = [
+            ("dry_run", flag(self.dry_run)),
+            ("strict", flag(self.strict)),
+        ];
+        let report = client
+            .import(&format!("/api/v1/{what}/import"), &query, text)
+            .await?;
+        self.show(what, &report);
+        if as_json {
+            output::line(&report.to_string());
+        }
+        let accepted = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
+        Ok(if accepted {
+            Status::Ok
+        } else {
+            Status::BadInput
+        })
+    }
+
+    fn read(&self) -> Result<String, Failure> {
+        let read = if self.file.as_os_str() == "-" {
+            std::io::read_to_string(std::io::stdin())
+        } else {
+            std::fs::read_to_string(&self.file)
+        };
+        read.map_err(|error| {
+            Failure::bad_input(
+                format!("{} cannot be read: {error}", self.file.display()),
+                "name a UTF-8 text file",
+            )
+        })
+    }
+
+    /// Tells people on standard error; standard output belongs to the report.
+    fn show(&self, what: &str, report: &Value) {
+        let file = self.file.display();
+        let list = |key: &str| {
+            report
+                .get(key)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+        };
+        let part = |entry: &Value, key: &str| output::cell(entry.get(key));
+        for repair in list("repairs") {
+            let (line, from, to) = (
+                part(repair, "line"),
+                part(repair, "from"),
+                part(repair, "to"),
+            );
+            output::note(&format!("{file}:{line}: repaired: {from} -> {to}"));
+        }
+        for (key, word) in [("warnings", "warning"), ("errors", "error")] {
+            for entry in list(key) {
+                let place: Vec<String> = ["service", "section", "agent", "option"]
+                    .iter()
+                    .map(|key| part(entry, key))
+                    .filter(|text| !text.is_empty())
+                    .collect();
+                let allowed = match part(entry, "allowed") {
+                    allowed if allowed.is_empty() => String::new(),
+                    allowed => format!(" (allowed: {allowed})"),
+                };
+                output::note(&format!(
+                    "{file}:{}: {word}: {}: {}{allowed}",
+                    part(entry, "line"),
+                    place.join(" "),
+                    part(entry, "message"),
+                ));
+            }
+        }
+        let count = list(what).count();
+        let accepted = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
+        output::note(&match (accepted, self.dry_run) {
+            (true, false) => format!("{count} {what} imported"),
+            (true, true) => format!("{count} {what} would be imported; nothing was changed"),
+            (false, _) => format!("nothing was imported: correct {file} and try again"),
+        });
+    }
+}

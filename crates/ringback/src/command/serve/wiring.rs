@@ -1,0 +1,126 @@
+//! From the configuration to what telephony and engine take.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use callback::number::{Dialplan, NumberFormat};
+use callback::service::{DetectionDefaults, ServerDefaults};
+use engine::notify::{Secret, SenderConfig};
+use engine::{EngineConfig, TrunkInfo};
+use telephony::embedded::{self, SipTimers};
+use telephony::media_engine::MediaConfig;
+
+use crate::config::{self, Config};
+use crate::outcome::Failure;
+
+/// Settings of the embedded telephony driver.
+pub(super) fn telephony(config: &Config) -> embedded::Config {
+    let listen = config.sip.listen.0;
+    let advertised = config
+        .media
+        .external_address
+        .0
+        .or(config.sip.external_address.0)
+        .unwrap_or_else(|| listen.ip());
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    embedded::Config {
+        listen,
+        external_address: config.sip.external_address.0,
+        realm: config.sip.realm.clone(),
+        media: MediaConfig {
+            bind: listen.ip(),
+            advertised,
+            ports: config.media.rtp_ports.0.clone(),
+            threads: (cores - 1).max(1),
+        },
+        trunks: config.trunk.iter().map(trunk).collect(),
+        user_agent: concat!("Ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
+        timers: SipTimers::default(),
+        admission: sip::admission::Limits::default(),
+        registrar: sip::registrar::Policy::default(),
+    }
+}
+
+fn trunk(trunk: &config::Trunk) -> embedded::Trunk {
+    embedded::Trunk {
+        name: trunk.name.clone(),
+        host: trunk.host.clone(),
+        port: trunk.port,
+        transport: match trunk.transport {
+            config::Transport::Tcp => embedded::Transport::Tcp,
+            // TLS was refused when the configuration was read.
+            config::Transport::Udp | config::Transport::Tls => embedded::Transport::Udp,
+        },
+        username: trunk.username.clone(),
+        password: trunk.password.expose().to_owned(),
+        caller_id: trunk.caller_id.clone(),
+        register: trunk.register,
+    }
+}
+
+/// Settings of the engine.
+pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
+    let bad = |message: String| Failure::bad_input(message, "correct the configuration");
+    let plan = &config.dialplan;
+    let dialplan = Dialplan::new(
+        &plan.default_country,
+        &plan.internal,
+        &plan.block,
+        &plan.allow_countries,
+    )
+    .map_err(|message| bad(format!("[dialplan] {message}")))?;
+    let notifications = &config.notifications;
+    let secret = match notifications.signing_secret.expose() {
+        "" => None,
+        text => Some(Secret::parse(text).ok_or_else(|| {
+            bad("notifications.signing_secret must be whsec_ and 24 to 64 bytes in base64".into())
+        })?),
+    };
+    let connects = |choice| choice == config::OnDetected::Connect;
+    Ok(EngineConfig {
+        defaults: ServerDefaults {
+            default_country: dialplan.default_country.clone(),
+            allow_request_target: notifications.allow_request_target,
+            detection: DetectionDefaults {
+                am_detected_connect: connects(config.telephony.am_detected),
+                silence_detected_connect: connects(config.telephony.silence_detected),
+                sit_detail: config.telephony.sit_detail,
+            },
+        },
+        dialplan,
+        trunks: config.trunk.iter().map(trunk_info).collect(),
+        treatments_dir: PathBuf::from(&config.media.treatments_dir),
+        sender: SenderConfig {
+            allow_hosts: notifications.allow_hosts.clone(),
+            accept_2xx: notifications.accept_2xx,
+            secret,
+        },
+        max_running_callbacks: usize::try_from(config.engine.max_running_callbacks)
+            .unwrap_or(usize::MAX),
+        node: config.engine.node,
+        retention_days: config.retention.days,
+    })
+}
+
+fn trunk_info(trunk: &config::Trunk) -> TrunkInfo {
+    TrunkInfo {
+        name: trunk.name.clone(),
+        number_format: match trunk.number_format {
+            config::NumberFormat::AsGiven => NumberFormat::AsGiven,
+            config::NumberFormat::Plus => NumberFormat::Plus,
+            config::NumberFormat::E164 => NumberFormat::E164,
+            config::NumberFormat::National => NumberFormat::National,
+        },
+        max_calls: trunk.max_calls,
+        cps: trunk.cps,
+    }
+}
+
+/// The directory in which the store's file lies.
+pub(super) fn store_dir(config: &Config) -> PathBuf {
+    match Path::new(&config.store.path).parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}

@@ -1,0 +1,76 @@
+//! Settings of functions that are not built yet: known, and refused when they ask for something.
+
+use toml::{Table, Value};
+
+use super::keys::defaults;
+use super::schema::Config;
+
+/// Key and what stands behind it. Only the default is taken: it asks for what is built.
+const NOT_BUILT: &[(&str, &str)] = &[
+    (
+        "http.tls_cert",
+        "HTTPS by the server itself; put a reverse proxy in front of it",
+    ),
+    (
+        "http.tls_key",
+        "HTTPS by the server itself; put a reverse proxy in front of it",
+    ),
+    ("notifications.body", "another body of status notifications"),
+    (
+        "notifications.state_compat",
+        "the frozen state of the original",
+    ),
+    (
+        "notifications.httpcb.envelope",
+        "another envelope of status notifications",
+    ),
+    ("notifications.customhttp.message", "the channel customhttp"),
+    ("notifications.orscb.encoding", "the channel orscb"),
+    ("dialplan.rp_allow", "routing to a route point"),
+    ("telephony.fax_detected", "keeping a fax call for a plugin"),
+    ("plugin.exit_is_cancel", "the on-dial plugin"),
+    ("plugin.compat_reason", "the on-dial plugin"),
+    ("route_to_rp.age", "routing to a route point"),
+    ("route_to_rp.method", "routing to a route point"),
+    ("route_to_rp.header_prefix", "routing to a route point"),
+    ("vxml.on_error", "VoiceXML"),
+    ("vxml.tts", "VoiceXML"),
+    ("fetch.max_age", "SCXML and VoiceXML documents"),
+    ("script.max_stuck_threads", "ECMAScript"),
+];
+
+/// The keys that ask for something that is not built, with what it is.
+pub(super) fn asked_for(config: &Config) -> Vec<(&'static str, &'static str)> {
+    let defaults = defaults();
+    let table = Table::try_from(config).expect("a configuration is a table of plain values");
+    NOT_BUILT
+        .iter()
+        .copied()
+        .filter(|(key, _)| get(&table, key) != get(&defaults, key))
+        .collect()
+}
+
+fn get<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
+    match path.split_once('.') {
+        None => table.get(path),
+        Some((section, rest)) => get(table.get(section)?.as_table()?, rest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_names_a_key() {
+        let defaults = defaults();
+        for (key, _) in NOT_BUILT {
+            assert!(get(&defaults, key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_ask_for_nothing() {
+        assert_eq!(asked_for(&Config::default()), []);
+    }
+}

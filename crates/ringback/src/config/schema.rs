@@ -1,0 +1,409 @@
+//! Every key of `ringback.toml` with its type and default (cli-and-config §2, options §18).
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::value::{Address, Listen, Ports, Secret};
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) http: Http,
+    pub(crate) server: Server,
+    pub(crate) store: Store,
+    pub(crate) sip: Sip,
+    pub(crate) media: Media,
+    pub(crate) notifications: Notifications,
+    pub(crate) dialplan: Dialplan,
+    pub(crate) telephony: Telephony,
+    pub(crate) engine: Engine,
+    pub(crate) retention: Retention,
+    pub(crate) plugin: Plugin,
+    pub(crate) route_to_rp: RouteToRp,
+    pub(crate) vxml: Vxml,
+    pub(crate) fetch: Fetch,
+    pub(crate) script: Script,
+    pub(crate) trunk: Vec<Trunk>,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Http {
+    pub(crate) listen: Listen,
+    /// Empty = `http://<listen>`.
+    pub(crate) public_url: String,
+    pub(crate) tls_cert: String,
+    pub(crate) tls_key: String,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: loopback(8080),
+            public_url: String::new(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
+        }
+    }
+}
+
+fn loopback(port: u16) -> Listen {
+    Listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Server {
+    pub(crate) username: String,
+    pub(crate) password: Secret,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Store {
+    pub(crate) path: String,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            path: "ringback.db".to_owned(),
+        }
+    }
+}
+
+/// `[sip]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Sip {
+    pub(crate) listen: Listen,
+    pub(crate) external_address: Address,
+    pub(crate) realm: String,
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Self {
+            listen: loopback(5060),
+            external_address: Address::default(),
+            realm: "ringback".to_owned(),
+        }
+    }
+}
+
+/// `[media]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Media {
+    pub(crate) rtp_ports: Ports,
+    pub(crate) external_address: Address,
+    pub(crate) treatments_dir: String,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            rtp_ports: Ports(20_000..=29_999),
+            external_address: Address::default(),
+            treatments_dir: "treatments".to_owned(),
+        }
+    }
+}
+
+/// `[notifications]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Notifications {
+    pub(crate) allow_request_target: bool,
+    pub(crate) allow_hosts: Vec<String>,
+    pub(crate) signing_secret: Secret,
+    pub(crate) accept_2xx: bool,
+    pub(crate) body: Body,
+    pub(crate) state_compat: StateCompat,
+    pub(crate) httpcb: Httpcb,
+    pub(crate) customhttp: Customhttp,
+    pub(crate) orscb: Orscb,
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self {
+            allow_request_target: true,
+            allow_hosts: Vec::new(),
+            signing_secret: Secret::default(),
+            accept_2xx: false,
+            body: Body::default(),
+            state_compat: StateCompat::default(),
+            httpcb: Httpcb::default(),
+            customhttp: Customhttp::default(),
+            orscb: Orscb::default(),
+        }
+    }
+}
+
+/// `[notifications.httpcb]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Httpcb {
+    pub(crate) envelope: Envelope,
+}
+
+/// `[notifications.customhttp]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Customhttp {
+    pub(crate) message: Message,
+}
+
+/// `[notifications.orscb]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Orscb {
+    pub(crate) encoding: Encoding,
+}
+
+/// `[dialplan]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Dialplan {
+    pub(crate) default_country: String,
+    pub(crate) internal: Vec<String>,
+    pub(crate) block: Vec<String>,
+    pub(crate) allow_countries: Vec<String>,
+    pub(crate) rp_allow: Vec<String>,
+}
+
+impl Default for Dialplan {
+    fn default() -> Self {
+        Self {
+            default_country: "US".to_owned(),
+            internal: vec!["^[0-9]{2,6}$".to_owned()],
+            block: Vec::new(),
+            allow_countries: Vec::new(),
+            rp_allow: Vec::new(),
+        }
+    }
+}
+
+/// `[telephony]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Telephony {
+    pub(crate) am_detected: OnDetected,
+    pub(crate) fax_detected: OnDetected,
+    pub(crate) silence_detected: OnDetected,
+    pub(crate) sit_detail: bool,
+}
+
+impl Default for Telephony {
+    fn default() -> Self {
+        Self {
+            am_detected: OnDetected::Connect,
+            fax_detected: OnDetected::Drop,
+            silence_detected: OnDetected::Connect,
+            sit_detail: false,
+        }
+    }
+}
+
+/// `[engine]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Engine {
+    pub(crate) max_running_callbacks: u32,
+    /// First part of every callback's id, 0–999.
+    pub(crate) node: u16,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            max_running_callbacks: 20_000,
+            node: 1,
+        }
+    }
+}
+
+/// `[retention]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Retention {
+    pub(crate) days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { days: 30 }
+    }
+}
+
+/// `[plugin]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Plugin {
+    pub(crate) exit_is_cancel: bool,
+    pub(crate) compat_reason: bool,
+}
+
+/// `[route_to_rp]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RouteToRp {
+    pub(crate) age: Age,
+    pub(crate) method: Method,
+    pub(crate) header_prefix: String,
+}
+
+impl Default for RouteToRp {
+    fn default() -> Self {
+        Self {
+            age: Age::default(),
+            method: Method::default(),
+            header_prefix: "X-Genesys-".to_owned(),
+        }
+    }
+}
+
+/// `[vxml]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Vxml {
+    pub(crate) on_error: OnError,
+    pub(crate) tts: String,
+}
+
+impl Default for Vxml {
+    fn default() -> Self {
+        Self {
+            on_error: OnError::default(),
+            tts: "none".to_owned(),
+        }
+    }
+}
+
+/// `[fetch]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Fetch {
+    pub(crate) max_age: u32,
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self { max_age: 60 }
+    }
+}
+
+/// `[script]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Script {
+    pub(crate) max_stuck_threads: u32,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            max_stuck_threads: 4,
+        }
+    }
+}
+
+/// `[[trunk]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Trunk {
+    pub(crate) name: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) transport: Transport,
+    pub(crate) username: String,
+    pub(crate) password: Secret,
+    pub(crate) register: bool,
+    pub(crate) number_format: NumberFormat,
+    pub(crate) caller_id: String,
+    pub(crate) max_calls: u32,
+    pub(crate) cps: u32,
+}
+
+impl Default for Trunk {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            host: String::new(),
+            port: 5060,
+            transport: Transport::default(),
+            username: String::new(),
+            password: Secret::default(),
+            register: false,
+            number_format: NumberFormat::default(),
+            caller_id: String::new(),
+            max_calls: 0,
+            cps: 0,
+        }
+    }
+}
+
+/// One value out of a few words; the first is the default.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $first:ident, $($other:ident),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub(crate) enum $name {
+            #[default]
+            $first,
+            $($other),+
+        }
+    };
+}
+
+choice! {
+    /// `notifications.body`
+    Body { Compat, Native }
+}
+choice! {
+    /// `notifications.state_compat`
+    StateCompat { Real, Frozen }
+}
+choice! {
+    /// `notifications.httpcb.envelope`
+    Envelope { Bare, Wrapped }
+}
+choice! {
+    /// `notifications.customhttp.message`
+    Message { String, Object }
+}
+choice! {
+    /// `notifications.orscb.encoding`
+    Encoding { Form, Json }
+}
+choice! {
+    /// `telephony.…_detected`
+    OnDetected { Connect, Drop }
+}
+choice! {
+    /// `route_to_rp.age`
+    Age { Seconds, Epoch }
+}
+choice! {
+    /// `route_to_rp.method`
+    Method { Bridge, Refer }
+}
+choice! {
+    /// `vxml.on_error`
+    OnError { Error, RouteToAgent }
+}
+choice! {
+    /// `trunk.transport`
+    Transport { Udp, Tcp, Tls }
+}
+choice! {
+    /// `trunk.number_format`
+    NumberFormat { AsGiven, Plus, E164, National }
+}
