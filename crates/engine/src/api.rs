@@ -1,5 +1,8 @@
 //! The engine as its users see it: start it, ask it, drain it.
 
+mod admin;
+mod create;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,24 +11,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
-use callback::request;
-use callback::routing::AgentView;
-use callback::service::{self, ServerDefaults, Service};
-use callback::{AgentId, Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
-use rand::RngExt;
+use callback::service::{ServerDefaults, Service};
+use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
-use store::{AgentRow, IdempotencyRow, Query, ServiceRow, Store, StoreError};
+use store::{AgentRow, Query, Store, StoreError};
 use telephony::port::{Event, Telephony};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::directory::AgentDirectory;
-use crate::imports::{self, AgentImport, ImportMode, ImportedAgent, ServiceImport};
 use crate::limits;
 use crate::metrics::Metrics;
-use crate::notify::{self, Notifier, Sender, SenderConfig};
-use crate::shard::{self, Command, NewRecord, Parts, Shard, Shared};
+use crate::notify::{Notifier, Sender, SenderConfig};
+use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::trunks::{TrunkInfo, Trunks};
@@ -205,115 +204,6 @@ impl Engine {
         &self.inner.dialplan
     }
 
-    /// Makes a callback; answers when it is durable.
-    ///
-    /// # Errors
-    /// The refusals of callback-api §8.2.
-    pub async fn create(&self, new: NewCallback) -> Result<Arc<Callback>, Error> {
-        if self.inner.shared.draining.load(Ordering::Acquire) {
-            return Err(Error::new(
-                ErrorCode::NotReady,
-                "The server is going down, try again",
-            ));
-        }
-        if !self.inner.shared.store_ok.load(Ordering::Acquire) {
-            return Err(not_ready());
-        }
-        let service = self
-            .service(&new.service)
-            .filter(|service| service.is_callback())
-            .ok_or_else(|| unknown_service(&new.service))?;
-        let now = self.now();
-        if let Some(known) = self.answered_before(&new, now).await? {
-            return Ok(known);
-        }
-        let id = CallbackId::from_random(self.inner.node, rand::rng().random());
-        let request = request::Request {
-            parameters: new.parameters,
-            user_data: new.user_data,
-            gms_user: new.gms_user,
-        };
-        let (callback, notes) = request::prepare(
-            &service,
-            request,
-            &self.inner.dialplan,
-            &self.inner.defaults,
-            id.clone(),
-            now,
-        )?;
-        self.check_target(&callback)?;
-        let idempotency = new.idempotency.map(|idempotency| IdempotencyRow {
-            key: scoped_key(&new.service, &idempotency.key),
-            body_hash: idempotency.body_hash,
-            callback: id,
-            at: now,
-        });
-        let new = Box::new(NewRecord {
-            callback,
-            notes,
-            idempotency,
-        });
-        self.ask(|reply| Command::Create { new, reply }).await?
-    }
-
-    /// The callback that an idempotency key made before.
-    async fn answered_before(
-        &self,
-        new: &NewCallback,
-        now: Timestamp,
-    ) -> Result<Option<Arc<Callback>>, Error> {
-        let Some(idempotency) = &new.idempotency else {
-            return Ok(None);
-        };
-        let key = scoped_key(&new.service, &idempotency.key);
-        let oldest = now - limits::IDEMPOTENCY_TTL;
-        let row = self
-            .inner
-            .store
-            .idempotency(&key, oldest)
-            .await
-            .map_err(read_error)?;
-        let Some(row) = row else { return Ok(None) };
-        if row.body_hash != idempotency.body_hash {
-            return Err(shard::key_used_differently());
-        }
-        Ok(self.callback(&row.callback).await?.map(Arc::new))
-    }
-
-    /// A literal inner address in a request is refused at once (notifications §7.6).
-    fn check_target(&self, callback: &Callback) -> Result<(), Error> {
-        let n = &callback.settings.notification;
-        if !n.target_from_request || n.target.is_empty() {
-            return Ok(());
-        }
-        let refused = |message: String| {
-            Error::new(ErrorCode::AddressNotAllowed, message).field("_status_notification_target")
-        };
-        let url = reqwest::Url::parse(&n.target)
-            .map_err(|_error| refused("the notification target is no absolute URL".to_owned()))?;
-        let host = url.host_str().unwrap_or_default();
-        let literal = host.trim_start_matches('[').trim_end_matches(']');
-        let inner_name = literal.eq_ignore_ascii_case("localhost");
-        if self
-            .inner
-            .allow_hosts
-            .iter()
-            .any(|allowed| allowed.eq_ignore_ascii_case(literal))
-        {
-            return Ok(());
-        }
-        if inner_name {
-            return Err(refused("the address is not public".to_owned()));
-        }
-        match literal.parse() {
-            Ok(address) => {
-                notify::check_literal(address, true).map_err(|error| refused(error.to_string()))
-            }
-            // A name: its addresses are judged when it is resolved.
-            Err(_) => Ok(()),
-        }
-    }
-
     /// Cancels a callback; answers when that is durable.
     ///
     /// # Errors
@@ -410,144 +300,6 @@ impl Engine {
         let mut all: Vec<_> = services.values().cloned().collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
-    }
-
-    /// Imports services: all or nothing.
-    ///
-    /// # Errors
-    /// The store does not take the write; what is wrong in the file stands in the report.
-    pub async fn import_services(
-        &self,
-        text: &str,
-        mode: ImportMode,
-    ) -> Result<ServiceImport, Error> {
-        let _one_at_a_time = self.inner.imports.lock().await;
-        let import = service::import(text, mode.strict);
-        let report = ServiceImport::new(&import, |name| self.service(name).is_none());
-        if !report.ok || mode.dry_run {
-            return Ok(report);
-        }
-        let now = self.now();
-        let rows = import
-            .services
-            .iter()
-            .map(|service| ServiceRow {
-                name: service.name.clone(),
-                options: service.options.clone(),
-                changed: now,
-            })
-            .collect();
-        self.inner
-            .store
-            .put_services(rows)
-            .await
-            .map_err(write_error)?;
-        let mut services = self
-            .inner
-            .services
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        for service in import.services {
-            services.insert(service.name.clone(), Arc::new(service));
-        }
-        Ok(report)
-    }
-
-    /// Imports agents: all or nothing.
-    ///
-    /// # Errors
-    /// The file is no INI file, or the store does not take the write.
-    pub async fn import_agents(&self, text: &str, mode: ImportMode) -> Result<AgentImport, Error> {
-        let _one_at_a_time = self.inner.imports.lock().await;
-        let known = self.inner.store.agents().await.map_err(read_error)?;
-        let configs: Vec<AgentConfig> = load_agents(&known)
-            .into_iter()
-            .map(|(config, _)| config)
-            .collect();
-        let parsed = imports::read_agents(text, &configs)?;
-        let report = AgentImport {
-            ok: parsed.errors.is_empty(),
-            agents: parsed
-                .agents
-                .iter()
-                .map(|agent| ImportedAgent {
-                    id: agent.config.id.to_string(),
-                    created: !configs.iter().any(|known| known.id == agent.config.id),
-                })
-                .collect(),
-            repairs: Vec::new(),
-            warnings: parsed.warnings,
-            errors: parsed.errors,
-        };
-        if !report.ok || mode.dry_run {
-            return Ok(report);
-        }
-        let now = self.now();
-        let rows = parsed
-            .agents
-            .into_iter()
-            .map(|agent| {
-                let before = known.iter().find(|row| row.id == agent.config.id);
-                AgentRow {
-                    id: agent.config.id,
-                    options: agent.options,
-                    ready: before.is_some_and(|row| row.ready),
-                    reason: before.map_or_else(String::new, |row| row.reason.clone()),
-                    since: before.map_or(now, |row| row.since),
-                }
-            })
-            .collect();
-        self.inner
-            .store
-            .put_agents(rows)
-            .await
-            .map_err(write_error)?;
-        self.reload_agents().await?;
-        Ok(report)
-    }
-
-    async fn reload_agents(&self) -> Result<(), Error> {
-        let rows = self.inner.store.agents().await.map_err(read_error)?;
-        let agents = load_agents(&rows);
-        self.inner.directory.replace(
-            &agents
-                .iter()
-                .map(|(config, _)| config.clone())
-                .collect::<Vec<_>>(),
-        );
-        self.ask(|reply| Command::SetAgents { agents, reply }).await
-    }
-
-    /// How the agents stand.
-    ///
-    /// # Errors
-    /// The engine is overloaded.
-    pub async fn agents(&self) -> Result<Vec<AgentView>, Error> {
-        self.ask(|reply| Command::Agents { reply }).await
-    }
-
-    /// Sets an agent ready, or not ready with a reason; survives a restart.
-    ///
-    /// # Errors
-    /// Unknown agent, or the store does not take the write.
-    pub async fn set_agent(&self, id: &AgentId, ready: Result<(), String>) -> Result<(), Error> {
-        let _one_at_a_time = self.inner.imports.lock().await;
-        let rows = self.inner.store.agents().await.map_err(read_error)?;
-        let mut row = rows
-            .into_iter()
-            .find(|row| row.id == *id)
-            .ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no agent {id}")))?;
-        row.ready = ready.is_ok();
-        row.reason = ready.clone().err().unwrap_or_default();
-        row.since = self.now();
-        self.inner
-            .store
-            .put_agents(vec![row])
-            .await
-            .map_err(write_error)?;
-        let id = id.clone();
-        self.ask(|reply| Command::SetReady { id, ready, reply })
-            .await?
     }
 
     /// Writes a consistent copy of the store.
@@ -657,17 +409,6 @@ fn load_agents(rows: &[AgentRow]) -> Vec<(AgentConfig, Result<(), String>)> {
             },
         )
         .collect()
-}
-
-fn scoped_key(service: &ServiceName, key: &str) -> String {
-    format!("{service}\n{key}")
-}
-
-fn unknown_service(name: &ServiceName) -> Error {
-    Error::new(
-        ErrorCode::NotFound,
-        format!("There is no callback service {name}"),
-    )
 }
 
 fn not_ready() -> Error {

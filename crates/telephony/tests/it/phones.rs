@@ -126,6 +126,8 @@ async fn a_registration_is_refreshed_and_runs_out_when_the_phone_is_gone() {
     let phone = Side::start(config(0)).await;
     phone.send(account(server.address, "secret", 2));
     assert_eq!(phone_state(&mut server).await, ("7001".to_owned(), true));
+    // the same account again replaces the first registration without a gap
+    phone.send(account(server.address, "secret", 2));
     // longer than the lifetime: only a refresh keeps it
     let quiet = tokio::time::timeout(Duration::from_millis(2_500), phone_state(&mut server)).await;
     assert!(quiet.is_err(), "{quiet:?}");

@@ -1,0 +1,153 @@
+//! What operators change while the server runs: services, agents and their states.
+
+use std::sync::{Arc, PoisonError};
+
+use callback::agent::AgentConfig;
+use callback::routing::AgentView;
+use callback::service;
+use callback::{AgentId, Error, ErrorCode};
+use store::{AgentRow, ServiceRow};
+
+use super::{Engine, load_agents, read_error, write_error};
+use crate::imports::{self, AgentImport, ImportMode, ImportedAgent, ServiceImport};
+use crate::shard::Command;
+
+impl Engine {
+    /// Imports services: all or nothing.
+    ///
+    /// # Errors
+    /// The store does not take the write; what is wrong in the file stands in the report.
+    pub async fn import_services(
+        &self,
+        text: &str,
+        mode: ImportMode,
+    ) -> Result<ServiceImport, Error> {
+        let _one_at_a_time = self.inner.imports.lock().await;
+        let import = service::import(text, mode.strict);
+        let report = ServiceImport::new(&import, |name| self.service(name).is_none());
+        if !report.ok || mode.dry_run {
+            return Ok(report);
+        }
+        let now = self.now();
+        let rows = import
+            .services
+            .iter()
+            .map(|service| ServiceRow {
+                name: service.name.clone(),
+                options: service.options.clone(),
+                changed: now,
+            })
+            .collect();
+        self.inner
+            .store
+            .put_services(rows)
+            .await
+            .map_err(write_error)?;
+        let mut services = self
+            .inner
+            .services
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        for service in import.services {
+            services.insert(service.name.clone(), Arc::new(service));
+        }
+        Ok(report)
+    }
+
+    /// Imports agents: all or nothing.
+    ///
+    /// # Errors
+    /// The file is no INI file, or the store does not take the write.
+    pub async fn import_agents(&self, text: &str, mode: ImportMode) -> Result<AgentImport, Error> {
+        let _one_at_a_time = self.inner.imports.lock().await;
+        let known = self.inner.store.agents().await.map_err(read_error)?;
+        let configs: Vec<AgentConfig> = load_agents(&known)
+            .into_iter()
+            .map(|(config, _)| config)
+            .collect();
+        let parsed = imports::read_agents(text, &configs)?;
+        let report = AgentImport {
+            ok: parsed.errors.is_empty(),
+            agents: parsed
+                .agents
+                .iter()
+                .map(|agent| ImportedAgent {
+                    id: agent.config.id.to_string(),
+                    created: !configs.iter().any(|known| known.id == agent.config.id),
+                })
+                .collect(),
+            repairs: Vec::new(),
+            warnings: parsed.warnings,
+            errors: parsed.errors,
+        };
+        if !report.ok || mode.dry_run {
+            return Ok(report);
+        }
+        let now = self.now();
+        let rows = parsed
+            .agents
+            .into_iter()
+            .map(|agent| {
+                let before = known.iter().find(|row| row.id == agent.config.id);
+                AgentRow {
+                    id: agent.config.id,
+                    options: agent.options,
+                    ready: before.is_some_and(|row| row.ready),
+                    reason: before.map_or_else(String::new, |row| row.reason.clone()),
+                    since: before.map_or(now, |row| row.since),
+                }
+            })
+            .collect();
+        self.inner
+            .store
+            .put_agents(rows)
+            .await
+            .map_err(write_error)?;
+        self.reload_agents().await?;
+        Ok(report)
+    }
+
+    async fn reload_agents(&self) -> Result<(), Error> {
+        let rows = self.inner.store.agents().await.map_err(read_error)?;
+        let agents = load_agents(&rows);
+        self.inner.directory.replace(
+            &agents
+                .iter()
+                .map(|(config, _)| config.clone())
+                .collect::<Vec<_>>(),
+        );
+        self.ask(|reply| Command::SetAgents { agents, reply }).await
+    }
+
+    /// How the agents stand.
+    ///
+    /// # Errors
+    /// The engine is overloaded.
+    pub async fn agents(&self) -> Result<Vec<AgentView>, Error> {
+        self.ask(|reply| Command::Agents { reply }).await
+    }
+
+    /// Sets an agent ready, or not ready with a reason; survives a restart.
+    ///
+    /// # Errors
+    /// Unknown agent, or the store does not take the write.
+    pub async fn set_agent(&self, id: &AgentId, ready: Result<(), String>) -> Result<(), Error> {
+        let _one_at_a_time = self.inner.imports.lock().await;
+        let rows = self.inner.store.agents().await.map_err(read_error)?;
+        let mut row = rows
+            .into_iter()
+            .find(|row| row.id == *id)
+            .ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no agent {id}")))?;
+        row.ready = ready.is_ok();
+        row.reason = ready.clone().err().unwrap_or_default();
+        row.since = self.now();
+        self.inner
+            .store
+            .put_agents(vec![row])
+            .await
+            .map_err(write_error)?;
+        let id = id.clone();
+        self.ask(|reply| Command::SetReady { id, ready, reply })
+            .await?
+    }
+}

@@ -1,0 +1,136 @@
+//! A create request on its way to the shard: known before? allowed? then made durable.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use callback::request;
+use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
+use rand::RngExt;
+use store::IdempotencyRow;
+
+use super::{Engine, NewCallback, not_ready, read_error};
+use crate::limits;
+use crate::notify;
+use crate::shard::{self, Command, NewRecord};
+
+impl Engine {
+    /// Makes a callback; answers when it is durable.
+    ///
+    /// # Errors
+    /// The refusals of callback-api §8.2.
+    pub async fn create(&self, new: NewCallback) -> Result<Arc<Callback>, Error> {
+        if self.inner.shared.draining.load(Ordering::Acquire) {
+            return Err(Error::new(
+                ErrorCode::NotReady,
+                "The server is going down, try again",
+            ));
+        }
+        if !self.inner.shared.store_ok.load(Ordering::Acquire) {
+            return Err(not_ready());
+        }
+        let service = self
+            .service(&new.service)
+            .filter(|service| service.is_callback())
+            .ok_or_else(|| unknown_service(&new.service))?;
+        let now = self.now();
+        if let Some(known) = self.answered_before(&new, now).await? {
+            return Ok(known);
+        }
+        let id = CallbackId::from_random(self.inner.node, rand::rng().random());
+        let request = request::Request {
+            parameters: new.parameters,
+            user_data: new.user_data,
+            gms_user: new.gms_user,
+        };
+        let (callback, notes) = request::prepare(
+            &service,
+            request,
+            &self.inner.dialplan,
+            &self.inner.defaults,
+            id.clone(),
+            now,
+        )?;
+        self.check_target(&callback)?;
+        let idempotency = new.idempotency.map(|idempotency| IdempotencyRow {
+            key: scoped_key(&new.service, &idempotency.key),
+            body_hash: idempotency.body_hash,
+            callback: id,
+            at: now,
+        });
+        let new = Box::new(NewRecord {
+            callback,
+            notes,
+            idempotency,
+        });
+        self.ask(|reply| Command::Create { new, reply }).await?
+    }
+
+    /// The callback that an idempotency key made before.
+    async fn answered_before(
+        &self,
+        new: &NewCallback,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Callback>>, Error> {
+        let Some(idempotency) = &new.idempotency else {
+            return Ok(None);
+        };
+        let key = scoped_key(&new.service, &idempotency.key);
+        let oldest = now - limits::IDEMPOTENCY_TTL;
+        let row = self
+            .inner
+            .store
+            .idempotency(&key, oldest)
+            .await
+            .map_err(read_error)?;
+        let Some(row) = row else { return Ok(None) };
+        if row.body_hash != idempotency.body_hash {
+            return Err(shard::key_used_differently());
+        }
+        Ok(self.callback(&row.callback).await?.map(Arc::new))
+    }
+
+    /// A literal inner address in a request is refused at once (notifications §7.6).
+    fn check_target(&self, callback: &Callback) -> Result<(), Error> {
+        let n = &callback.settings.notification;
+        if !n.target_from_request || n.target.is_empty() {
+            return Ok(());
+        }
+        let refused = |message: String| {
+            Error::new(ErrorCode::AddressNotAllowed, message).field("_status_notification_target")
+        };
+        let url = reqwest::Url::parse(&n.target)
+            .map_err(|_error| refused("the notification target is no absolute URL".to_owned()))?;
+        let host = url.host_str().unwrap_or_default();
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        let inner_name = literal.eq_ignore_ascii_case("localhost");
+        if self
+            .inner
+            .allow_hosts
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(literal))
+        {
+            return Ok(());
+        }
+        if inner_name {
+            return Err(refused("the address is not public".to_owned()));
+        }
+        match literal.parse() {
+            Ok(address) => {
+                notify::check_literal(address, true).map_err(|error| refused(error.to_string()))
+            }
+            // A name: its addresses are judged when it is resolved.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+fn scoped_key(service: &ServiceName, key: &str) -> String {
+    format!("{service}\n{key}")
+}
+
+fn unknown_service(name: &ServiceName) -> Error {
+    Error::new(
+        ErrorCode::NotFound,
+        format!("There is no callback service {name}"),
+    )
+}
