@@ -32,15 +32,9 @@ pub(crate) fn service(name: &str, receiver: &Receiver, extra: &[&str]) -> String
             "_treatment_call_failure_answering_machine",
             "message.wav".to_owned(),
         ),
-        ("_enable_in_queue_checking", "false".to_owned()),
-        ("_throttle_request_parameters_limit", "0".to_owned()),
         ("_enable_status_notification", "subscribe_notify".to_owned()),
         ("_status_notification_type", "httpcb".to_owned()),
         ("_status_notification_target", receiver.url.clone()),
-        (
-            "rb.notify_schedule",
-            "0,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1".to_owned(),
-        ),
     ];
     for line in extra {
         let (name, value) = line.split_once('=').expect("an option line has a =");

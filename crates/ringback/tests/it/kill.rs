@@ -47,7 +47,7 @@ async fn twenty_hard_kills_lose_nothing_and_dial_nobody_twice() {
     let mut server = server(line.port)
         .set(
             "notifications",
-            "signing_secret = \"whsec_c2VjcmV0IG9mIHRoZSBraWxsIHRlc3Q=\"",
+            "signing_secret = \"whsec_dGhlIHNlY3JldCBvZiB0aGUga2lsbCB0ZXN0\"",
         )
         .start()
         .await;

@@ -72,11 +72,7 @@ async fn logs_hold_neither_numbers_nor_secrets() {
     receiver.answer(|_| Reply::Status(500));
     let with_secret = receiver.url.replace("http://", "http://user:wonderwall@");
     let target = format!("_status_notification_target = {with_secret}?key=hushhush");
-    let extra = [
-        target.as_str(),
-        "_max_dial_attempts = 1",
-        "rb.notify_schedule = 0,1",
-    ];
+    let extra = [target.as_str(), "_max_dial_attempts = 1"];
     let server = site(line.port, &receiver, &extra).await;
 
     let id = server.api.call_back("desk", "+1 650 253 0042").await;
