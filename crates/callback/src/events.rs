@@ -252,17 +252,10 @@ pub fn body(
     let mut text = Value::Object(map.clone()).to_string();
     while text.len() > limits::EVENT_BODY_MAX {
         // Cut from the end, base keys stay (notifications §6.1, size).
-        let Some(last) = map
-            .keys()
-            .filter(|k| *k != "_truncated")
-            .next_back()
-            .cloned()
-        else {
+        let last = map.keys().rfind(|key| *key != "_truncated").cloned();
+        let Some(last) = last.filter(|_| map.len() > 5) else {
             break;
         };
-        if map.len() <= 5 {
-            break;
-        }
         map.shift_remove(&last);
         map.insert("_truncated".into(), Value::Bool(true));
         text = Value::Object(map.clone()).to_string();

@@ -218,6 +218,50 @@ pub struct Callback {
 }
 
 impl Callback {
+    /// A record that nothing has happened to; whom to call is still to be filled in.
+    #[must_use]
+    pub fn new(id: CallbackId, settings: Settings, now: Timestamp) -> Self {
+        Self {
+            id,
+            customer_number: String::new(),
+            dial_number: String::new(),
+            user_data: Map::new(),
+            parameters: Map::new(),
+            gms_user: None,
+            created: now,
+            desired: now,
+            scheduled: false,
+            started: now,
+            expires: now.plus_seconds(settings.ttl_s),
+            settings: Arc::new(settings),
+            state: State::Queued,
+            reason: None,
+            detail: None,
+            phase: Phase::Scheduled,
+            session_started: false,
+            seq: 0,
+            notification_seq: 0,
+            attempts: 0,
+            interrupted: 0,
+            contacts: 0,
+            agent_legs: 0,
+            transfer_failures: 0,
+            dialed_number: None,
+            call_result: None,
+            found: None,
+            play_token: 0,
+            timers: BTreeMap::new(),
+        }
+    }
+
+    /// Asks for a time: the callback becomes a scheduled one.
+    pub fn schedule(&mut self, desired: Timestamp) {
+        self.scheduled = true;
+        self.desired = desired;
+        self.expires = desired.max(self.created).plus_seconds(self.settings.ttl_s);
+        self.state = State::Scheduled;
+    }
+
     /// Name of its service.
     #[must_use]
     pub fn service(&self) -> &ServiceName {

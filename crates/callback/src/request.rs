@@ -1,12 +1,9 @@
 //! From a create request to a new record: the checks of callback-api §3 in their order.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value};
 
 use crate::number::{self, Dialplan};
-use crate::options;
-use crate::record::{Callback, Phase, State};
+use crate::record::Callback;
 use crate::service::{self, ServerDefaults, Service};
 use crate::{CallbackId, Error, ErrorCode, Timestamp};
 
@@ -36,14 +33,12 @@ pub fn prepare(
 ) -> Result<(Callback, Vec<String>), Error> {
     service::check_user_data(&request.user_data)?;
     service::check_mandatory_keys(service, &request.parameters, &request.user_data)?;
-    let (settings, notes) = service::resolve(
-        service,
-        &service::Request {
-            parameters: &request.parameters,
-            user_data: &request.user_data,
-        },
-        defaults,
-    )?;
+    let parts = service::Request {
+        parameters: &request.parameters,
+        user_data: &request.user_data,
+    };
+    let (settings, notes) = service::resolve(service, &parts, defaults)?;
+    let rules = service::number_rules(service, &parts, defaults)?;
     let customer_number = service::parameter_text(&request.parameters, "_customer_number")
         .ok_or_else(|| {
             Error::new(
@@ -52,61 +47,16 @@ pub fn prepare(
             )
             .field("_customer_number")
         })?;
-    let checked = number::check_request(
-        dialplan,
-        &customer_number,
-        &number::Rules {
-            country: settings.default_country.clone(),
-            disallow_impossible: service
-                .get("_disallow_impossible_phone_numbers")
-                .is_none_or(|value| options::parse_bool(value) != Some(false)),
-            disallow_premium: settings.disallow_premium,
-        },
-    )?;
-    if request.parameters.contains_key("_callback_state") {
-        return Err(Error::new(
-            ErrorCode::NotAvailable,
-            "_callback_state in a create request (PAUSED) is not built yet",
-        )
-        .field("_callback_state"));
-    }
+    let checked = number::check_request(dialplan, &customer_number, &rules)?;
     let desired = service::desired_time(&request.parameters)?;
-    let time = desired.unwrap_or(now);
-    let settings = Arc::new(settings);
-    let callback = Callback {
-        id,
-        customer_number,
-        dial_number: checked.cleaned,
-        user_data: request.user_data,
-        parameters: request.parameters,
-        gms_user: request.gms_user,
-        created: now,
-        desired: time,
-        scheduled: desired.is_some(),
-        started: now,
-        expires: time.max(now).plus_seconds(settings.ttl_s),
-        settings,
-        state: if desired.is_some() {
-            State::Scheduled
-        } else {
-            State::Queued
-        },
-        reason: None,
-        detail: None,
-        phase: Phase::Scheduled,
-        session_started: false,
-        seq: 0,
-        notification_seq: 0,
-        attempts: 0,
-        interrupted: 0,
-        contacts: 0,
-        agent_legs: 0,
-        transfer_failures: 0,
-        dialed_number: None,
-        call_result: None,
-        found: None,
-        play_token: 0,
-        timers: std::collections::BTreeMap::new(),
-    };
+    let mut callback = Callback::new(id, settings, now);
+    callback.customer_number = customer_number;
+    callback.dial_number = checked.cleaned;
+    callback.user_data = request.user_data;
+    callback.parameters = request.parameters;
+    callback.gms_user = request.gms_user;
+    if let Some(desired) = desired {
+        callback.schedule(desired);
+    }
     Ok((callback, notes))
 }

@@ -166,29 +166,8 @@ impl Engine {
             shared: shared.clone(),
             commands: commands.clone(),
         });
-        let agents = load_agents(&store.agents().await?);
-        directory.replace(
-            &agents
-                .iter()
-                .map(|(config, _)| config.clone())
-                .collect::<Vec<_>>(),
-        );
-        shard.set_agents(agents);
-        shard.recover().await?;
-        let services = store
-            .services()
-            .await?
-            .into_iter()
-            .map(|row| {
-                (
-                    row.name.clone(),
-                    Arc::new(Service {
-                        name: row.name,
-                        options: row.options,
-                    }),
-                )
-            })
-            .collect();
+        take_up(&mut shard, store.as_ref(), &directory).await?;
+        let services = stored_services(store.as_ref()).await?;
         let stop_shard = CancellationToken::new();
         supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
         let engine = Self {
@@ -631,6 +610,32 @@ impl Engine {
             }
         }
     }
+}
+
+/// Gives the shard its agents, then everything that was open.
+async fn take_up(
+    shard: &mut Shard,
+    store: &dyn Store,
+    directory: &AgentDirectory,
+) -> Result<(), StoreError> {
+    let agents = load_agents(&store.agents().await?);
+    let configs: Vec<_> = agents.iter().map(|(config, _)| config.clone()).collect();
+    directory.replace(&configs);
+    shard.set_agents(agents);
+    shard.recover().await
+}
+
+async fn stored_services(
+    store: &dyn Store,
+) -> Result<HashMap<ServiceName, Arc<Service>>, StoreError> {
+    let rows = store.services().await?.into_iter();
+    Ok(rows
+        .map(|row| Service {
+            name: row.name,
+            options: row.options,
+        })
+        .map(|service| (service.name.clone(), Arc::new(service)))
+        .collect())
 }
 
 fn load_agents(rows: &[AgentRow]) -> Vec<(AgentConfig, Result<(), String>)> {

@@ -143,81 +143,82 @@ impl Metrics {
         let _ = encode(&mut text, &self.registry);
         let end = text.rfind("# EOF").unwrap_or(text.len());
         text.truncate(end);
-        let mut put = |name: &str, kind: &str, help: &str, value: f64| {
-            let _ = writeln!(
-                text,
-                "# HELP ringback_{name} {help}\n# TYPE ringback_{name} {kind}\nringback_{name} {value}"
-            );
-        };
-        #[expect(clippy::cast_precision_loss, reason = "counters stay far below 2^52")]
-        let count = |n: u64| n as f64;
-        put(
-            "legs",
-            "gauge",
-            "Call legs that are not over",
-            count(stats.legs),
-        );
-        put(
-            "legs_peak",
-            "gauge",
-            "Most call legs at once",
-            count(stats.legs_peak),
-        );
-        put(
-            "sip_dialogs",
-            "gauge",
-            "Dialogs the SIP stack holds",
-            count(stats.dialogs),
-        );
-        put(
-            "rtp_sent_total",
-            "counter",
-            "RTP packets sent",
-            count(stats.rtp_sent),
-        );
-        put(
-            "rtp_received_total",
-            "counter",
-            "RTP packets received",
-            count(stats.rtp_received),
-        );
-        put(
-            "rtp_lost_total",
-            "counter",
-            "RTP packets missing",
-            count(stats.rtp_lost),
-        );
-        put(
-            "media_ticks_total",
-            "counter",
-            "Media ticks of 20 ms",
-            count(stats.ticks),
-        );
-        put(
-            "media_late_ticks_total",
-            "counter",
-            "Media ticks more than 10 ms late",
-            count(stats.late_ticks),
-        );
-        put(
-            "media_tick_p99_ms",
-            "gauge",
-            "Lateness of ticks, p99, ms",
-            stats.tick_p99_ms,
-        );
-        put(
-            "media_tick_p999_ms",
-            "gauge",
-            "Lateness of ticks, p99.9, ms",
-            stats.tick_p999_ms,
-        );
-        put(
-            "media_tick_max_ms",
-            "gauge",
-            "Lateness of ticks, greatest, ms",
-            stats.tick_max_ms,
-        );
+        render_telephony(&mut text, stats);
         text.push_str("# EOF\n");
         text
+    }
+}
+
+/// Name, kind, help and value of a metric of telephony.
+type Row = (&'static str, &'static str, &'static str, fn(&Stats) -> f64);
+
+/// Telephony's metrics; the driver counts, `/metrics` reads.
+const TELEPHONY: &[Row] = &[
+    ("legs", "gauge", "Call legs that are not over", |s| {
+        count(s.legs)
+    }),
+    ("legs_peak", "gauge", "Most call legs at once", |s| {
+        count(s.legs_peak)
+    }),
+    ("sip_dialogs", "gauge", "Dialogs the SIP stack holds", |s| {
+        count(s.dialogs)
+    }),
+    ("rtp_sent_total", "counter", "RTP packets sent", |s| {
+        count(s.rtp_sent)
+    }),
+    (
+        "rtp_received_total",
+        "counter",
+        "RTP packets received",
+        |s| count(s.rtp_received),
+    ),
+    ("rtp_lost_total", "counter", "RTP packets missing", |s| {
+        count(s.rtp_lost)
+    }),
+    (
+        "media_ticks_total",
+        "counter",
+        "Media ticks of 20 ms",
+        |s| count(s.ticks),
+    ),
+    (
+        "media_late_ticks_total",
+        "counter",
+        "Ticks over 10 ms late",
+        |s| count(s.late_ticks),
+    ),
+    (
+        "media_tick_p99_ms",
+        "gauge",
+        "Lateness of ticks, p99, ms",
+        |s| s.tick_p99_ms,
+    ),
+    (
+        "media_tick_p999_ms",
+        "gauge",
+        "Lateness of ticks, p99.9, ms",
+        |s| s.tick_p999_ms,
+    ),
+    (
+        "media_tick_max_ms",
+        "gauge",
+        "Lateness of ticks, greatest, ms",
+        |s| s.tick_max_ms,
+    ),
+];
+
+#[expect(clippy::cast_precision_loss, reason = "counters stay far below 2^52")]
+const fn count(n: u64) -> f64 {
+    n as f64
+}
+
+fn render_telephony(text: &mut String, stats: &Stats) {
+    for (name, kind, help, value) in TELEPHONY {
+        let value = value(stats);
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "# HELP ringback_{name} {help}\n# TYPE ringback_{name} {kind}\nringback_{name} {value}"
+        );
     }
 }

@@ -2,9 +2,12 @@
 
 mod agents;
 mod backup;
+mod bench;
 mod callbacks;
+mod carrier;
 mod completions;
 mod deliveries;
+mod demo;
 mod doctor;
 mod events;
 mod import;
@@ -67,6 +70,12 @@ enum Command {
     Deliveries(Remote<deliveries::Deliveries>),
     /// Write a consistent copy of the running server's store
     Backup(Remote<backup::Backup>),
+    /// Run five callbacks against a simulated carrier, all on this machine
+    Demo(demo::Demo),
+    /// Measure and compare with goals
+    Bench(bench::Bench),
+    /// Play customers, machines, faxes, busy lines and agents' phones over SIP and RTP
+    Carrier(carrier::Carrier),
     /// Print the completions of a shell
     Completions(completions::Completions),
 }
@@ -132,6 +141,18 @@ pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Fail
             let client = Client::new(connection)?;
             on_one_thread(command.run(&client, json))
         }
+        Command::Demo(command) => {
+            logging::start(&arguments.log, arguments.log_format)?;
+            on_all_threads(demo::run(command, json))
+        }
+        Command::Bench(command) => {
+            logging::start(&arguments.log, arguments.log_format)?;
+            on_all_threads(bench::run(command, json))
+        }
+        Command::Carrier(command) => {
+            logging::start(&arguments.log, arguments.log_format)?;
+            on_all_threads(carrier::run(command, json))
+        }
         Command::Completions(command) => Ok(command.run()),
     }
 }
@@ -145,6 +166,20 @@ fn on_one_thread(
         .build()
         .map_err(|error| Failure::bad_input(format!("no runtime: {error}"), ""))?
         .block_on(command)
+}
+
+/// Runs a command that has much to do at once.
+fn on_all_threads(
+    command: impl Future<Output = anyhow::Result<Status>>,
+) -> Result<Status, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::bad_input(format!("no runtime: {error}"), ""))?;
+    let done = runtime.block_on(command);
+    // Reading standard input cannot be interrupted; it must not hold up the end.
+    runtime.shutdown_background();
+    done.map_err(|error| Failure::new(Status::Missed, format!("{error:#}"), ""))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Ringback, the open callback server: arguments, configuration, wiring, commands.
 #![forbid(unsafe_code)]
 
+mod carrier;
 mod client;
 mod clock;
 mod command;
 mod config;
+mod harness;
 mod logging;
 mod outcome;
 mod output;

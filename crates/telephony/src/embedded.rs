@@ -52,6 +52,8 @@ use crate::port::{Account, CallId, Command, Event, PhoneDirectory, Refused, Stat
 const SHUTDOWN_PATIENCE: Duration = Duration::from_millis(1_500);
 /// The stack must not end a call that rings for long: the ring timer is ours.
 const TIMER_C: Duration = Duration::from_secs(24 * 60 * 60);
+/// Streams of phones are quiet between two registrations, which may be an hour apart.
+const STREAM_IDLE: Duration = Duration::from_secs(2 * 60 * 60);
 /// Lifetime of a trunk's registration.
 const TRUNK_EXPIRES: Duration = Duration::from_secs(600);
 
@@ -203,6 +205,7 @@ impl Embedded {
         let media = MediaEngine::start(config.media, media_sender).map_err(StartError::Media)?;
         let stop = CancellationToken::new();
         let transport = TransportLayer::new(stop.child_token());
+        transport.set_stream_idle_timeout(STREAM_IDLE);
         let addr = SipAddr {
             r#type: Some(rsipstack::sip::Transport::Udp),
             addr: address.into(),
@@ -301,12 +304,19 @@ impl Telephony for Embedded {
 
     fn stats(&self) -> Stats {
         let (legs, legs_peak, dialogs) = self.core.counts();
-        let _media = self.core.media.stats();
+        let media = self.core.media.stats();
         Stats {
             legs,
             legs_peak,
             dialogs,
-            ..Stats::default()
+            rtp_sent: media.rtp_sent,
+            rtp_received: media.rtp_received,
+            rtp_lost: media.rtp_lost,
+            ticks: media.ticks,
+            late_ticks: media.late_ticks,
+            tick_p99_ms: media.tick_p99_ms,
+            tick_p999_ms: media.tick_p999_ms,
+            tick_max_ms: media.tick_max_ms,
         }
     }
 }

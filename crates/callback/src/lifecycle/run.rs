@@ -233,7 +233,7 @@ impl<'a> Run<'a> {
                 self.dial_done(call_state::DROPPED, "given_up");
             }
             Phase::Greeting | Phase::InQueue | Phase::MachineMessage | Phase::Apology { .. } => {
-                self.hang_up_customer(false)
+                self.hang_up_customer(false);
             }
             Phase::Offering { .. } | Phase::Talking { .. } => {
                 self.let_agent_go(true);

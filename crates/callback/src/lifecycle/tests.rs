@@ -1,9 +1,8 @@
 //! Tests of the lifecycle: whole walks, then every input in every phase.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::*;
 use crate::events::EventId;
@@ -96,37 +95,10 @@ struct Walk {
 impl Walk {
     fn with(settings: Settings) -> Self {
         let now = Timestamp(1_790_000_000_000);
-        let callback = Callback {
-            id: CallbackId::from_random(1, [9; 16]),
-            customer_number: "+4930555010".into(),
-            dial_number: "+4930555010".into(),
-            user_data: Map::new(),
-            parameters: Map::new(),
-            gms_user: None,
-            created: now,
-            desired: now,
-            scheduled: false,
-            started: now,
-            expires: now.plus_seconds(settings.ttl_s),
-            settings: Arc::new(settings),
-            state: State::Queued,
-            reason: None,
-            detail: None,
-            phase: Phase::Scheduled,
-            session_started: false,
-            seq: 0,
-            notification_seq: 0,
-            attempts: 0,
-            interrupted: 0,
-            contacts: 0,
-            agent_legs: 0,
-            transfer_failures: 0,
-            dialed_number: None,
-            call_result: None,
-            found: None,
-            play_token: 0,
-            timers: BTreeMap::new(),
-        };
+        let id = CallbackId::from_random(1, [9; 16]);
+        let mut callback = Callback::new(id, settings, now);
+        callback.customer_number = "+4930555010".into();
+        callback.dial_number = "+4930555010".into();
         Self {
             callback,
             now,

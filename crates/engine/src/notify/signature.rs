@@ -25,6 +25,9 @@ impl Secret {
 
     /// The `webhook-signature` of `id.timestamp.body`.
     #[must_use]
+    ///
+    /// # Panics
+    /// Never: HMAC takes keys of any length.
     pub fn sign(&self, id: &str, timestamp_s: i64, body: &str) -> String {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");

@@ -37,6 +37,9 @@ pub(super) async fn keep(core: Arc<Core>, account: Account, over: CancellationTo
             () = over.cancelled() => break,
         };
         let registered = done.is_ok();
+        if matches!(done, Err(Failure::Brief)) {
+            continue;
+        }
         if reported != Some(registered) {
             reported = Some(registered);
             let username = registration.account.username.clone();
@@ -53,8 +56,7 @@ pub(super) async fn keep(core: Arc<Core>, account: Account, over: CancellationTo
                 let lead_s = (expires_s / 10).max(2).min(expires_s / 2);
                 Duration::from_secs(u64::from(expires_s - lead_s)).max(Duration::from_millis(500))
             }
-            Err(Failure::Brief) => continue,
-            Err(Failure::Refused) => {
+            Err(Failure::Brief | Failure::Refused) => {
                 let wait = retry;
                 retry = (retry * 2).min(RETRY_LONGEST);
                 wait
@@ -65,7 +67,8 @@ pub(super) async fn keep(core: Arc<Core>, account: Account, over: CancellationTo
             () = over.cancelled() => break,
         }
     }
-    if reported == Some(true) {
+    // A registration that another one replaces must not take the new binding away.
+    if reported == Some(true) && core.ending.is_cancelled() {
         registration.expires_s = 0;
         tokio::time::timeout(GOODBYE, registration.register(&core))
             .await

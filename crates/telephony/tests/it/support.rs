@@ -79,13 +79,21 @@ impl Side {
     }
 
     pub(crate) async fn start_with(config: Config, phones: Phones) -> Self {
-        let started = Embedded::start(config, Arc::new(phones)).await.unwrap();
+        Self::of(Embedded::start(config, Arc::new(phones)).await.unwrap())
+    }
+
+    pub(crate) fn of(started: telephony::embedded::Started) -> Self {
         let (telephony, events) = (started.telephony, started.events);
         Self {
             telephony,
             events,
             address: started.sip_address,
         }
+    }
+
+    /// An event that has come already.
+    pub(crate) fn ready(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
     }
 
     /// A peer, and a driver with a trunk `peer` to it.

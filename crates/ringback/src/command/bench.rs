@@ -1,0 +1,169 @@
+//! `ringback bench`: what this machine does with this program, with goals.
+
+mod calls;
+mod idle;
+mod usage;
+
+use std::path::Path;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use self::calls::CallsArgs;
+use self::idle::IdleArgs;
+use self::usage::Machine;
+use crate::outcome::Status;
+use crate::output;
+
+/// Measures and compares with goals.
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    name: Name,
+}
+
+#[derive(Subcommand, Debug)]
+enum Name {
+    /// Whole callbacks against a carrier and agents in another process
+    Calls(CallsArgs),
+    /// A server that does nothing: how fast it is ready and how much memory it takes
+    Idle(IdleArgs),
+}
+
+/// A figure with its goal.
+#[derive(Clone, Debug, Serialize)]
+struct Goal {
+    name: &'static str,
+    value: f64,
+    goal: f64,
+    met: bool,
+}
+
+impl Goal {
+    /// The value must not exceed the goal.
+    fn at_most(name: &'static str, value: f64, goal: f64) -> Self {
+        Self {
+            name,
+            value: rounded(value),
+            goal,
+            met: value <= goal,
+        }
+    }
+
+    /// The value must be below the goal.
+    fn below(name: &'static str, value: f64, goal: f64) -> Self {
+        Self {
+            name,
+            value: rounded(value),
+            goal,
+            met: value < goal,
+        }
+    }
+}
+
+/// What a bench found.
+#[derive(Debug)]
+struct Outcome {
+    bench: &'static str,
+    settings: Value,
+    seconds: f64,
+    cpu_s: f64,
+    peer_cpu_s: f64,
+    rss_mb: f64,
+    goals: Vec<Goal>,
+    result: Map<String, Value>,
+}
+
+/// Runs a bench.
+///
+/// # Errors
+/// The site cannot be started or a part of it dies.
+pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
+    let temporary = tempfile::Builder::new()
+        .prefix("ringback-bench-")
+        .tempdir()?;
+    let dir = temporary
+        .path()
+        .canonicalize()
+        .context("folder of the bench")?;
+    let before = usage::processor()?;
+    let outcome = match args.name {
+        Name::Calls(args) => calls::run(&args, &dir, json).await?,
+        Name::Idle(args) => idle::run(&args, &dir).await?,
+    };
+    let steal_pct = usage::steal_pct(before, usage::processor()?);
+    let ok = outcome.goals.iter().all(|g| g.met);
+    let machine = usage::machine(&dir)?;
+    if json {
+        output::line(&format!("{}", envelope(&outcome, ok, &machine, steal_pct)));
+    } else {
+        table(&outcome, &machine, steal_pct);
+    }
+    Ok(if ok { Status::Ok } else { Status::Missed })
+}
+
+fn envelope(outcome: &Outcome, ok: bool, machine: &Machine, steal_pct: f64) -> Value {
+    json!({
+        "bench": outcome.bench,
+        "ok": ok,
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": option_env!("RINGBACK_COMMIT").unwrap_or("unknown"),
+        "machine": machine_json(machine, steal_pct),
+        "settings": outcome.settings,
+        "seconds": rounded(outcome.seconds),
+        "cpu_s": rounded(outcome.cpu_s),
+        "peer_cpu_s": rounded(outcome.peer_cpu_s),
+        "rss_mb": rounded(outcome.rss_mb),
+        "steal_pct": rounded(steal_pct),
+        "goals": outcome.goals,
+        "result": outcome.result,
+    })
+}
+
+fn machine_json(machine: &Machine, steal_pct: f64) -> Value {
+    json!({
+        "cpu": machine.cpu, "cores": machine.cores, "kernel": machine.kernel,
+        "sync_us": machine.sync_us, "steal_pct": rounded(steal_pct),
+    })
+}
+
+fn table(outcome: &Outcome, machine: &Machine, steal_pct: f64) {
+    output::line(&format!(
+        "\nbench {} on {} cores of {}",
+        outcome.bench, machine.cores, machine.cpu
+    ));
+    output::line(&format!(
+        "  kernel {}, one sync {} µs, steal {steal_pct:.1} %",
+        machine.kernel, machine.sync_us
+    ));
+    output::line(&format!("  settings {}", outcome.settings));
+    output::line(&format!(
+        "  {:.1} s, processor {:.2} s (peers {:.2} s), memory {:.1} MB\n",
+        outcome.seconds, outcome.cpu_s, outcome.peer_cpu_s, outcome.rss_mb
+    ));
+    for (name, value) in &outcome.result {
+        output::line(&format!("  {name:<20} {value}"));
+    }
+    output::line("");
+    for goal in &outcome.goals {
+        let word = if goal.met { "met" } else { "MISSED" };
+        output::line(&format!(
+            "  goal {:<15} {} of {}: {word}",
+            goal.name, goal.value, goal.goal
+        ));
+    }
+}
+
+/// A folder for the store that a bench runs on; it is removed afterwards.
+fn subfolder(dir: &Path, name: &str) -> anyhow::Result<std::path::PathBuf> {
+    let path = dir.join(name);
+    std::fs::create_dir_all(&path).with_context(|| format!("folder {}", path.display()))?;
+    Ok(path)
+}
+
+/// Three decimals are enough for every figure.
+fn rounded(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
+}
