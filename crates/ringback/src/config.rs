@@ -161,7 +161,7 @@ mod tests {
     fn the_example_file_names_every_key() {
         for path in keys::all() {
             let (section, key) = path.rsplit_once('.').unwrap();
-            let header = format!("[{section}]");
+            let header = format!("\n[{section}]\n");
             let at = EXAMPLE
                 .find(&header)
                 .unwrap_or_else(|| panic!("{header} is missing"));
