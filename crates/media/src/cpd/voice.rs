@@ -82,9 +82,15 @@ impl Voice {
         self.last_ms
     }
 
+    /// Level of the loudest voice, dBFS.
+    pub(super) const fn peak_dbfs(&self) -> f32 {
+        self.peak_dbfs
+    }
+
     /// Whether something may be voice, but is too short to tell.
-    pub(super) const fn is_starting(&self) -> bool {
-        matches!(self.burst, Some(Burst { voice: false, .. }))
+    pub(super) fn is_starting(&self) -> bool {
+        self.burst
+            .is_some_and(|b| !b.voice && b.active_ms >= 30 && b.score >= 0.3)
     }
 
     /// Speech peak above the floor, dB; 0 before any voice.
@@ -147,8 +153,9 @@ impl Voice {
         self.burst = Some(burst);
     }
 
-    /// Takes back what was counted since `since_ms`: it was a tone.
-    pub(super) fn take_back(&mut self, since_ms: u64) {
+    /// Takes back what was counted since `since_ms`: it was a tone. What is much weaker than the
+    /// tone between its repetitions is no voice either.
+    pub(super) fn take_back(&mut self, since_ms: u64, tone_dbfs: f32) {
         while let Some((at_ms, ms)) = self.counted.back().copied() {
             if at_ms <= since_ms {
                 break;
@@ -159,7 +166,7 @@ impl Voice {
         self.burst = None;
         if self.voiced_ms == 0 {
             (self.first_ms, self.last_ms, self.segments) = (None, None, 0);
-            self.peak_dbfs = -120.0;
+            self.peak_dbfs = tone_dbfs;
         } else {
             self.last_ms = self.last_ms.map(|l| l.min(since_ms));
         }
