@@ -405,6 +405,16 @@ mod tests {
         "rb.cpd_hard_stop_ms",
         "rb.cpd_early",
         "_userterminated_first_connect_party",
+        "_enable_in_queue_checking",
+        "_throttle_request_parameters",
+        "_throttle_request_parameters_limit",
+        "_enable_throttle_header_parameters",
+        "_throttle_callbacks_per_service_1",
+        "_throttle_ttl_1",
+        "_throttle_callbacks_per_service_2",
+        "_throttle_ttl_2",
+        "max_queued_callbacks_per_service",
+        "_reject_future_desired_time",
     ];
 
     #[test]
