@@ -5,8 +5,8 @@
 //! that found nobody there. Waits between tries begin at [`BACK_OFF_FIRST_MS`] and double up to
 //! [`BACK_OFF_LONGEST_MS`], with jitter, so that many servers do not come back at the same moment.
 //!
-//! A call holds its place on a trunk from [`Trunks::reserve`] to [`Trunks::release`]; moving to
-//! another trunk ([`Trunks::move_on`]) obeys the same limits.
+//! A call holds its place on a trunk from [`Trunks::reserve`] to [`Trunks::release`]; a call that
+//! moves to another trunk releases the one and reserves the other, so that the limits hold.
 
 use std::collections::HashMap;
 
@@ -267,12 +267,6 @@ impl Trunks {
             None if known => Room::Down,
             None => Room::Unknown,
         }
-    }
-
-    /// Gives up a call's place and takes one on the next of the named trunks.
-    pub fn move_on(&mut self, call: &str, wanted: &[&str], now_ms: u64) -> Room {
-        self.release(call);
-        self.reserve(call, wanted, now_ms)
     }
 
     /// A call is over; harmless when it has no place.

@@ -182,6 +182,7 @@ impl Walk {
         self.input(Input::ContactTurn(Ok(DialPlan {
             number: "04930555010".into(),
             trunk: "carrier".into(),
+            alternatives: Vec::new(),
             country: "DE".into(),
         })));
     }
@@ -773,6 +774,7 @@ fn inputs(walk: &Walk) -> Vec<Input> {
     all.push(Input::ContactTurn(Ok(DialPlan {
         number: "1".into(),
         trunk: "t".into(),
+        alternatives: Vec::new(),
         country: "US".into(),
     })));
     all.push(Input::AgentFound(Found {
