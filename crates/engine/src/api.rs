@@ -360,6 +360,22 @@ impl Engine {
             .map_err(|_closed| Error::new(ErrorCode::NotReady, "The server is going down"))
     }
 
+    /// Runs a change to its end even when the client that asked for it goes away: what is stored
+    /// and what is in memory must not part.
+    async fn to_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (done, answer) = oneshot::channel();
+        self.inner.supervisor.spawn_to_end(async move {
+            // Nobody may be waiting any more; the change is made all the same.
+            drop(done.send(change.await));
+        });
+        answer
+            .await
+            .map_err(|_stopped| Error::new(ErrorCode::NotReady, "The server is going down"))
+    }
+
     async fn sweep(self, days: u32) {
         loop {
             tokio::time::sleep(limits::SWEEP_EVERY).await;

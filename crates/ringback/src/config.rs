@@ -311,6 +311,9 @@ mod tests {
             "store.path",
             "PostgreSQL",
         );
+        check("[dialplan]\ninternal = [\"[\"]", 1, "dialplan", "pattern");
+        let secret = "[notifications]\nsigning_secret = \"whsec_short\"";
+        check(secret, 2, "notifications.signing_secret", "base64");
         assert_eq!(problems("[vxml]\ntts = \"none\""), []);
     }
 

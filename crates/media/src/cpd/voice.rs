@@ -7,6 +7,8 @@ use super::spectrum::{HOP_MS, Hop};
 
 /// Hops of the sliding floor, 1.5 s.
 const FLOOR_HOPS: usize = 150;
+/// Noise of a usual line, dBFS.
+const USUAL_FLOOR_DBFS: f32 = -45.0;
 /// Voice is this much above the floor, dB.
 const ABOVE_FLOOR_DB: f32 = 6.0;
 /// Voice is at most this much under the speech peak, dB: what is weaker is somebody else.
@@ -195,10 +197,15 @@ struct Floor {
 
 impl Default for Floor {
     fn default() -> Self {
-        Self {
+        let mut floor = Self {
             recent: VecDeque::with_capacity(FLOOR_HOPS),
             counts: [0; 100],
+        };
+        // Speech may begin at once: for the first 0.6 s the floor is that of a usual line.
+        for _ in 0..FLOOR_HOPS / 30 + 1 {
+            floor.add(USUAL_FLOOR_DBFS);
         }
+        floor
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use self::calls::CallsArgs;
 use self::idle::IdleArgs;
-use self::usage::Machine;
+use self::usage::{Machine, Processor};
 use crate::outcome::Status;
 use crate::output;
 
@@ -71,9 +71,20 @@ struct Outcome {
     seconds: f64,
     cpu_s: f64,
     peer_cpu_s: f64,
+    /// The processors before and after what was measured.
+    processor: (Processor, Processor),
     rss_mb: f64,
     goals: Vec<Goal>,
     result: Map<String, Value>,
+}
+
+impl Outcome {
+    /// What other guests of the host and other processes took of the processors meanwhile, %.
+    fn disturbance(&self) -> (f64, f64) {
+        let (before, after) = self.processor;
+        let own_s = self.cpu_s + self.peer_cpu_s;
+        (after.steal_pct(before), after.others_pct(before, own_s))
+    }
 }
 
 /// Runs a bench.
@@ -88,23 +99,22 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         .path()
         .canonicalize()
         .context("folder of the bench")?;
-    let before = usage::processor()?;
     let outcome = match args.name {
         Name::Calls(args) => calls::run(&args, &dir, json).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
     };
-    let steal_pct = usage::steal_pct(before, usage::processor()?);
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;
     if json {
-        output::line(&format!("{}", envelope(&outcome, ok, &machine, steal_pct)));
+        output::line(&format!("{}", envelope(&outcome, ok, &machine)));
     } else {
-        table(&outcome, &machine, steal_pct);
+        table(&outcome, &machine);
     }
     Ok(if ok { Status::Ok } else { Status::Missed })
 }
 
-fn envelope(outcome: &Outcome, ok: bool, machine: &Machine, steal_pct: f64) -> Value {
+fn envelope(outcome: &Outcome, ok: bool, machine: &Machine) -> Value {
+    let (steal_pct, others_pct) = outcome.disturbance();
     json!({
         "bench": outcome.bench,
         "ok": ok,
@@ -117,6 +127,7 @@ fn envelope(outcome: &Outcome, ok: bool, machine: &Machine, steal_pct: f64) -> V
         "peer_cpu_s": rounded(outcome.peer_cpu_s),
         "rss_mb": rounded(outcome.rss_mb),
         "steal_pct": rounded(steal_pct),
+        "others_pct": rounded(others_pct),
         "goals": outcome.goals,
         "result": outcome.result,
     })
@@ -129,13 +140,14 @@ fn machine_json(machine: &Machine, steal_pct: f64) -> Value {
     })
 }
 
-fn table(outcome: &Outcome, machine: &Machine, steal_pct: f64) {
+fn table(outcome: &Outcome, machine: &Machine) {
+    let (steal_pct, others_pct) = outcome.disturbance();
     output::line(&format!(
         "\nbench {} on {} cores of {}",
         outcome.bench, machine.cores, machine.cpu
     ));
     output::line(&format!(
-        "  kernel {}, one sync {} µs, steal {steal_pct:.1} %",
+        "  kernel {}, one sync {} µs, steal {steal_pct:.1} %, other processes {others_pct:.1} %",
         machine.kernel, machine.sync_us
     ));
     output::line(&format!("  settings {}", outcome.settings));

@@ -1,7 +1,9 @@
 //! Requests that are refused, and numbers that are never dialed.
 
 use serde_json::{Value, json};
-use testkit::{Answer, Behaviour, Line, Receiver, Server};
+use testkit::{Answer, Behaviour, Line, PATIENCE, Receiver, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::common::{agents, keys, server, service};
 
@@ -82,7 +84,7 @@ async fn a_dangerous_number_made_by_a_prefix_is_not_dialed() {
         .await;
 
     let id = server.api.call_back("prefixed", "12").await;
-    let record = server.api.state(&id, "COMPLETED", testkit::PATIENCE).await;
+    let record = server.api.state(&id, "COMPLETED", PATIENCE).await;
 
     assert_eq!(record["_callback_reason"], "FAIL_CALL_TO_CUSTOMER");
     assert!(line.calls().is_empty(), "{:?}", line.calls());
@@ -128,13 +130,30 @@ async fn bad_requests_have_the_compatible_error_form() {
     );
     refused(&api.cancel("desk", "1-2").await, 404, "NOT_FOUND");
 
-    let big = json!({"_customer_number": "5115", "note": "x".repeat(300 * 1024)});
-    refused(&api.post(base, &big).await, 413, "TOO_LARGE");
     let text = api
         .post_bytes(base, "text/plain", b"_customer_number=5115".to_vec())
         .await;
     refused(&text, 415, "MEDIA_TYPE");
     assert!(line.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_by_its_announced_length() {
+    let (server, _line, _receiver) = strict().await;
+    let address = server.url().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST /genesys/1/service/callback/desk HTTP/1.1\r\nHost: {address}\r\n\
+         Content-Type: application/json\r\nContent-Length: 300000\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    read.expect("an answer in time").unwrap();
+
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains(r#""phrase":"TOO_LARGE""#), "{answer}");
 }
 
 #[tokio::test]
