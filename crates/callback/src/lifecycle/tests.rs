@@ -307,6 +307,26 @@ fn no_answer_is_dialed_again_until_the_limit() {
 }
 
 #[test]
+fn another_trunk_carries_the_same_attempt_with_its_own_number() {
+    let mut walk = Walk::created(settings());
+    walk.turn();
+    assert_eq!(walk.callback.dialed_number.as_deref(), Some("04930555010"));
+    let before = walk.callback.timers[&TimerKind::Guard];
+    walk.now = walk.now.plus_seconds(20);
+    walk.customer(LegEvent::Rerouted {
+        number: "030555010".into(),
+    });
+    assert_eq!(walk.callback.dialed_number.as_deref(), Some("030555010"));
+    assert_eq!(walk.callback.attempts, 1);
+    assert!(
+        walk.callback.timers[&TimerKind::Guard] > before,
+        "rings anew"
+    );
+    walk.ended(call_state::NO_ANSWER);
+    assert_eq!(walk.callback.phase, Phase::RetryPause);
+}
+
+#[test]
 fn number_that_does_not_exist_is_not_dialed_again() {
     let mut walk = Walk::created(settings());
     walk.turn();

@@ -10,10 +10,6 @@ use crate::api::Operator;
 use crate::error::ApiError;
 use crate::{Api, answer};
 
-#[expect(
-    clippy::unused_async,
-    reason = "handlers of the router are asynchronous"
-)]
 pub(super) async fn list(_: Operator, State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
     Ok(answer::ok(&json!({"trunks": api.engine.trunks()}))?)
 }

@@ -39,8 +39,9 @@ pub(super) async fn run(
     let mut order = Order { number: 0, cseq: 1 };
     let mut last = None;
     let ended = loop {
-        let Some(way) = tries.next(&core, &id).await else {
-            break last.unwrap_or_else(|| impossible((NO_TRUNK, 0)));
+        let way = match tries.next(&core, &id).await {
+            Ok(way) => way,
+            Err(reason) => break last.unwrap_or_else(|| impossible(reason)),
         };
         if let Some(cause) = call.take_hang_up() {
             let (_, outcome) = asked_for(cause);
@@ -119,7 +120,7 @@ async fn prepare(
     originate: &Originate,
     way: Way,
     order: Order,
-) -> Result<Attempt, (Box<Call>, Impossible)> {
+) -> Result<Box<Attempt>, (Box<Call>, Impossible)> {
     let core = Arc::clone(&call.core);
     let plan = match plan(&core, originate, &way).await {
         Ok(plan) => plan,
@@ -162,7 +163,7 @@ async fn prepare(
         destination: plan.destination.text(),
         confirmed: false,
     };
-    Ok(Attempt {
+    Ok(Box::new(Attempt {
         call,
         trunk: match way {
             Way::Trunk(way) => Some(way.trunk),
@@ -179,7 +180,7 @@ async fn prepare(
         asked: Asked::Nothing,
         cancelled: false,
         challenges: 0,
-    })
+    }))
 }
 
 /// A call that rings.
@@ -221,7 +222,7 @@ enum Finished {
 
 impl Attempt {
     /// Rings, talks, ends.
-    async fn run(mut self) -> Finished {
+    async fn run(mut self: Box<Self>) -> Finished {
         self.send_invite().await;
         let ring_end = Instant::now() + self.ring_timeout;
         let mut patience_end = ring_end;
@@ -270,7 +271,7 @@ impl Attempt {
     }
 
     /// No final answer came although we asked for the end; the INVITE is still open.
-    async fn give_up(mut self) -> Finished {
+    async fn give_up(mut self: Box<Self>) -> Finished {
         let unheard = !self.provisional;
         if unheard {
             self.trunk_used(false).await;
@@ -279,13 +280,13 @@ impl Attempt {
         if unheard && self.may_move && self.asked == Asked::RingTimeout {
             self.call
                 .abandon(self.invite.clone(), &self.plan.destination);
-            return Finished::Next(ended, Box::new(self));
+            return Finished::Next(ended, self);
         }
-        Finished::Open(ended, Box::new(self))
+        Finished::Open(ended, self)
     }
 
     /// The INVITE has its final answer, or nobody is there.
-    async fn finish(self, end: Final, q850: Option<u8>) -> Finished {
+    async fn finish(self: Box<Self>, end: Final, q850: Option<u8>) -> Finished {
         let outcome = self.outcome(end, q850);
         let absent = match end {
             Final::Silence => !self.provisional,
@@ -296,7 +297,7 @@ impl Attempt {
         let ended = self.over(end, q850);
         // A phone that rang already is not made to ring again through another trunk.
         if outcome.try_next_trunk && self.may_move && !self.rang {
-            return Finished::Next(ended, Box::new(self));
+            return Finished::Next(ended, self);
         }
         Finished::Over(ended)
     }
@@ -428,7 +429,7 @@ impl Attempt {
         }
     }
 
-    async fn answered(mut self, response: Response) -> Ended {
+    async fn answered(mut self: Box<Self>, response: Response) -> Ended {
         let dialog = Dialog::of_answer(&self.invite, &response, self.plan.destination.clone());
         if !matches!(self.asked, Asked::Nothing | Asked::RingTimeout) {
             self.call.bye(dialog, Some(reason_of_q850(16)));
@@ -550,7 +551,7 @@ impl Attempt {
 
     /// Goes on after the call was reported as over: a CANCEL that had to wait for the first
     /// provisional answer, BYE for an answer that comes in spite of it.
-    async fn look_after(mut self) {
+    async fn look_after(mut self: Box<Self>) {
         if self.call.core.ending.is_cancelled() {
             return;
         }

@@ -29,7 +29,7 @@ pub(super) struct Plan {
 /// A call that cannot be placed: outcome and the status that says it best.
 pub(super) type Impossible = (Outcome, u16);
 
-const CONFIGURATION: Outcome = Outcome {
+pub(super) const CONFIGURATION: Outcome = Outcome {
     call_state: sip::result::state::SYSTEM_ERROR,
     detail: "configuration",
     try_next_trunk: false,

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use sip::result::NO_TRUNK;
+
 use super::core::{Core, lock};
+use super::plan::{CONFIGURATION, Impossible};
 use crate::port::{CallId, Destination, Room, TrunkNumber};
 
 /// A call that changes its trunk waits so long for the next one's calls a second.
@@ -41,24 +44,31 @@ impl Tries {
         self.trunks.is_empty() && self.extension.is_none()
     }
 
-    /// The way for the next try, with its place taken; `None` when no trunk is usable.
-    pub(super) async fn next(&mut self, core: &Core, call: &CallId) -> Option<Way> {
+    /// The way for the next try, with its place taken.
+    ///
+    /// # Errors
+    /// No trunk is usable, or none is known.
+    pub(super) async fn next(&mut self, core: &Core, call: &CallId) -> Result<Way, Impossible> {
         if let Some(extension) = self.extension.take() {
-            return Some(Way::Extension(extension));
+            return Ok(Way::Extension(extension));
         }
         let mut waited = Duration::ZERO;
         loop {
             let names: Vec<&str> = self.trunks.iter().map(|t| t.trunk.as_str()).collect();
             match core.reserve(call, &names) {
                 Room::Taken(name) => {
-                    let at = self.trunks.iter().position(|t| t.trunk == name)?;
-                    return Some(Way::Trunk(self.trunks.remove(at)));
+                    let at = self.trunks.iter().position(|t| t.trunk == name);
+                    let at = at.ok_or((CONFIGURATION, 0))?;
+                    return Ok(Way::Trunk(self.trunks.remove(at)));
                 }
                 Room::Later(wait) if waited + wait <= ROOM_PATIENCE => {
                     waited += wait;
                     tokio::time::sleep(wait).await;
                 }
-                Room::Later(_) | Room::Full | Room::Down | Room::Unknown => return None,
+                Room::Unknown if !self.trunks.is_empty() => return Err((CONFIGURATION, 0)),
+                Room::Later(_) | Room::Full | Room::Down | Room::Unknown => {
+                    return Err((NO_TRUNK, 0));
+                }
             }
         }
     }
