@@ -9,4 +9,5 @@ mod kill;
 mod receiver;
 mod refusals;
 mod robust;
+mod trunks;
 mod walk;
