@@ -15,7 +15,7 @@ use callback::service::{ServerDefaults, Service};
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
 use store::{AgentRow, Query, Store, StoreError};
-use telephony::port::{Event, Telephony};
+use telephony::port::{Event, Telephony, TrunkView};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -321,10 +321,19 @@ impl Engine {
         }
     }
 
+    /// How the trunks stand, in order of preference.
+    #[must_use]
+    pub fn trunks(&self) -> Vec<TrunkView> {
+        self.inner.telephony.trunks()
+    }
+
     /// All metrics as Prometheus text.
     #[must_use]
     pub fn render_metrics(&self) -> String {
-        self.inner.metrics.render(&self.inner.telephony.stats())
+        let telephony = &self.inner.telephony;
+        self.inner
+            .metrics
+            .render(&telephony.stats(), &telephony.trunks())
     }
 
     /// Takes no new callbacks, dials nobody any more and ends the tasks. What is under way is

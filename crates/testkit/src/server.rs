@@ -46,10 +46,16 @@ pub struct Server {
 impl ServerBuilder {
     /// Adds a trunk to a port of 127.0.0.1.
     #[must_use]
-    pub fn trunk(mut self, name: &str, port: u16) -> Self {
+    pub fn trunk(self, name: &str, port: u16) -> Self {
+        self.trunk_with(name, port, "")
+    }
+
+    /// Adds a trunk with further lines, e.g. `max_calls = 1`.
+    #[must_use]
+    pub fn trunk_with(mut self, name: &str, port: u16, more: &str) -> Self {
         writeln!(
             self.trunks,
-            "[[trunk]]\nname = \"{name}\"\nhost = \"127.0.0.1\"\nport = {port}\n"
+            "[[trunk]]\nname = \"{name}\"\nhost = \"127.0.0.1\"\nport = {port}\n{more}\n"
         )
         .expect("writing to a String cannot fail");
         self

@@ -329,6 +329,8 @@ pub(crate) struct Trunk {
     pub(crate) caller_id: String,
     pub(crate) max_calls: u32,
     pub(crate) cps: u32,
+    /// Seconds between two OPTIONS pings; 0 = none.
+    pub(crate) options_ping_s: u32,
 }
 
 impl Default for Trunk {
@@ -345,6 +347,7 @@ impl Default for Trunk {
             caller_id: String::new(),
             max_calls: 0,
             cps: 0,
+            options_ping_s: 30,
         }
     }
 }

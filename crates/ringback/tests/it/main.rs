@@ -8,4 +8,5 @@ mod kill;
 mod receiver;
 mod refusals;
 mod robust;
+mod trunks;
 mod walk;

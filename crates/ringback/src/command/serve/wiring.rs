@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use callback::number::{Dialplan, NumberFormat};
 use callback::service::{DetectionDefaults, ServerDefaults};
@@ -56,6 +57,9 @@ fn trunk(trunk: &config::Trunk) -> embedded::Trunk {
         password: trunk.password.expose().to_owned(),
         caller_id: trunk.caller_id.clone(),
         register: trunk.register,
+        max_calls: trunk.max_calls,
+        cps: trunk.cps,
+        ping_every: Duration::from_secs(trunk.options_ping_s.into()),
     }
 }
 
@@ -112,8 +116,6 @@ fn trunk_info(trunk: &config::Trunk) -> TrunkInfo {
             config::NumberFormat::E164 => NumberFormat::E164,
             config::NumberFormat::National => NumberFormat::National,
         },
-        max_calls: trunk.max_calls,
-        cps: trunk.cps,
     }
 }
 
