@@ -362,6 +362,11 @@ mod tests {
         "_enable_status_notification",
         "_status_notification_type",
         "_status_notification_target",
+        "_status_notification_provider",
+        "_callback_events_list",
+        "_enable_notification_reminder",
+        "_notification_reminder_buffer",
+        "rb.notify_schedule",
         "_target",
         "_urs_virtual_queue",
         "_urs_queued_ttl",
@@ -405,6 +410,16 @@ mod tests {
         "rb.cpd_hard_stop_ms",
         "rb.cpd_early",
         "_userterminated_first_connect_party",
+        "_enable_in_queue_checking",
+        "_throttle_request_parameters",
+        "_throttle_request_parameters_limit",
+        "_enable_throttle_header_parameters",
+        "_throttle_callbacks_per_service_1",
+        "_throttle_ttl_1",
+        "_throttle_callbacks_per_service_2",
+        "_throttle_ttl_2",
+        "max_queued_callbacks_per_service",
+        "_reject_future_desired_time",
     ];
 
     #[test]
@@ -491,12 +506,8 @@ mod tests {
         assert_eq!(status("_agent_preview", "yes"), "pending");
         assert_eq!(status("_plugin_on_dial_url", ""), "effective");
         assert_eq!(status("_plugin_on_dial_url", "http://x/y"), "pending");
-        assert_eq!(status("_enable_in_queue_checking", "strict"), "pending");
-        assert_eq!(status("_enable_in_queue_checking", "false"), "effective");
-        assert_eq!(
-            status("_throttle_request_parameters_limit", "0"),
-            "effective"
-        );
+        assert_eq!(status("_max_request_by_time_bucket", "7"), "pending");
+        assert_eq!(status("_max_request_by_time_bucket", "0"), "effective");
         assert_eq!(status("_call_direction", "userterminated"), "effective");
         assert_eq!(status("_call_direction", "USERORIGINATED"), "pending");
         assert_eq!(status("_media_type", "chat"), "refused");
@@ -515,9 +526,6 @@ mod tests {
             .collect();
         for value in [
             "_call_direction=USERORIGINATED",
-            "_enable_status_notification=notify",
-            "_status_notification_type=orscb",
-            "_status_notification_type=customhttp",
             "_userterminated_first_connect_party=AGENT",
             "_type=builtin",
         ] {

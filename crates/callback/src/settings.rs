@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::ServiceName;
 use crate::routing::Target;
+use crate::time::Span;
 use crate::transaction_list::Wanted;
 use crate::treatment::Treatment;
 
@@ -51,6 +52,9 @@ pub struct Settings {
     pub execution_buffer_s: i64,
     /// `_desired_connect_time_threshold`, s.
     pub connect_threshold_s: i64,
+    /// `_reject_future_desired_time`; `None` = times of any distance.
+    #[serde(default)]
+    pub horizon: Option<Span>,
     /// `_fetch_retry_attempt`.
     pub submit_retries: u32,
     /// `_fetch_retry_delay`, s.

@@ -2,20 +2,26 @@
 
 mod admin;
 mod create;
+mod notification;
+mod transactions;
 
-use std::collections::HashMap;
+pub use notification::{Tail, Tailed};
+
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
+use callback::record::{Reason, State};
 use callback::service::{ServerDefaults, Service};
+use callback::transaction_list::TransactionList;
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
 use store::{AgentRow, Query, Store, StoreError};
-use telephony::port::{Event, Telephony};
+use telephony::port::{Event, Telephony, TrunkView};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +29,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::directory::AgentDirectory;
 use crate::limits;
 use crate::metrics::Metrics;
-use crate::notify::{Notifier, Sender, SenderConfig};
+use crate::notify::Subscriptions;
+use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
 use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
@@ -42,6 +49,8 @@ pub struct EngineConfig {
     pub treatments_dir: PathBuf,
     /// How notifications are sent.
     pub sender: SenderConfig,
+    /// How notifications are wrapped, and their providers.
+    pub notify: NotifyConfig,
     /// `engine.max_running_callbacks`; 0 = no limit.
     pub max_running_callbacks: usize,
     /// Number of this node, the first part of its callback ids.
@@ -61,6 +70,8 @@ pub struct NewCallback {
     pub user_data: Map<String, Value>,
     /// Header `gms_user`.
     pub gms_user: Option<String>,
+    /// Headers that may take part in throttling.
+    pub headers: Vec<(String, String)>,
     /// Header `Idempotency-Key` with the hash of the body.
     pub idempotency: Option<Idempotency>,
 }
@@ -109,6 +120,11 @@ struct Inner {
     clock: Arc<dyn Clock>,
     commands: mpsc::Sender<Command>,
     services: RwLock<HashMap<ServiceName, Arc<Service>>>,
+    lists: RwLock<BTreeMap<String, Arc<TransactionList>>>,
+    subscriptions: Arc<Subscriptions>,
+    subscription_default_s: u32,
+    publisher: Arc<Publisher>,
+    outbox: Outbox,
     directory: Arc<AgentDirectory>,
     dialplan: Arc<Dialplan>,
     defaults: ServerDefaults,
@@ -136,26 +152,30 @@ impl Engine {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let supervisor = Supervisor::default();
         let metrics = Arc::new(Metrics::new());
-        let shared = Arc::new(Shared {
-            store_ok: AtomicBool::new(true),
-            ..Shared::default()
-        });
+        let shared = Arc::new(Shared::default());
         let dialplan = Arc::new(config.dialplan);
         let allow_hosts = config.sender.allow_hosts.clone();
         let (commands, command_receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
-        let outbox = Notifier::start(
-            store.clone(),
-            clock.clone(),
-            Sender::new(config.sender)?,
-            metrics.clone(),
-            &supervisor,
-        )
-        .await?;
+        let subscriptions = Arc::new(Subscriptions::new(store.subscriptions().await?));
+        let subscription_default_s = config.notify.subscription_default_s;
+        let publisher = Arc::new(Publisher {
+            config: config.notify,
+            subscriptions: subscriptions.clone(),
+        });
+        let parts = notify::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            sender: Sender::new(config.sender)?,
+            metrics: metrics.clone(),
+            subscriptions: subscriptions.clone(),
+        };
+        let outbox = Notifier::start(parts, &supervisor).await?;
         let mut shard = Shard::new(Parts {
             store: store.clone(),
             telephony: telephony.clone(),
             clock: clock.clone(),
-            outbox,
+            outbox: outbox.clone(),
+            publisher: publisher.clone(),
             metrics: metrics.clone(),
             supervisor: supervisor.clone(),
             treatments: Treatments::new(config.treatments_dir)?,
@@ -167,6 +187,7 @@ impl Engine {
         });
         take_up(&mut shard, store.as_ref(), &directory).await?;
         let services = stored_services(store.as_ref()).await?;
+        let lists = stored_lists(store.as_ref()).await?;
         let stop_shard = CancellationToken::new();
         supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
         let engine = Self {
@@ -176,6 +197,11 @@ impl Engine {
                 clock,
                 commands,
                 services: RwLock::new(services),
+                lists: RwLock::new(lists),
+                subscriptions,
+                subscription_default_s,
+                publisher,
+                outbox,
                 directory,
                 dialplan,
                 defaults: config.defaults,
@@ -213,6 +239,27 @@ impl Engine {
             service,
             id,
             input: Input::Cancel,
+            reply,
+        })
+        .await?
+    }
+
+    /// Sets the state of a callback; answers when that is durable.
+    ///
+    /// # Errors
+    /// Not found, already over, or a change that is not possible.
+    pub async fn set_state(
+        &self,
+        service: Option<ServiceName>,
+        id: CallbackId,
+        state: State,
+        reason: Option<Reason>,
+    ) -> Result<(), Error> {
+        let input = Input::SetState { state, reason };
+        self.ask(|reply| Command::Ask {
+            service,
+            id,
+            input,
             reply,
         })
         .await?
@@ -321,10 +368,19 @@ impl Engine {
         }
     }
 
+    /// How the trunks stand, in order of preference.
+    #[must_use]
+    pub fn trunks(&self) -> Vec<TrunkView> {
+        self.inner.telephony.trunks()
+    }
+
     /// All metrics as Prometheus text.
     #[must_use]
     pub fn render_metrics(&self) -> String {
-        self.inner.metrics.render(&self.inner.telephony.stats())
+        let telephony = &self.inner.telephony;
+        self.inner
+            .metrics
+            .render(&telephony.stats(), &telephony.trunks())
     }
 
     /// Takes no new callbacks, dials nobody any more and ends the tasks. What is under way is
@@ -351,9 +407,26 @@ impl Engine {
             .map_err(|_closed| Error::new(ErrorCode::NotReady, "The server is going down"))
     }
 
+    /// Runs a change to its end even when the client that asked for it goes away: what is stored
+    /// and what is in memory must not part.
+    async fn to_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (done, answer) = oneshot::channel();
+        self.inner.supervisor.spawn_to_end(async move {
+            // Nobody may be waiting any more; the change is made all the same.
+            drop(done.send(change.await));
+        });
+        answer
+            .await
+            .map_err(|_stopped| Error::new(ErrorCode::NotReady, "The server is going down"))
+    }
+
     async fn sweep(self, days: u32) {
         loop {
             tokio::time::sleep(limits::SWEEP_EVERY).await;
+            self.sweep_notifications().await;
             let before = self.now().plus_seconds(-i64::from(days) * 86_400);
             match self.inner.store.purge(before).await {
                 Ok(0) => {}
@@ -387,6 +460,15 @@ async fn stored_services(
             options: row.options,
         })
         .map(|service| (service.name.clone(), Arc::new(service)))
+        .collect())
+}
+
+async fn stored_lists(
+    store: &dyn Store,
+) -> Result<BTreeMap<String, Arc<TransactionList>>, StoreError> {
+    let rows = store.transaction_lists().await?.into_iter();
+    Ok(rows
+        .map(|row| (row.list.name.clone(), Arc::new(row.list)))
         .collect())
 }
 

@@ -12,20 +12,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use callback::admission::{Ledger, Rules};
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
-use callback::routing::{AgentView, Router};
+use callback::routing::{AgentView, Released, Router};
 use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
-use store::{IdempotencyRow, Store};
+use store::{EventRow, IdempotencyRow, Store};
 use telephony::port::{Command as TelephonyCommand, Event as TelephonyEvent, Telephony};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::limits;
 use crate::metrics::Metrics;
-use crate::notify::Outbox;
+use crate::notify::{Outbox, Publisher};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::trunks::Trunks;
@@ -75,11 +76,13 @@ pub(crate) struct NewRecord {
     pub(crate) callback: Callback,
     /// For its history.
     pub(crate) notes: Vec<String>,
+    /// What has to hold before it is made.
+    pub(crate) rules: Rules,
     pub(crate) idempotency: Option<IdempotencyRow>,
 }
 
 /// What the shard shows to the outside without being asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     /// The last commit succeeded.
     pub(crate) store_ok: AtomicBool,
@@ -87,6 +90,19 @@ pub(crate) struct Shared {
     pub(crate) running: AtomicUsize,
     /// No new dials: the server is going down.
     pub(crate) draining: AtomicBool,
+    /// Durable events, for who listens.
+    pub(crate) events: broadcast::Sender<Arc<[EventRow]>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            store_ok: AtomicBool::new(true),
+            running: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            events: broadcast::Sender::new(limits::TAIL_BATCHES_MAX),
+        }
+    }
 }
 
 /// What a shard works with.
@@ -96,6 +112,7 @@ pub(crate) struct Parts {
     pub(crate) telephony: Arc<dyn Telephony>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) outbox: Outbox,
+    pub(crate) publisher: Arc<Publisher>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) supervisor: Supervisor,
     pub(crate) treatments: Treatments,
@@ -104,6 +121,15 @@ pub(crate) struct Parts {
     pub(crate) max_running: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) commands: mpsc::Sender<Command>,
+}
+
+/// A leg to an agent's phone.
+#[derive(Debug)]
+struct AgentLeg {
+    callback: CallbackId,
+    agent: AgentId,
+    /// The agent is given back with this outcome as soon as the leg is over.
+    released: Option<Released>,
 }
 
 /// The shard's state.
@@ -124,8 +150,12 @@ pub(crate) struct Shard {
     /// Keys of requests that may race: key → (hash of the body, callback).
     recent_keys: HashMap<String, (String, Arc<Callback>)>,
     recent_order: VecDeque<String>,
+    /// Legs to agents' phones that are not over, by their key.
+    agent_legs: HashMap<String, AgentLeg>,
     /// The router may have something to give.
     router_changed: bool,
+    /// Who asked how often, who waits.
+    ledger: Ledger,
 }
 
 impl Shard {
@@ -143,7 +173,9 @@ impl Shard {
             unsent: VecDeque::new(),
             recent_keys: HashMap::new(),
             recent_order: VecDeque::new(),
+            agent_legs: HashMap::new(),
             router_changed: true,
+            ledger: Ledger::default(),
         }
     }
 

@@ -43,6 +43,11 @@ impl Shard {
         }
         let deliveries: Vec<DeliveryRow> = std::mem::take(&mut round.batch.deliveries);
         self.parts.outbox.hand_over(deliveries);
+        if !round.batch.events.is_empty() && self.parts.shared.events.receiver_count() > 0 {
+            let events = Arc::from(std::mem::take(&mut round.batch.events));
+            // The last listener may just have gone.
+            drop(self.parts.shared.events.send(events));
+        }
         for id in &round.changed {
             if self
                 .callbacks
@@ -102,10 +107,12 @@ impl Shard {
 
     fn withdraw_creates(&mut self, round: &mut Round) {
         for Created { id, key, reply } in std::mem::take(&mut round.created) {
-            if let Some(callback) = self.callbacks.remove(&id)
-                && let Some(at) = callback.next_timer()
-            {
-                self.timers.remove(&(at, id.clone()));
+            if let Some(callback) = self.callbacks.remove(&id) {
+                if let Some(at) = callback.next_timer() {
+                    self.timers.remove(&(at, id.clone()));
+                }
+                self.ledger.moved(Some(callback.state), None, &callback);
+                self.ledger.take_back(&callback);
             }
             if let Some(key) = key {
                 self.recent_keys.remove(&key);

@@ -87,8 +87,7 @@ pub(super) fn batch(
 /// Subscriptions and retries by hand.
 fn notifications(conn: &Connection, rest: &Batch) -> Result<(), Failure> {
     for row in &rest.subscriptions {
-        subscription(conn, row)
-            .map_err(|f| f.of_row(&format!("subscriptions {}", row.id)))?;
+        subscription(conn, row).map_err(|f| f.of_row(&format!("subscriptions {}", row.id)))?;
     }
     for id in &rest.subscriptions_over {
         conn.prepare_cached("DELETE FROM subscriptions WHERE id = ?1")?
@@ -297,8 +296,13 @@ fn attempt(conn: &Connection, row: &DeliveryAttempt) -> Result<(), Failure> {
     if let Some(trace) = &row.trace {
         let sql = "INSERT INTO traces (delivery, n, at_ms, request, answer)
             VALUES (?1, ?2, ?3, ?4, ?5)";
-        conn.prepare_cached(sql)?
-            .execute(params![number, n, row.at.0, trace.request, trace.answer])?;
+        conn.prepare_cached(sql)?.execute(params![
+            number,
+            n,
+            row.at.0,
+            trace.request,
+            trace.answer
+        ])?;
     }
     Ok(())
 }

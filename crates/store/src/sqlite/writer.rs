@@ -233,9 +233,7 @@ impl WriterThread {
             Work::Batch(rows) => apply::batch(&self.conn, rows, &mut self.stored).map(|()| 0),
             Work::Services(rows) => apply::services(&self.conn, rows).map(|()| 0),
             Work::Agents(rows) => apply::agents(&self.conn, rows).map(|()| 0),
-            Work::TransactionLists(rows) => {
-                apply::transaction_lists(&self.conn, rows).map(|()| 0)
-            }
+            Work::TransactionLists(rows) => apply::transaction_lists(&self.conn, rows).map(|()| 0),
             Work::PurgeCallbacks(before) => purge::callbacks(&self.conn, *before, &mut self.stored),
             Work::PurgeIdempotency(before) => purge::idempotency(&self.conn, *before),
             Work::PurgePublished(before) => purge::published(&self.conn, *before),

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use callback::admission::Counted;
 use callback::record::{Phase, Reason, State, TimerKind};
 use callback::routing::{Found, Target};
 use callback::settings::{
     AttachUserData, CpdProfile, DetectionSettings, EventPlan, NotificationMode,
     NotificationSettings, Settings, Treatments,
 };
+use callback::time::Span;
 use callback::treatment::Treatment;
 use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
 use serde_json::{Map, Value, json};
@@ -129,6 +131,7 @@ pub(crate) fn settings(service: &str) -> Settings {
             plan: EventPlan::default(),
         },
         attach_udata: AttachUserData::SeparateKeys,
+        horizon: Span::parse("1M"),
         cpn_digits: None,
         pending: BTreeMap::from([(String::from("_plugin"), String::from("not run"))]),
     }
@@ -167,6 +170,10 @@ pub(crate) fn callback(n: u32, settings: &Arc<Settings>) -> Callback {
         found: None,
         play_token: 0,
         timers: BTreeMap::from([(TimerKind::Due, desired)]),
+        counted: Counted {
+            number: format!("+4930{n}"),
+            values: vec![(String::from("_customer_number"), format!("+4930{n}"))],
+        },
     }
 }
 
@@ -230,8 +237,10 @@ pub(crate) fn delivery(name: &str, callback: &CallbackId, seq: u64) -> DeliveryR
         language: String::from("en"),
         body: String::from(r#"{"k":"v"}"#),
         attempts: 0,
+        base: 0,
         next_at: Some(Timestamp(6)),
         state: DeliveryState::Pending,
+        extra: store::DeliveryExtra::default(),
     }
 }
 
@@ -245,6 +254,7 @@ pub(crate) fn attempt(name: &str, state: DeliveryState) -> DeliveryAttempt {
         ms: 12,
         state,
         next_at: pending.then_some(Timestamp(99)),
+        trace: None,
     }
 }
 

@@ -147,20 +147,14 @@ fn authenticate(core: &Core, request: &Request, extension: &str, now_ms: u64) ->
     }
 }
 
-/// 401 with MD5 first, which every phone knows, then SHA-256.
+/// 401 with MD5 alone: phones in the field (baresip 1.0 among them) drop an answer that also
+/// offers an algorithm they do not know, although RFC 8760 §2.4 wants them to pass over it.
 fn challenge(core: &Core, stale: bool, now_ms: u64) -> Answer {
-    let nonces = lock(&core.nonces);
-    let headers = [Algorithm::Md5, Algorithm::Sha256]
-        .into_iter()
-        .map(|algorithm| {
-            let nonce = nonces.issue(bytes(), now_ms);
-            let challenge = Nonces::challenge(&core.settings.realm, &nonce, algorithm, stale);
-            Header::WwwAuthenticate(challenge.into())
-        })
-        .collect();
+    let nonce = lock(&core.nonces).issue(bytes(), now_ms);
+    let challenge = Nonces::challenge(&core.settings.realm, &nonce, Algorithm::Md5, stale);
     Answer {
         status: 401,
-        headers,
+        headers: vec![Header::WwwAuthenticate(challenge.into())],
         change: None,
     }
 }

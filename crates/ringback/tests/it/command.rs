@@ -1,0 +1,121 @@
+//! The command line: exit status and what is said.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use testkit::{Output, run};
+
+use crate::common::{PROGRAM, server};
+
+const WITHIN: Duration = Duration::from_secs(20);
+
+async fn ringback(args: &[&str]) -> Output {
+    run(PROGRAM, args, WITHIN).await
+}
+
+#[tokio::test]
+async fn an_unknown_argument_is_a_usage_error() {
+    let output = ringback(&["serve", "--colour", "blue"]).await;
+    assert_eq!(output.code, 2, "{output:?}");
+    assert!(output.stderr.contains("--colour"), "{output:?}");
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_refused_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ringback.toml");
+    std::fs::write(
+        &path,
+        "[http]\nlisten = \"127.0.0.1:0\"\n\n[sip]\nlissten = \"x\"\n",
+    )
+    .unwrap();
+    let output = ringback(&["serve", "--config", path.to_str().unwrap()]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(output.stderr.contains("lissten"), "{output:?}");
+    let has_line = [":5", "line 5"]
+        .iter()
+        .any(|text| output.stderr.contains(text));
+    assert!(has_line, "no line number in {output:?}");
+}
+
+#[tokio::test]
+async fn a_missing_configuration_is_bad_input() {
+    let output = ringback(&["serve", "--config", "/nonexistent/ringback.toml"]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+}
+
+#[tokio::test]
+async fn without_credentials_only_loopback_is_listened_on() {
+    let folder = server(9).set("http", "listen = \"0.0.0.0:0\"").folder();
+    let path = folder.path().join("ringback.toml");
+    let output = ringback(&["serve", "--config", path.to_str().unwrap()]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(
+        output.stderr.contains("username"),
+        "the remedy is not named: {output:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_status_4() {
+    let url = "http://127.0.0.1:1";
+    for command in [
+        ["callbacks", "list"],
+        ["services", "list"],
+        ["agents", "list"],
+    ] {
+        let output = ringback(&[command[0], command[1], "--url", url]).await;
+        assert_eq!(output.code, 4, "{command:?}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_ready_line_is_one_json_object_on_standard_output_and_in_the_file() {
+    let server = server(9).start().await;
+    let output = server.output();
+    let line: Value = serde_json::from_str(output.lines().next().unwrap_or_default())
+        .unwrap_or_else(|error| panic!("{error} in {output:?}"));
+    assert_eq!(&line, server.ready());
+    assert_eq!(line["event"], "ready");
+    assert_eq!(line["pid"], server.pid());
+    assert_eq!(line["http"].as_str(), Some(server.url().as_str()));
+    assert!(
+        line["sip"]
+            .as_str()
+            .is_some_and(|sip| sip.starts_with("127.0.0.1:")),
+        "{line}"
+    );
+    assert!(
+        line["version"].is_string() && line["start_ms"].is_u64(),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn client_commands_print_one_json_object_as_last_line() {
+    let server = server(9).start().await;
+    let agents = server.folder().join("agents.ini");
+    std::fs::write(&agents, crate::common::agents(&[("kim", "7001")])).unwrap();
+    let url = server.url();
+    let last = async |args: &[&str]| -> Value {
+        let mut args = args.to_vec();
+        args.extend(["--json", "--url", &url]);
+        let output = ringback(&args).await;
+        assert_eq!(output.code, 0, "{args:?}: {output:?}");
+        let line = output.stdout.lines().last().unwrap_or_default();
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    };
+
+    last(&["agents", "import", agents.to_str().unwrap()]).await;
+    let listed = last(&["agents", "list"]).await;
+    assert_eq!(listed["agents"][0]["id"], "kim");
+    assert_eq!(listed["agents"][0]["extension"], "7001");
+    assert_eq!(
+        last(&["services", "list"]).await["services"],
+        serde_json::json!([])
+    );
+    assert_eq!(
+        last(&["callbacks", "list"]).await["callbacks"],
+        serde_json::json!([])
+    );
+}

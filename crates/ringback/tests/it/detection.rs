@@ -1,0 +1,166 @@
+//! What answered: tones before the answer, a fax, a machine, silence, a person.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use testkit::{Behaviour, Line, PATIENCE, Ports, Receiver, Server, Sipp, audio};
+
+use crate::common::{check, site, story};
+
+const ON: [&str; 2] = ["_cpd_enable = true", "_ixn_createcall_timeout = 15"];
+
+async fn detecting(trunk: u16, receiver: &Receiver, extra: &[&str]) -> Server {
+    site(trunk, receiver, &[&ON[..], extra].concat()).await
+}
+
+/// The event log's entries with this id.
+async fn logged(server: &Server, id: &str, event: &str) -> Vec<Value> {
+    let mut events = server.api.events(id).await;
+    events.retain(|entry| entry["event_id"] == event);
+    events
+}
+
+#[tokio::test]
+async fn a_busy_tone_before_the_answer_ends_the_attempt() {
+    testkit::require!(testkit::sipp());
+    let mut ports = Ports::block();
+    let customer = Sipp::scenario("customer_early")
+        .unwrap()
+        .start(&mut ports)
+        .await;
+    let receiver = Receiver::start().await;
+    let server = detecting(customer.port, &receiver, &["_max_dial_attempts = 1"]).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = receiver.whole(&id, PATIENCE).await;
+
+    let expected = [
+        "service_create",
+        "virtual_ixn_create",
+        "dial_init",
+        "dial_done(6,1)",
+        "service_exit",
+    ];
+    check(&notes, &expected, "FAIL_CALL_TO_CUSTOMER");
+    // By sound, not by the 486 that would come after 8 s.
+    assert!(notes[3].at - notes[2].at < Duration::from_secs(7));
+    customer.wait_for("CANCEL", PATIENCE).await;
+}
+
+#[tokio::test]
+async fn a_fax_ends_the_callback_at_the_first_attempt() {
+    testkit::require!(testkit::sipp());
+    let mut ports = Ports::block();
+    let ced = [audio::silence(200), audio::tone(2100.0, 3300, 8000)].concat();
+    let customer = Sipp::scenario("customer_play")
+        .unwrap()
+        .audio("play.ulaw", &ced);
+    let customer = customer.start(&mut ports).await;
+    let receiver = Receiver::start().await;
+    let server = detecting(customer.port, &receiver, &["_max_dial_attempts = 3"]).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = receiver.whole(&id, PATIENCE).await;
+
+    let expected = [
+        "service_create",
+        "virtual_ixn_create",
+        "dial_init",
+        "dial_done(17,1)",
+        "service_exit",
+    ];
+    check(&notes, &expected, "FAIL_FAX_REACHED");
+    customer.wait_for("BYE", PATIENCE).await;
+    assert_eq!(customer.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_machine_gets_its_message_and_is_called_again() {
+    testkit::require!(testkit::sipp());
+    let mut ports = Ports::block();
+    let customer = Sipp::scenario("customer_play")
+        .unwrap()
+        .copy_audio("voicemail.ulaw", "play.ulaw");
+    let customer = customer.start(&mut ports).await;
+    let receiver = Receiver::start().await;
+    let server = detecting(customer.port, &receiver, &["_max_dial_attempts = 2"]).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = receiver.whole(&id, Duration::from_secs(45)).await;
+
+    let expected = [
+        "service_create",
+        "virtual_ixn_create",
+        "dial_init",
+        "dial_done(9,1)",
+        "dial_init",
+        "dial_done(9,2)",
+        "service_exit",
+    ];
+    check(&notes, &expected, "FAIL_CALL_TO_CUSTOMER");
+    assert_eq!(logged(&server, &id, "rb.machine_message").await.len(), 2);
+    assert_eq!(customer.calls().len(), 2);
+    // The message of 1.5 s was played to its end before the call was released.
+    let gap = notes[4].at - notes[3].at;
+    assert!(
+        gap >= Duration::from_millis(2400),
+        "called again after {gap:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_person_who_says_hello_is_a_human() {
+    testkit::require!(testkit::sipp());
+    let mut ports = Ports::block();
+    let customer = Sipp::scenario("customer_human")
+        .unwrap()
+        .start(&mut ports)
+        .await;
+    let receiver = Receiver::start().await;
+    let server = detecting(customer.port, &receiver, &[]).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    receiver.wait_for(&id, "customer_queued", PATIENCE).await;
+
+    let expected = [
+        "service_create",
+        "virtual_ixn_create",
+        "dial_init",
+        "dial_done(0,1)",
+        "customer_queued",
+    ];
+    assert_eq!(story(&receiver.of(&id)), expected);
+    let verdicts = logged(&server, &id, "rb.verdict").await;
+    assert_eq!(verdicts.len(), 1, "{verdicts:?}");
+}
+
+#[tokio::test]
+async fn silence_after_the_answer_goes_on_as_a_human() {
+    let line = Line::start(|_, _| Behaviour::Answer(Duration::ZERO)).await;
+    let receiver = Receiver::start().await;
+    let server = detecting(line.port, &receiver, &["rb.cpd_silence_ms = 1000"]).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    receiver.wait_for(&id, "customer_queued", PATIENCE).await;
+
+    let notes = receiver.of(&id);
+    assert_eq!(story(&notes)[3], "dial_done(8,1)");
+    let decided = notes[3].at - notes[2].at;
+    assert!(
+        decided < Duration::from_secs(4),
+        "silence after {decided:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_ends_before_a_verdict_is_call_state_26() {
+    let leave = Duration::from_millis(300);
+    let line = Line::start(move |_, _| Behaviour::AnswerAndLeave(Duration::ZERO, leave)).await;
+    let receiver = Receiver::start().await;
+    let server = detecting(line.port, &receiver, &["_max_dial_attempts = 1"]).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = receiver.whole(&id, PATIENCE).await;
+
+    assert_eq!(story(&notes)[3], "dial_done(26,1)");
+}

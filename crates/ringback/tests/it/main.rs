@@ -1,0 +1,13 @@
+//! The server as a process, spoken to over real HTTP, SIP and RTP.
+
+mod admission;
+mod agents;
+mod command;
+mod common;
+mod detection;
+mod kill;
+mod receiver;
+mod refusals;
+mod robust;
+mod trunks;
+mod walk;

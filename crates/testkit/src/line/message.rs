@@ -1,0 +1,148 @@
+//! As much SIP as a phone needs that is called and hangs up.
+
+/// A request, or a response (method `RESPONSE`).
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) method: String,
+    uri: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Request {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let head = text.split("\r\n\r\n").next()?;
+        let mut lines = head.split("\r\n");
+        let mut start = lines.next()?.split(' ');
+        let (first, second) = (start.next()?, start.next()?);
+        let method = if first == "SIP/2.0" {
+            "RESPONSE"
+        } else {
+            first
+        };
+        let headers = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+            .collect();
+        Some(Self {
+            method: method.to_owned(),
+            uri: second.to_owned(),
+            headers,
+        })
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        // Compact forms (RFC 3261 §7.3.3) of the headers that are asked for.
+        let short = match name {
+            "Call-ID" => "i",
+            "Via" => "v",
+            "From" => "f",
+            "To" => "t",
+            "Contact" => "m",
+            other => other,
+        };
+        let is = move |key: &str| key.eq_ignore_ascii_case(name) || key.eq_ignore_ascii_case(short);
+        self.headers
+            .iter()
+            .filter(move |(key, _)| is(key))
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.all(name).next().unwrap_or_default()
+    }
+
+    /// Branch of the topmost Via.
+    pub(super) fn branch(&self) -> &str {
+        let via = self.header("Via");
+        via.split(';')
+            .find_map(|part| part.trim().strip_prefix("branch="))
+            .unwrap_or_default()
+    }
+
+    /// User part of the Request-URI.
+    pub(super) fn user(&self) -> String {
+        let rest = self.uri.strip_prefix("sip:").unwrap_or(&self.uri);
+        rest.split(['@', ';']).next().unwrap_or_default().to_owned()
+    }
+
+    fn head(&self, status: &str, tag: &str) -> String {
+        let mut out = format!("SIP/2.0 {status}\r\n");
+        for name in ["Via", "Record-Route"] {
+            for value in self.all(name) {
+                out.push_str(&format!("{name}: {value}\r\n"));
+            }
+        }
+        let to = self.header("To");
+        let to = if tag.is_empty() || to.contains("tag=") {
+            to.to_owned()
+        } else {
+            format!("{to};tag={tag}")
+        };
+        out.push_str(&format!("From: {}\r\nTo: {to}\r\n", self.header("From")));
+        out.push_str(&format!("Call-ID: {}\r\n", self.header("Call-ID")));
+        out.push_str(&format!("CSeq: {}\r\n", self.header("CSeq")));
+        out
+    }
+
+    /// An answer without a body; `extra` are whole header lines.
+    pub(super) fn answer(&self, status: &str, tag: &str, extra: &str) -> String {
+        format!("{}{extra}Content-Length: 0\r\n\r\n", self.head(status, tag))
+    }
+
+    /// 200 with an SDP answer.
+    pub(super) fn accept(&self, tag: &str, port: u16, audio: u16) -> String {
+        let sdp = format!(
+            "v=0\r\no=line 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+             m=audio {audio} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
+        );
+        let length = sdp.len();
+        format!(
+            "{}{}Content-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{sdp}",
+            self.head("200 OK", tag),
+            contact(port)
+        )
+    }
+
+    /// BYE of the called side (RFC 3261 §15.1.1): From and To change places.
+    pub(super) fn bye(&self, tag: &str, port: u16) -> String {
+        let contact = self.header("Contact");
+        let target = contact.split(['<', '>']).nth(1).unwrap_or(contact);
+        format!(
+            "BYE {target} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bKbye{}\r\n\
+             Max-Forwards: 70\r\nFrom: {};tag={tag}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\n\
+             Content-Length: 0\r\n\r\n",
+            self.branch(),
+            self.header("To"),
+            self.header("From"),
+            self.header("Call-ID"),
+        )
+    }
+}
+
+pub(super) fn contact(port: u16) -> String {
+    format!("Contact: <sip:line@127.0.0.1:{port}>\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invite_is_read_and_answered() {
+        let text = "INVITE sip:5115@127.0.0.1:5080;transport=udp SIP/2.0\r\n\
+                    Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK1;rport\r\nf: <sip:a@h>;tag=x\r\n\
+                    To: <sip:5115@h>\r\nCall-ID: c1\r\nCSeq: 1 INVITE\r\n\
+                    Contact: <sip:ringback@127.0.0.1:5060>\r\n\r\n";
+        let request = Request::parse(text).unwrap();
+        assert_eq!(request.user(), "5115");
+        assert_eq!(request.branch(), "z9hG4bK1");
+        let answer = request.answer("180 Ringing", "line", &contact(7));
+        assert!(answer.starts_with("SIP/2.0 180 Ringing\r\nVia: SIP/2.0/UDP"));
+        assert!(answer.contains("To: <sip:5115@h>;tag=line\r\n"));
+        assert!(
+            request
+                .bye("line", 7)
+                .starts_with("BYE sip:ringback@127.0.0.1:5060 SIP/2.0")
+        );
+    }
+}
