@@ -50,6 +50,8 @@ pub struct Api {
     pub stopping: CancellationToken,
     /// One backup at a time.
     backup: Arc<Semaphore>,
+    /// Places for listeners of the event stream.
+    tails: Arc<Semaphore>,
 }
 
 impl Api {
@@ -70,6 +72,7 @@ impl Api {
             store_dir,
             stopping,
             backup,
+            tails: Arc::new(Semaphore::new(limits::TAIL_LISTENERS_MAX)),
         }
     }
 }

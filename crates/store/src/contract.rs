@@ -25,6 +25,17 @@ pub struct EventRow {
     pub data: String,
 }
 
+/// A place in the events of all callbacks: by time, callback and number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventCursor {
+    /// Time of the event.
+    pub at: Timestamp,
+    /// Its callback; an empty text comes before all.
+    pub callback: String,
+    /// Its number.
+    pub seq: u64,
+}
+
 /// A notification waiting to be delivered, or its final fate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryRow {
@@ -396,10 +407,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         limit: usize,
     ) -> Result<Vec<DeliveryRow>, StoreError>;
 
-    /// Events of all callbacks raised at or after a time, oldest first, at most `limit`.
+    /// Events of all callbacks behind a place, oldest first, at most `limit`.
     async fn events_since(
         &self,
-        since: Timestamp,
+        after: EventCursor,
         limit: usize,
     ) -> Result<Vec<EventRow>, StoreError>;
 

@@ -36,8 +36,9 @@ pub use self::schema::Schema;
 use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
-    AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventRow, IdempotencyRow, IntentRow,
-    Query, ServiceRow, Store, StoreError, SubscriptionRow, TransactionListRow,
+    AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventCursor, EventRow,
+    IdempotencyRow, IntentRow, Query, ServiceRow, Store, StoreError, SubscriptionRow,
+    TransactionListRow,
 };
 
 /// A store in one SQLite file.
@@ -255,12 +256,12 @@ impl Store for SqliteStore {
 
     async fn events_since(
         &self,
-        since: Timestamp,
+        after: EventCursor,
         limit: usize,
     ) -> Result<Vec<EventRow>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.readers
-            .run(move |conn| select::events_since(conn, since, limit))
+            .run(move |conn| select::events_since(conn, &after, limit))
             .await
     }
 

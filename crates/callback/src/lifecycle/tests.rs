@@ -1,5 +1,7 @@
 //! Tests of the lifecycle: whole walks, then every input in every phase.
 
+mod sequences;
+
 use std::collections::BTreeMap;
 
 use serde_json::Map;
@@ -92,6 +94,8 @@ struct Walk {
     now: Timestamp,
     submission: Result<(), String>,
     events: Vec<String>,
+    /// Bodies of the notifications.
+    bodies: Vec<Value>,
     effects: Vec<Effect>,
 }
 
@@ -107,6 +111,7 @@ impl Walk {
             now,
             submission: Ok(()),
             events: vec![],
+            bodies: vec![],
             effects: vec![],
         }
     }
@@ -135,6 +140,10 @@ impl Walk {
         );
         for (event, seq) in step.events.iter().zip(self.callback.seq + 1..) {
             assert_eq!(event.seq, seq, "the log is gapless");
+            if let Some(notification) = &event.notification {
+                self.bodies
+                    .push(serde_json::from_str(&notification.body).unwrap());
+            }
             let short = event.id.as_str().trim_start_matches("_cbe_on_");
             let mut text = format!("{short} {}", event.state.as_str());
             if event.id == EventId::DialDone {

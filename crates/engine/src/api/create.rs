@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use callback::service::Service;
 use callback::settings::Events;
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use callback::{request, service};
@@ -48,13 +49,7 @@ impl Engine {
             user_data: new.user_data,
             gms_user: new.gms_user,
         };
-        let lists = |name: &str| self.transaction_list(name);
-        let server = request::Server {
-            dialplan: &self.inner.dialplan,
-            defaults: &self.inner.defaults,
-            lists: &lists,
-        };
-        let (mut callback, notes) = request::prepare(&service, request, &server, id.clone(), now)?;
+        let (mut callback, notes) = self.prepare(&service, request, id.clone(), now)?;
         self.check_target(&callback)?;
         if callback.settings.notification.plan.events == Events::MissingList {
             tracing::error!(
@@ -77,6 +72,22 @@ impl Engine {
             idempotency,
         });
         self.ask(|reply| Command::Create { new, reply }).await?
+    }
+
+    fn prepare(
+        &self,
+        service: &Service,
+        request: request::Request,
+        id: CallbackId,
+        now: Timestamp,
+    ) -> Result<(Callback, Vec<String>), Error> {
+        let lists = |name: &str| self.transaction_list(name);
+        let server = request::Server {
+            dialplan: &self.inner.dialplan,
+            defaults: &self.inner.defaults,
+            lists: &lists,
+        };
+        request::prepare(service, request, &server, id, now)
     }
 
     /// The callback that an idempotency key made before.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use callback::{CallbackId, Error, ErrorCode, Timestamp};
 use rand::RngExt;
-use store::{Batch, DeliveryState, EventRow, PUBLISHED_PREFIX, SubscriptionRow};
+use store::{Batch, DeliveryState, EventCursor, EventRow, PUBLISHED_PREFIX, SubscriptionRow};
 use tokio::sync::broadcast;
 
 use super::{Engine, read_error, write_error};
@@ -184,13 +184,13 @@ impl Engine {
         }
     }
 
-    /// Events of all callbacks raised at or after a time, oldest first, a page at most.
+    /// Events of all callbacks behind a place, oldest first, at most [`limits::TAIL_PAGE`].
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn events_since(&self, since: Timestamp) -> Result<Vec<EventRow>, Error> {
+    pub async fn events_since(&self, after: EventCursor) -> Result<Vec<EventRow>, Error> {
         let store = &self.inner.store;
-        let rows = store.events_since(since, limits::TAIL_PAGE).await;
+        let rows = store.events_since(after, limits::TAIL_PAGE).await;
         rows.map_err(read_error)
     }
 

@@ -12,8 +12,8 @@ use super::failure::Failure;
 use super::record::{Columns, by_name};
 use super::settings::{Key, SettingsCache};
 use crate::{
-    AgentRow, CountedRow, DeliveryAttempt, DeliveryExtra, DeliveryRow, DeliveryState, EventRow,
-    IdempotencyRow, IntentRow, ServiceRow, SubscriptionRow, Trace, TransactionListRow,
+    AgentRow, CountedRow, DeliveryAttempt, DeliveryExtra, DeliveryRow, DeliveryState, EventCursor,
+    EventRow, IdempotencyRow, IntentRow, ServiceRow, SubscriptionRow, Trace, TransactionListRow,
 };
 
 /// Callbacks that a statement of [`super::query`] or [`callbacks_where`] selects.
@@ -81,15 +81,18 @@ pub(super) fn events(conn: &Connection, id: &CallbackId) -> Result<Vec<EventRow>
     all(conn, sql, [id.as_str()], "events", event)
 }
 
-/// Events of all callbacks from a time on.
+/// Events of all callbacks behind a place.
 pub(super) fn events_since(
     conn: &Connection,
-    since: Timestamp,
+    after: &EventCursor,
     limit: i64,
 ) -> Result<Vec<EventRow>, Failure> {
     let sql = "SELECT callback_id, seq, at_ms, event_id, state, data FROM events
-        WHERE at_ms >= ?1 ORDER BY at_ms, callback_id, seq LIMIT ?2";
-    all(conn, sql, params![since.0, limit], "events", event)
+        WHERE (at_ms, callback_id, seq) > (?1, ?2, ?3)
+        ORDER BY at_ms, callback_id, seq LIMIT ?4";
+    let seq = i64::try_from(after.seq).unwrap_or(i64::MAX);
+    let values = params![after.at.0, after.callback, seq, limit];
+    all(conn, sql, values, "events", event)
 }
 
 fn event(row: &Row<'_>) -> Result<EventRow, Failure> {
