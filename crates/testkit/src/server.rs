@@ -19,7 +19,7 @@ const RTP_PORTS: u16 = 40;
 /// Frequency of the waiting music that [`ServerBuilder`] writes, Hz.
 pub(crate) const MUSIC_HZ: f64 = 440.0;
 /// Lines of the log that a failing test shows.
-const LOG_LINES: usize = 60;
+const LOG_LINES: usize = 120;
 
 /// A configuration of a server that is not started yet.
 #[derive(Debug)]
