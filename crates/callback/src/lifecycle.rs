@@ -83,6 +83,9 @@ pub struct DialPlan {
     pub number: String,
     /// Name of the trunk.
     pub trunk: String,
+    /// Trunks that may carry the call when the network behind the first one fails, each with the
+    /// number as it is dialed there.
+    pub alternatives: Vec<(String, String)>,
     /// Country of the called number: selects the tone plan.
     pub country: String,
 }
@@ -128,6 +131,11 @@ pub struct Verdict {
 /// What happens on a leg.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LegEvent {
+    /// The call goes over another trunk now, where this is the dialed string.
+    Rerouted {
+        /// `c_dialed_number` from here on.
+        number: String,
+    },
     /// Answered.
     Answered,
     /// The detector decided.

@@ -15,7 +15,7 @@ use callback::service::{ServerDefaults, Service};
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
 use store::{AgentRow, Query, Store, StoreError};
-use telephony::port::{Event, Telephony};
+use telephony::port::{Event, Telephony, TrunkView};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -61,6 +61,8 @@ pub struct NewCallback {
     pub user_data: Map<String, Value>,
     /// Header `gms_user`.
     pub gms_user: Option<String>,
+    /// Headers that may take part in throttling.
+    pub headers: Vec<(String, String)>,
     /// Header `Idempotency-Key` with the hash of the body.
     pub idempotency: Option<Idempotency>,
 }
@@ -321,10 +323,19 @@ impl Engine {
         }
     }
 
+    /// How the trunks stand, in order of preference.
+    #[must_use]
+    pub fn trunks(&self) -> Vec<TrunkView> {
+        self.inner.telephony.trunks()
+    }
+
     /// All metrics as Prometheus text.
     #[must_use]
     pub fn render_metrics(&self) -> String {
-        self.inner.metrics.render(&self.inner.telephony.stats())
+        let telephony = &self.inner.telephony;
+        self.inner
+            .metrics
+            .render(&telephony.stats(), &telephony.trunks())
     }
 
     /// Takes no new callbacks, dials nobody any more and ends the tasks. What is under way is
@@ -349,6 +360,22 @@ impl Engine {
         answer
             .await
             .map_err(|_closed| Error::new(ErrorCode::NotReady, "The server is going down"))
+    }
+
+    /// Runs a change to its end even when the client that asked for it goes away: what is stored
+    /// and what is in memory must not part.
+    async fn to_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (done, answer) = oneshot::channel();
+        self.inner.supervisor.spawn_to_end(async move {
+            // Nobody may be waiting any more; the change is made all the same.
+            drop(done.send(change.await));
+        });
+        answer
+            .await
+            .map_err(|_stopped| Error::new(ErrorCode::NotReady, "The server is going down"))
     }
 
     async fn sweep(self, days: u32) {

@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use callback::admission::{Ledger, Rules};
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
-use callback::routing::{AgentView, Router};
+use callback::routing::{AgentView, Released, Router};
 use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
 use store::{IdempotencyRow, Store};
 use telephony::port::{Command as TelephonyCommand, Event as TelephonyEvent, Telephony};
@@ -75,6 +76,8 @@ pub(crate) struct NewRecord {
     pub(crate) callback: Callback,
     /// For its history.
     pub(crate) notes: Vec<String>,
+    /// What has to hold before it is made.
+    pub(crate) rules: Rules,
     pub(crate) idempotency: Option<IdempotencyRow>,
 }
 
@@ -106,6 +109,15 @@ pub(crate) struct Parts {
     pub(crate) commands: mpsc::Sender<Command>,
 }
 
+/// A leg to an agent's phone.
+#[derive(Debug)]
+struct AgentLeg {
+    callback: CallbackId,
+    agent: AgentId,
+    /// The agent is given back with this outcome as soon as the leg is over.
+    released: Option<Released>,
+}
+
 /// The shard's state.
 pub(crate) struct Shard {
     parts: Parts,
@@ -124,8 +136,12 @@ pub(crate) struct Shard {
     /// Keys of requests that may race: key → (hash of the body, callback).
     recent_keys: HashMap<String, (String, Arc<Callback>)>,
     recent_order: VecDeque<String>,
+    /// Legs to agents' phones that are not over, by their key.
+    agent_legs: HashMap<String, AgentLeg>,
     /// The router may have something to give.
     router_changed: bool,
+    /// Who asked how often, who waits.
+    ledger: Ledger,
 }
 
 impl Shard {
@@ -143,7 +159,9 @@ impl Shard {
             unsent: VecDeque::new(),
             recent_keys: HashMap::new(),
             recent_order: VecDeque::new(),
+            agent_legs: HashMap::new(),
             router_changed: true,
+            ledger: Ledger::default(),
         }
     }
 

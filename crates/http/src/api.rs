@@ -7,6 +7,7 @@ mod deliveries;
 mod mode;
 mod options;
 mod services;
+mod trunks;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/api/v1/callbacks/{id}/events", get(callbacks::events))
         .route("/api/v1/deliveries", get(deliveries::list))
         .route("/api/v1/options", get(options::list))
+        .route("/api/v1/trunks", get(trunks::list))
         .route("/api/v1/backup", post(backup::backup))
 }
 

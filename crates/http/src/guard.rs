@@ -13,6 +13,9 @@ use tokio::time::Instant;
 
 use crate::error::{ApiError, Failure, GmsError};
 
+/// Routes that machines ask every few seconds; they would drown the rest of the log.
+const PROBES: &[&str] = &["/livez", "/readyz", "/metrics"];
+
 /// Runs a request and logs it by its route: paths, queries and bodies may hold numbers.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -32,7 +35,11 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
     };
     let status = response.status().as_u16();
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(%method, %route, status, duration_ms = ms, "request");
+    if PROBES.contains(&route.as_str()) {
+        tracing::debug!(%method, %route, status, duration_ms = ms, "request");
+    } else {
+        tracing::info!(%method, %route, status, duration_ms = ms, "request");
+    }
     response
 }
 

@@ -25,7 +25,8 @@ pub const NAME_MAX: usize = 255;
 pub const COMMAND_BODY_MAX: usize = 16 * 1024;
 /// Deliveries of one native answer.
 pub const DELIVERIES_MAX: usize = 1000;
-/// How long requests in progress may take once the server stops.
-pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long requests in progress may take once the server stops; the other parts need the rest
+/// of the ten seconds that service managers wait.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Seconds that a `503` or `429` tells the client to wait.
 pub const RETRY_AFTER_S: u32 = 5;

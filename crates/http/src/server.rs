@@ -18,7 +18,16 @@ use crate::limits::{CONNECTIONS_MAX, DRAIN_TIMEOUT, HEAD_MAX, HEADER_TIMEOUT, HE
 /// Serves until `stop` is cancelled, then lets running requests finish for a short while
 /// ([`DRAIN_TIMEOUT`]).
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    serve_up_to(CONNECTIONS_MAX, listener, router, stop).await;
+}
+
+async fn serve_up_to(
+    connections_max: usize,
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let free = Arc::new(Semaphore::new(connections_max));
     let mut connections = JoinSet::new();
     loop {
         let permit = tokio::select! {
@@ -38,7 +47,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                 }
             },
         };
-        // Finished connections leave the set, so it holds at most CONNECTIONS_MAX.
+        // Finished connections leave the set, so it holds at most that many.
         while connections.try_join_next().is_some() {}
         let router = router.clone();
         let stop = stop.clone();
@@ -81,5 +90,135 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
     if let Err(error) = ended {
         // Clients that hang up are no fault of ours.
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    struct Running {
+        address: SocketAddr,
+        stop: CancellationToken,
+        server: JoinSet<()>,
+        asked: Arc<Notify>,
+        go_on: Arc<Notify>,
+    }
+
+    /// `/quick` answers at once, `/slow` once `go_on` is notified.
+    async fn start(connections_max: usize) -> Running {
+        let (asked, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (tell, wait) = (Arc::clone(&asked), Arc::clone(&go_on));
+        let slow = move || async move {
+            tell.notify_one();
+            wait.notified().await;
+            "slow"
+        };
+        let router = Router::new()
+            .route("/quick", get(|| async { "quick" }))
+            .route("/slow", get(slow));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let mut server = JoinSet::new();
+        server.spawn(serve_up_to(connections_max, listener, router, stop.clone()));
+        Running {
+            address,
+            stop,
+            server,
+            asked,
+            go_on,
+        }
+    }
+
+    async fn send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream
+    }
+
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut answer = Vec::new();
+        let limit = Duration::from_secs(5);
+        let read = tokio::time::timeout(limit, stream.read_to_end(&mut answer)).await;
+        // A reset after the answer is as good as an end.
+        let _ended_or_reset = read.expect("the server ends the connection");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_stop_lets_running_requests_finish() {
+        let mut running = start(10).await;
+        let stream = send(running.address, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        running.asked.notified().await;
+        running.stop.cancel();
+        running.go_on.notify_one();
+        assert!(rest(stream).await.ends_with("slow"));
+        running.server.join_next().await.unwrap().unwrap();
+        assert!(TcpStream::connect(running.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_idle_connections_at_once() {
+        let mut running = start(10).await;
+        let mut idle = send(running.address, b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let mut first = [0; 12];
+        idle.read_exact(&mut first).await.unwrap();
+        running.stop.cancel();
+        let limit = DRAIN_TIMEOUT / 2;
+        tokio::time::timeout(limit, running.server.join_next())
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_bound_wait_their_turn() {
+        let running = start(1).await;
+        let close = b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let first = send(running.address, close).await;
+        running.asked.notified().await;
+        let close = b"GET /quick HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let mut second = send(running.address, close).await;
+        let mut byte = [0];
+        let early = tokio::time::timeout(Duration::from_millis(100), second.read(&mut byte)).await;
+        assert!(
+            early.is_err(),
+            "the second connection was served beside the first"
+        );
+        running.go_on.notify_one();
+        assert!(rest(first).await.ends_with("slow"));
+        assert!(rest(second).await.ends_with("quick"));
+    }
+
+    #[tokio::test]
+    async fn hostile_bytes_end_their_own_connection_only() {
+        let running = start(10).await;
+        let long = [b"GET /".as_slice(), &vec![b'a'; 2 * HEAD_MAX]].concat();
+        let many = "a: b\r\n".repeat(HEADERS_MAX + 1);
+        let many = format!("GET /quick HTTP/1.1\r\n{many}\r\n").into_bytes();
+        for bytes in [
+            b"\x16\x03\x01\x02\x00\x01".as_slice(),
+            b"\r\n\r\n\r\n\x00\xff",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"POST /quick HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+            b"POST /quick HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            &long,
+            &many,
+        ] {
+            let answer = rest(send(running.address, bytes).await).await;
+            assert!(!answer.contains("200 OK"), "{answer}");
+        }
+        let close = b"GET /quick HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        assert!(
+            rest(send(running.address, close).await)
+                .await
+                .ends_with("quick")
+        );
     }
 }

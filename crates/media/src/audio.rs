@@ -83,6 +83,21 @@ pub fn load(bytes: &[u8], file_name: &str) -> Result<Clip, LoadError> {
     Ok(Clip::from_samples(samples))
 }
 
+/// The shipped prompt of a template file name, or `None` when there is none of that name.
+///
+/// `next_customer_rep.wav` (waiting music, loops without a click), `all_agents_busy.wav` and
+/// `call_fail_ans_machine.wav`.
+#[must_use]
+pub fn shipped(name: &str) -> Option<Clip> {
+    let bytes: &[u8] = match name {
+        "next_customer_rep.wav" => include_bytes!("../prompts/next_customer_rep.wav"),
+        "all_agents_busy.wav" => include_bytes!("../prompts/all_agents_busy.wav"),
+        "call_fail_ans_machine.wav" => include_bytes!("../prompts/call_fail_ans_machine.wav"),
+        _ => return None,
+    };
+    load(bytes, name).ok()
+}
+
 fn raw(bytes: &[u8], codec: Codec) -> Result<Vec<i16>, LoadError> {
     if bytes.len() as u64 > u64::from(CLIP_SECONDS_MAX * SAMPLE_RATE_HZ) {
         return Err(LoadError::TooLong);
@@ -226,6 +241,29 @@ mod tests {
                 drop(load(&changed, "a.wav"));
             }
         }
+    }
+
+    #[test]
+    fn shipped_prompts_are_read_and_the_music_loops_without_a_click() {
+        let music = shipped("next_customer_rep.wav").unwrap();
+        assert!(
+            (12_000..=16_000).contains(&music.duration_ms()),
+            "{music:?}"
+        );
+        let ends = [music.samples().first(), music.samples().last()];
+        assert!(
+            ends.iter().all(|s| s.is_some_and(|s| s.abs() < 300)),
+            "{ends:?}"
+        );
+        for name in ["all_agents_busy.wav", "call_fail_ans_machine.wav"] {
+            let clip = shipped(name).unwrap();
+            assert!(
+                (3_000..=15_000).contains(&clip.duration_ms()),
+                "{name}: {clip:?}"
+            );
+            assert!(pcm::rms(clip.samples()) > 1_000.0, "{name} is too quiet");
+        }
+        assert!(shipped("other.wav").is_none());
     }
 
     #[test]

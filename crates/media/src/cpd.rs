@@ -5,7 +5,9 @@
 //! of a machine's beep. It has no clock and no I/O: a corpus runs much faster than real time.
 
 mod beep;
+mod cadence;
 mod plan;
+mod sit;
 mod spectrum;
 mod tone;
 mod verdict;

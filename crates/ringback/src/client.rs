@@ -78,10 +78,7 @@ impl Client {
     /// `GET`, answered with text.
     pub(crate) async fn get_text(&self, path: &str) -> Result<String, Failure> {
         let answer = self.send(self.request(Method::GET, path)).await?;
-        answer
-            .text()
-            .await
-            .map_err(|error| self.unreachable(&error))
+        answer.text().await.map_err(|error| self.unreachable(error))
     }
 
     /// A request with a JSON body, answered with JSON.
@@ -114,18 +111,12 @@ impl Client {
         let answer = request
             .send()
             .await
-            .map_err(|error| self.unreachable(&error))?;
+            .map_err(|error| self.unreachable(error))?;
         if answer.status() == reqwest::StatusCode::UNPROCESSABLE_ENTITY {
-            return answer
-                .json()
-                .await
-                .map_err(|error| self.unreachable(&error));
+            return answer.json().await.map_err(|error| self.unreachable(error));
         }
         let answer = self.accepted(answer).await?;
-        answer
-            .json()
-            .await
-            .map_err(|error| self.unreachable(&error))
+        answer.json().await.map_err(|error| self.unreachable(error))
     }
 
     /// `POST` without a body; the answer is read by the caller.
@@ -138,7 +129,7 @@ impl Client {
         let text = answer
             .text()
             .await
-            .map_err(|error| self.unreachable(&error))?;
+            .map_err(|error| self.unreachable(error))?;
         if text.is_empty() {
             return Ok(Value::Null);
         }
@@ -149,7 +140,7 @@ impl Client {
         let answer = request
             .send()
             .await
-            .map_err(|error| self.unreachable(&error))?;
+            .map_err(|error| self.unreachable(error))?;
         self.accepted(answer).await
     }
 
@@ -183,7 +174,9 @@ impl Client {
     }
 
     /// The server did not answer, or stopped in the middle.
-    pub(crate) fn unreachable(&self, error: &reqwest::Error) -> Failure {
+    pub(crate) fn unreachable(&self, error: reqwest::Error) -> Failure {
+        // The query may hold a customer's number.
+        let error = error.without_url();
         if error.is_builder() {
             return Failure::bad_input(
                 format!("'{}' is no address of a server", self.connection.url),
@@ -195,7 +188,7 @@ impl Client {
             format!(
                 "the server at {} cannot be reached: {}",
                 self.connection.url,
-                chain(error)
+                chain(&error)
             ),
             "start it with 'ringback serve', or name another one with --url or RINGBACK_URL",
         )

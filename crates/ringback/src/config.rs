@@ -161,7 +161,7 @@ mod tests {
     fn the_example_file_names_every_key() {
         for path in keys::all() {
             let (section, key) = path.rsplit_once('.').unwrap();
-            let header = format!("[{section}]");
+            let header = format!("\n[{section}]\n");
             let at = EXAMPLE
                 .find(&header)
                 .unwrap_or_else(|| panic!("{header} is missing"));
@@ -311,6 +311,9 @@ mod tests {
             "store.path",
             "PostgreSQL",
         );
+        check("[dialplan]\ninternal = [\"[\"]", 1, "dialplan", "pattern");
+        let secret = "[notifications]\nsigning_secret = \"whsec_short\"";
+        check(secret, 2, "notifications.signing_secret", "base64");
         assert_eq!(problems("[vxml]\ntts = \"none\""), []);
     }
 

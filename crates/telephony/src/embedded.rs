@@ -27,6 +27,8 @@ mod outgoing;
 mod phones;
 mod plan;
 mod socket;
+mod tries;
+mod trunks;
 
 use std::fmt;
 use std::io;
@@ -43,10 +45,12 @@ use sip::registrar::{Policy, Registrar};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::core::{Core, CoreParts, Input, Settings};
+use self::core::{Core, CoreParts, Input, Settings, lock};
 use crate::limits::{COMMAND_QUEUE_MAX, EVENT_QUEUE_MAX, MEDIA_EVENT_QUEUE_MAX};
 use crate::media_engine::{MediaConfig, MediaEngine, MediaEvent};
-use crate::port::{Account, CallId, Command, Event, PhoneDirectory, Refused, Stats, Telephony};
+use crate::port::{
+    Account, CallId, Command, Event, PhoneDirectory, Refused, Room, Stats, Telephony, TrunkView,
+};
 
 /// At shutdown calls have this long to say goodbye.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_millis(1_500);
@@ -69,7 +73,7 @@ pub struct Config {
     pub realm: String,
     /// Media engine.
     pub media: MediaConfig,
-    /// Trunks, found by name.
+    /// Trunks in order of preference.
     pub trunks: Vec<Trunk>,
     /// `User-Agent` of our messages.
     pub user_agent: String,
@@ -113,9 +117,9 @@ pub enum Transport {
 }
 
 /// A carrier or another exchange.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Trunk {
-    /// Name in [`Destination::Trunk`](crate::port::Destination::Trunk).
+    /// Name in [`TrunkNumber`](crate::port::TrunkNumber).
     pub name: String,
     /// Host name or address; names are looked up as A or AAAA, not as SRV.
     pub host: String,
@@ -129,8 +133,26 @@ pub struct Trunk {
     pub password: String,
     /// Caller number when a call names none; empty = `ringback`.
     pub caller_id: String,
-    /// Register there with the user name.
+    /// Register there with the user name; the trunk is down while that fails.
     pub register: bool,
+    /// Calls at once; 0 = no limit.
+    pub max_calls: u32,
+    /// New calls a second; 0 = no limit.
+    pub cps: u32,
+    /// Time between two OPTIONS pings; zero = none.
+    pub ping_every: Duration,
+}
+
+impl Trunk {
+    fn limits(&self) -> sip::trunk::Settings {
+        sip::trunk::Settings {
+            name: self.name.clone(),
+            max_calls: self.max_calls,
+            cps: self.cps,
+            ping_every_ms: u64::try_from(self.ping_every.as_millis()).unwrap_or(u64::MAX),
+            registers: self.register,
+        }
+    }
 }
 
 impl fmt::Debug for Trunk {
@@ -250,6 +272,7 @@ impl Embedded {
         core.spawn(async move { endpoint.serve().await });
         core.spawn(incoming::drain(Arc::clone(&core), incoming));
         core.spawn(phones::keep_house(Arc::clone(&core)));
+        core.spawn(trunks::watch(Arc::clone(&core)));
         core.spawn(pass_on_media(Arc::clone(&core), media_events));
         core.spawn(obey(Arc::clone(&core), command_queue));
         register_trunks(&core);
@@ -319,6 +342,18 @@ impl Telephony for Embedded {
             tick_max_ms: media.tick_max_ms,
         }
     }
+
+    fn reserve(&self, call: &CallId, trunks: &[&str]) -> Room {
+        self.core.reserve(call, trunks)
+    }
+
+    fn release(&self, call: &CallId) {
+        lock(&self.core.trunks).release(call.as_str());
+    }
+
+    fn trunks(&self) -> Vec<TrunkView> {
+        self.core.trunk_views()
+    }
 }
 
 fn options(timers: SipTimers) -> EndpointOption {
@@ -355,16 +390,20 @@ fn register_trunks(core: &Arc<Core>) {
                 password: trunk.password.clone(),
                 expires: TRUNK_EXPIRES,
             },
+            Some(trunk.name.clone()),
         );
     }
 }
 
-fn start_account(core: &Arc<Core>, account: Account) {
+/// Keeps an account registered, for a trunk or for whoever asked.
+fn start_account(core: &Arc<Core>, account: Account, trunk: Option<String>) {
     let key = (account.registrar.clone(), account.username.clone());
     match core.enter_account(key) {
         Some(over) => {
             let task = Arc::clone(core);
-            core.spawn_call(async move { Box::pin(account::keep(task, account, over)).await });
+            core.spawn_call(
+                async move { Box::pin(account::keep(task, account, trunk, over)).await },
+            );
         }
         None => tracing::error!("too many accounts; one was not registered"),
     }
@@ -408,7 +447,7 @@ async fn obey_one(core: &Arc<Core>, command: Command) {
             let task = Arc::clone(core);
             core.spawn_call(async move { Box::pin(leftover::end(task, record)).await });
         }
-        Command::Register(account) => start_account(core, account),
+        Command::Register(account) => start_account(core, account, None),
     }
 }
 

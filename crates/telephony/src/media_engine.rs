@@ -189,7 +189,10 @@ impl MediaEngine {
             };
             let worker = thread::Worker::new(shared, poll, events.clone());
             let builder = std::thread::Builder::new().name(format!("media-{index}"));
-            lock(&inner.threads).push(builder.spawn(move || worker.run())?);
+            lock(&inner.threads).push(builder.spawn(move || {
+                prefer_this_thread();
+                worker.run();
+            })?);
         }
         Ok(Self(inner))
     }
@@ -403,6 +406,17 @@ fn home_thread(call: &CallId, threads: usize) -> usize {
 /// Locks; a thread that panicked while it held the lock left nothing half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nice value of media threads: a frame every 20 ms is worth more than a database commit.
+const MEDIA_NICE: i32 = -11;
+
+/// Lets the kernel prefer this thread; without the privilege it stays as it was.
+fn prefer_this_thread() {
+    let thread = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(thread), MEDIA_NICE) {
+        tracing::debug!(%error, "media threads run with normal priority");
+    }
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ impl Library {
         let clip = match std::fs::read(&path) {
             Ok(bytes) => audio::load(&bytes, name).map_err(PlaybackError::Undecodable)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                None.ok_or(PlaybackError::Missing)?
+                audio::shipped(name).ok_or(PlaybackError::Missing)?
             }
             Err(error) => return Err(PlaybackError::Unreadable(error)),
         };

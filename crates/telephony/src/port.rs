@@ -46,18 +46,33 @@ impl fmt::Debug for CallId {
     }
 }
 
+/// A way over a trunk, with the finished dial string (prefix and number format applied).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkNumber {
+    /// Name of a configured `[[trunk]]`.
+    pub trunk: String,
+    /// User part of the Request-URI.
+    pub number: String,
+}
+
 /// Where an outgoing call goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// The finished dial string over the named trunk (prefix and number format applied).
-    Trunk {
-        /// Name of a configured `[[trunk]]`.
-        trunk: String,
-        /// User part of the Request-URI.
-        number: String,
-    },
+    /// Over the first of these trunks that is up and has room; over the next one when the network
+    /// behind it fails before the called phone rings.
+    Trunks(Vec<TrunkNumber>),
     /// A phone that registered with us, by its extension.
     Extension(String),
+}
+
+impl Destination {
+    /// One way over one trunk.
+    pub fn trunk(trunk: impl Into<String>, number: impl Into<String>) -> Self {
+        Self::Trunks(vec![TrunkNumber {
+            trunk: trunk.into(),
+            number: number.into(),
+        }])
+    }
 }
 
 /// Caller identity shown to the called party.
@@ -269,6 +284,8 @@ pub enum EventKind {
     EarlyMedia,
     /// The dialog record changed and is worth storing.
     Dialog(Box<DialogRecord>),
+    /// The network behind the first trunk failed: the call goes over another one now.
+    Rerouted(TrunkNumber),
     /// 200 OK, acknowledged; media runs.
     Answered {
         /// The ring timer's CANCEL crossed the 200 (`late_answer`).
@@ -330,6 +347,56 @@ pub enum Event {
         /// Accepted by the registrar.
         registered: bool,
     },
+    /// A trunk went up or down.
+    Trunk {
+        /// Name of the `[[trunk]]`.
+        name: String,
+        /// It takes calls.
+        up: bool,
+        /// Fixed word, see [`TrunkView::reason`].
+        reason: &'static str,
+    },
+}
+
+/// Whether a call finds room on a trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// On this trunk; the place is held until the call ends.
+    Taken(String),
+    /// Not now; worth asking again after this time.
+    Later(Duration),
+    /// All trunks that are up carry as many calls as they may.
+    Full,
+    /// No trunk is up.
+    Down,
+    /// None of the names is a trunk.
+    Unknown,
+}
+
+/// How a trunk stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TrunkView {
+    /// Name.
+    pub name: String,
+    /// It takes calls.
+    pub up: bool,
+    /// Why: `answers`, `no_answer`, `unavailable`, `calls_fail`, `registered`, `not_registered`,
+    /// `retry`; empty before anything is known.
+    pub reason: &'static str,
+    /// For how long it has been up or down, ms.
+    pub for_ms: u64,
+    /// Calls on it.
+    pub calls: u32,
+    /// Most calls at once; 0 = no limit.
+    pub max_calls: u32,
+    /// New calls a second; 0 = no limit.
+    pub cps: u32,
+    /// Whether we are registered there; `None` when that is not asked for.
+    pub registered: Option<bool>,
+    /// Failures since the last success.
+    pub failures: u32,
+    /// When it is tried again, ms from now, while it is down.
+    pub retry_in_ms: Option<u64>,
 }
 
 /// A command was not taken.
@@ -386,4 +453,15 @@ pub trait Telephony: Send + Sync + fmt::Debug + 'static {
 
     /// Current counters.
     fn stats(&self) -> Stats;
+
+    /// Takes a place for a call on the first of the named trunks that is up and below its limits.
+    /// A call that has a place keeps it; the place is given back with [`EventKind::Ended`], or
+    /// with [`Self::release`] when the call is never made.
+    fn reserve(&self, call: &CallId, trunks: &[&str]) -> Room;
+
+    /// Gives back the place of a call that is not made after all.
+    fn release(&self, call: &CallId);
+
+    /// All trunks in order of preference.
+    fn trunks(&self) -> Vec<TrunkView>;
 }

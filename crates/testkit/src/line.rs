@@ -27,6 +27,8 @@ const BYE_SENDINGS: u32 = 10;
 pub enum Behaviour {
     /// Rings so long, then refuses with this status.
     Refuse(Duration, u16),
+    /// Fails with this status and never rings, as a network without a way does.
+    Fail(u16),
     /// Rings until CANCEL.
     NoAnswer,
     /// Rings so long, answers, and waits for BYE.
@@ -281,11 +283,14 @@ impl Leg {
     }
 
     fn ring(&mut self, ports: Ports) -> Out {
+        if let Behaviour::Fail(status) = self.behaviour {
+            return self.refuse(&format!("{status} Failed"), ports);
+        }
         self.next = match self.behaviour {
             Behaviour::Refuse(ring, _)
             | Behaviour::Answer(ring)
             | Behaviour::AnswerAndLeave(ring, _) => Some(now() + ring),
-            Behaviour::NoAnswer => None,
+            Behaviour::NoAnswer | Behaviour::Fail(_) => None,
         };
         self.to(self
             .invite
@@ -311,7 +316,10 @@ impl Leg {
                 self.stage = Stage::Talking;
                 self.next = match self.behaviour {
                     Behaviour::AnswerAndLeave(_, talk) => Some(now() + talk),
-                    Behaviour::Refuse(..) | Behaviour::NoAnswer | Behaviour::Answer(_) => None,
+                    Behaviour::Refuse(..)
+                    | Behaviour::Fail(_)
+                    | Behaviour::NoAnswer
+                    | Behaviour::Answer(_) => None,
                 };
             }
             Stage::Refused => self.over(),
@@ -370,7 +378,7 @@ impl Leg {
                 let sendings = sendings + 1;
                 self.leave(sendings, ports)
             }
-            (Stage::Ringing, Behaviour::NoAnswer) | (Stage::Over, _) => {
+            (Stage::Ringing, Behaviour::NoAnswer | Behaviour::Fail(_)) | (Stage::Over, _) => {
                 self.next = None;
                 Vec::new()
             }

@@ -42,6 +42,7 @@ fn settings() -> Settings {
         max_customer_contacts: 1,
         execution_buffer_s: 90,
         connect_threshold_s: 180,
+        horizon: None,
         submit_retries: 3,
         submit_retry_delay_s: 10,
         prefix_dial_out: String::new(),
@@ -182,6 +183,7 @@ impl Walk {
         self.input(Input::ContactTurn(Ok(DialPlan {
             number: "04930555010".into(),
             trunk: "carrier".into(),
+            alternatives: Vec::new(),
             country: "DE".into(),
         })));
     }
@@ -303,6 +305,26 @@ fn no_answer_is_dialed_again_until_the_limit() {
         "dial_init QUEUED, dial_done 7 1, dial_init QUEUED, dial_done 7 2, \
          service_exit COMPLETED.FAIL_CALL_TO_CUSTOMER"
     );
+}
+
+#[test]
+fn another_trunk_carries_the_same_attempt_with_its_own_number() {
+    let mut walk = Walk::created(settings());
+    walk.turn();
+    assert_eq!(walk.callback.dialed_number.as_deref(), Some("04930555010"));
+    let before = walk.callback.timers[&TimerKind::Guard];
+    walk.now = walk.now.plus_seconds(20);
+    walk.customer(LegEvent::Rerouted {
+        number: "030555010".into(),
+    });
+    assert_eq!(walk.callback.dialed_number.as_deref(), Some("030555010"));
+    assert_eq!(walk.callback.attempts, 1);
+    assert!(
+        walk.callback.timers[&TimerKind::Guard] > before,
+        "rings anew"
+    );
+    walk.ended(call_state::NO_ANSWER);
+    assert_eq!(walk.callback.phase, Phase::RetryPause);
 }
 
 #[test]
@@ -773,6 +795,7 @@ fn inputs(walk: &Walk) -> Vec<Input> {
     all.push(Input::ContactTurn(Ok(DialPlan {
         number: "1".into(),
         trunk: "t".into(),
+        alternatives: Vec::new(),
         country: "US".into(),
     })));
     all.push(Input::AgentFound(Found {

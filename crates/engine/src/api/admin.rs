@@ -22,6 +22,12 @@ impl Engine {
         text: &str,
         mode: ImportMode,
     ) -> Result<ServiceImport, Error> {
+        let (engine, text) = (self.clone(), text.to_owned());
+        self.to_end(async move { engine.store_services(&text, mode).await })
+            .await?
+    }
+
+    async fn store_services(&self, text: &str, mode: ImportMode) -> Result<ServiceImport, Error> {
         let _one_at_a_time = self.inner.imports.lock().await;
         let import = service::import(text, mode.strict);
         let report = ServiceImport::new(&import, |name| self.service(name).is_none());
@@ -59,6 +65,12 @@ impl Engine {
     /// # Errors
     /// The file is no INI file, or the store does not take the write.
     pub async fn import_agents(&self, text: &str, mode: ImportMode) -> Result<AgentImport, Error> {
+        let (engine, text) = (self.clone(), text.to_owned());
+        self.to_end(async move { engine.store_agents(&text, mode).await })
+            .await?
+    }
+
+    async fn store_agents(&self, text: &str, mode: ImportMode) -> Result<AgentImport, Error> {
         let _one_at_a_time = self.inner.imports.lock().await;
         let known = self.inner.store.agents().await.map_err(read_error)?;
         let configs: Vec<AgentConfig> = load_agents(&known)
@@ -132,6 +144,12 @@ impl Engine {
     /// # Errors
     /// Unknown agent, or the store does not take the write.
     pub async fn set_agent(&self, id: &AgentId, ready: Result<(), String>) -> Result<(), Error> {
+        let (engine, id) = (self.clone(), id.clone());
+        self.to_end(async move { engine.store_state(&id, ready).await })
+            .await?
+    }
+
+    async fn store_state(&self, id: &AgentId, ready: Result<(), String>) -> Result<(), Error> {
         let _one_at_a_time = self.inner.imports.lock().await;
         let rows = self.inner.store.agents().await.map_err(read_error)?;
         let mut row = rows

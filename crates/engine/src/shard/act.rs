@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callback::lifecycle::{Dial, Effect, Input, LegEvent, Offer};
-use callback::routing::Waiting;
+use callback::routing::{Released, Waiting};
 use callback::settings::CpdProfile;
-use callback::{CallbackId, LegKey};
+use callback::{AgentId, CallbackId, LegKey};
 use telephony::media::cpd;
 use telephony::port::{
     CallId, CallerId, Command as TelephonyCommand, Destination, Detection, HangUpCause, Originate,
-    Refused, Repeat,
+    Refused, Repeat, TrunkNumber,
 };
 
-use super::{Command, Shard};
+use super::{AgentLeg, Command, Shard};
 use crate::treatment::Treatments;
 
 impl Shard {
@@ -53,10 +53,7 @@ impl Shard {
                 });
             }
             Effect::AgentTalking(agent) => self.router.talking(&agent, id, self.now),
-            Effect::ReleaseAgent(agent, released) => {
-                self.router.release(&agent, id, released, self.now);
-                self.router_changed = true;
-            }
+            Effect::ReleaseAgent(agent, released) => self.release(id, agent, released),
         }
     }
 
@@ -100,10 +97,12 @@ impl Shard {
         });
         let originate = Originate {
             call,
-            destination: Destination::Trunk {
-                trunk: dial.plan.trunk,
-                number: dial.plan.number,
-            },
+            destination: Destination::Trunks(
+                std::iter::once((dial.plan.trunk, dial.plan.number))
+                    .chain(dial.plan.alternatives)
+                    .map(|(trunk, number)| TrunkNumber { trunk, number })
+                    .collect(),
+            ),
             caller_id: CallerId {
                 number: dial.caller_number,
                 display_name: dial.caller_name,
@@ -115,8 +114,45 @@ impl Shard {
         self.send(TelephonyCommand::Originate(Box::new(originate)));
     }
 
+    /// An agent comes back to the router when the phone is free again: the next call must not
+    /// reach a phone that still ends the last one.
+    fn release(&mut self, id: &CallbackId, agent: AgentId, released: Released) {
+        match self
+            .agent_legs
+            .values_mut()
+            .find(|leg| leg.callback == *id && leg.agent == agent)
+        {
+            Some(leg) => leg.released = Some(released),
+            None => {
+                self.router.release(&agent, id, released, self.now);
+                self.router_changed = true;
+            }
+        }
+    }
+
+    /// A leg is over; if it was an agent's, the agent may be waiting for that.
+    pub(super) fn agent_leg_over(&mut self, leg: &str) {
+        if let Some(AgentLeg {
+            callback,
+            agent,
+            released: Some(released),
+        }) = self.agent_legs.remove(leg)
+        {
+            self.router.release(&agent, &callback, released, self.now);
+            self.router_changed = true;
+        }
+    }
+
     fn offer(&mut self, id: &CallbackId, offer: Offer) {
         self.router.ringing(&offer.agent, id, self.now);
+        self.agent_legs.insert(
+            offer.leg.to_string(),
+            AgentLeg {
+                callback: id.clone(),
+                agent: offer.agent.clone(),
+                released: None,
+            },
+        );
         let originate = Originate {
             call: call_id(&offer.leg),
             destination: Destination::Extension(offer.extension),

@@ -7,17 +7,18 @@ use callback::events;
 use callback::lifecycle::{self, ContactFault, Context, DialPlan, Effect, Input, LegEvent};
 use callback::number;
 use callback::record::{Phase, TimerKind};
-use callback::routing::Decision;
-use callback::{Callback, CallbackId, Error, ErrorCode, LegKey};
+use callback::routing::{Decision, Released};
+use callback::{Callback, CallbackId, Error, ErrorCode, LegKey, Timestamp};
 use serde_json::{Value, json};
 use store::{DeliveryRow, DeliveryState, EventRow, IntentRow};
 use telephony::media::cpd;
-use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind};
+use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind, Room};
 
+use super::act::call_id;
 use super::round::{Created, Round};
 use super::{Command, NewRecord, Reply, Shard};
 use crate::limits;
-use crate::trunks::Gate;
+use crate::trunks::TrunkInfo;
 
 impl Shard {
     pub(super) async fn on_command(&mut self, command: Command, round: &mut Round) {
@@ -90,6 +91,7 @@ impl Shard {
         let NewRecord {
             callback,
             notes,
+            rules,
             idempotency,
         } = new;
         if let Some(row) = &idempotency
@@ -103,6 +105,11 @@ impl Shard {
             drop(reply.send(answer));
             return;
         }
+        if let Err(error) = self.ledger.check(&callback, &rules, self.now) {
+            drop(reply.send(Err(error)));
+            return;
+        }
+        self.ledger.record(&callback, &rules);
         let id = callback.id.clone();
         let key = idempotency.as_ref().map(|row| row.key.clone());
         if let Some(row) = idempotency {
@@ -205,6 +212,8 @@ impl Shard {
             .effects
             .iter()
             .any(|effect| matches!(effect, Effect::Dial(_)));
+        self.ledger
+            .moved(before, Some(step.callback.state), &step.callback);
         self.parts.metrics.step(before, &step.callback, dialed);
         // After a start most callbacks just go on waiting: nothing to write for them.
         let unchanged = step.events.is_empty();
@@ -304,7 +313,7 @@ impl Shard {
             return Err("the service has no _target".to_owned());
         }
         self.router.known_target(&s.target)?;
-        if self.parts.trunks.info(&s.route_point).is_none() {
+        if self.parts.trunks.candidates(&s.route_point).is_empty() {
             return Err(if s.route_point.is_empty() {
                 "no trunk is configured".to_owned()
             } else {
@@ -336,8 +345,10 @@ impl Shard {
             for kind in due {
                 self.step(&id, Input::Timer(kind), round);
             }
-            // A step moves the entry; one that did not must not come back for ever.
-            self.timers.remove(&(at, id));
+            // Steps move the entry. It stays when the next timer is due at the very same time.
+            if self.callbacks.get(&id).and_then(Callback::next_timer) != Some(at) {
+                self.timers.remove(&(at, id));
+            }
         }
     }
 
@@ -345,6 +356,11 @@ impl Shard {
         match decision {
             Decision::Contact { callback } => self.turns.push_back(callback),
             Decision::Agent { callback, found } => {
+                if !self.callbacks.contains_key(&callback) {
+                    self.router
+                        .release(&found.agent, &callback, Released::Done, self.now);
+                    return;
+                }
                 self.step(&callback, Input::AgentFound(found), round);
             }
         }
@@ -371,33 +387,18 @@ impl Shard {
                 self.router_changed = true;
                 break;
             }
-            let plan = match self
-                .parts
-                .trunks
-                .gate(&callback.settings.route_point, self.now)
-            {
-                Gate::Open => self.plan(callback),
-                Gate::Unknown => Err(ContactFault::NoTrunk),
-                Gate::Later(at) => {
+            let plan = match self.turn(callback) {
+                Turn::Dial(plan) => plan,
+                Turn::Later(at) => {
                     self.turns_at = Some(self.turns_at.map_or(at, |known| known.min(at)));
                     waiting.push_back(id);
                     continue;
                 }
-                Gate::Full => {
+                Turn::Wait => {
                     waiting.push_back(id);
                     continue;
                 }
             };
-            if let Ok(plan) = &plan {
-                // Counted from the decision on, so that one round cannot overshoot.
-                let leg = LegKey {
-                    callback: id.clone(),
-                    attempt: callback.attempts + 1,
-                    agent: None,
-                };
-                let trunk = plan.trunk.clone();
-                self.parts.trunks.begin(&trunk, &leg.to_string(), self.now);
-            }
             started += 1;
             self.step(&id, Input::ContactTurn(plan), round);
         }
@@ -405,14 +406,39 @@ impl Shard {
         self.turns = waiting;
     }
 
-    /// The finished dial string, after the second check of the number.
-    fn plan(&self, callback: &Callback) -> Result<DialPlan, ContactFault> {
+    /// Whether a callback may be dialed now: a place on a trunk is taken with the decision, so
+    /// that one round cannot overshoot.
+    fn turn(&self, callback: &Callback) -> Turn {
+        let trunks = self.parts.trunks.candidates(&callback.settings.route_point);
+        if let Err(fault) = self.check_number(callback) {
+            return Turn::Dial(Err(fault));
+        }
+        let leg = LegKey {
+            callback: callback.id.clone(),
+            attempt: callback.attempts + 1,
+            agent: None,
+        };
+        let names: Vec<&str> = trunks.iter().map(|trunk| trunk.name.as_str()).collect();
+        let taken = match self.parts.telephony.reserve(&call_id(&leg), &names) {
+            Room::Taken(name) => trunks.iter().position(|trunk| trunk.name == name),
+            // The attempt ends at once with the result of trunks that cannot be used.
+            Room::Down => Some(0),
+            Room::Unknown => None,
+            Room::Later(wait) => {
+                let wait = wait.max(std::time::Duration::from_millis(1));
+                return Turn::Later(self.now + wait);
+            }
+            Room::Full => return Turn::Wait,
+        };
+        Turn::Dial(match taken {
+            Some(taken) => Ok(self.plan(callback, trunks, taken)),
+            None => Err(ContactFault::NoTrunk),
+        })
+    }
+
+    /// The second check of the number.
+    fn check_number(&self, callback: &Callback) -> Result<(), ContactFault> {
         let s = &callback.settings;
-        let trunk = self
-            .parts
-            .trunks
-            .info(&s.route_point)
-            .ok_or(ContactFault::NoTrunk)?;
         let plan = &self.parts.dialplan;
         number::check_dial(
             plan,
@@ -424,18 +450,31 @@ impl Shard {
         .map_err(|error| {
             tracing::warn!(callback.id = %callback.id, %error, "a dial was refused");
             ContactFault::NumberBlocked
-        })?;
-        Ok(DialPlan {
-            number: number::dial_string(
+        })
+    }
+
+    /// The finished dial strings: of the trunk with the place, and of the others in order.
+    fn plan(&self, callback: &Callback, trunks: &[TrunkInfo], taken: usize) -> DialPlan {
+        let s = &callback.settings;
+        let plan = &self.parts.dialplan;
+        let string = |trunk: &TrunkInfo| {
+            let dialed = number::dial_string(
                 plan,
                 &callback.dial_number,
                 &s.prefix_dial_out,
                 trunk.number_format,
                 &s.default_country,
-            ),
-            trunk: trunk.name.clone(),
+            );
+            (trunk.name.clone(), dialed)
+        };
+        let mut all: Vec<_> = trunks.iter().map(string).collect();
+        let (trunk, number) = all.remove(taken);
+        DialPlan {
+            number,
+            trunk,
+            alternatives: all,
             country: number::country_of(plan, &callback.dial_number, &s.default_country),
-        })
+        }
     }
 
     pub(super) fn on_event(&mut self, event: Event, round: &mut Round) {
@@ -448,6 +487,10 @@ impl Shard {
                 self.router_changed = true;
             }
             Event::Account { .. } => {}
+            // Dials that wait for a trunk are looked at after every event.
+            Event::Trunk { name, up, reason } => {
+                tracing::debug!(trunk = name, up, reason, "a trunk changed");
+            }
             Event::Call { call, kind } => self.on_call(&call, kind, round),
         }
     }
@@ -471,6 +514,10 @@ impl Shard {
                 }
                 return;
             }
+            EventKind::Rerouted(way) => {
+                tracing::info!(call.id = %call, trunk = way.trunk, "the next trunk is tried");
+                LegEvent::Rerouted { number: way.number }
+            }
             EventKind::Answered { .. } => LegEvent::Answered,
             EventKind::Verdict(verdict) => LegEvent::Verdict(judge(&verdict)),
             EventKind::Beep { .. } => LegEvent::BeepOver,
@@ -487,8 +534,8 @@ impl Shard {
                 return;
             }
             EventKind::Ended(ended) => {
-                self.parts.trunks.end(call.as_str());
                 round.batch.intents_over.push(call.as_str().to_owned());
+                self.agent_leg_over(call.as_str());
                 LegEvent::Ended {
                     call_state: ended.call_state,
                     detail: ended.detail.to_owned(),
@@ -515,6 +562,16 @@ impl Shard {
         };
         self.step(&leg.callback, input, round);
     }
+}
+
+/// What a callback whose turn it is may do.
+enum Turn {
+    /// Dial, or end because it cannot be dialed.
+    Dial(Result<DialPlan, ContactFault>),
+    /// Not before this time.
+    Later(Timestamp),
+    /// Only after a call has ended.
+    Wait,
 }
 
 /// The detail word of an event, for the log.

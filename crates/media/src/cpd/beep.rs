@@ -9,9 +9,27 @@ pub(super) const BEEP_MS_MIN: u64 = 140;
 /// Voice before the first beep that makes a machine, ms.
 pub(super) const VOICE_BEFORE_MS: u64 = 300;
 
+/// Half the width around the answer tone of fax machines in which the end has to be awaited, Hz.
+const NEAR_CED_HZ: f32 = 30.0;
+
 /// The beep that sounds now.
 pub(super) fn sounding(tracker: &Tracker) -> Option<Segment> {
     tracker.steady().filter(is_beep)
+}
+
+/// The beep that makes a machine: no part of a cadence, and no answer tone of a fax machine,
+/// which is not over before it is known as such.
+pub(super) fn decisive(tracker: &Tracker, at_ms: u64) -> Option<Segment> {
+    let near_ced = |s: &Segment| (s.hz - 2_100.0).abs() < NEAR_CED_HZ;
+    let now = sounding(tracker).filter(|s| !near_ced(s));
+    let just_over = || {
+        tracker
+            .last()
+            .copied()
+            .filter(|s| s.end_ms + 100 > at_ms && near_ced(s))
+    };
+    now.or_else(just_over)
+        .filter(|s| is_beep(s) && !tracker.is_repeated(s))
 }
 
 /// The beep that ended last, after `since_ms`.

@@ -23,6 +23,8 @@ const TONE_DBFS_MIN: f32 = -52.0;
 const SHARE_ONE: f32 = 0.80;
 /// Share of the energy that two peaks need together.
 const SHARE_TWO: f32 = 0.86;
+/// Tones nearer than this are one that beats: a window shows now one peak, now two.
+const BEATING_HZ: f32 = 100.0;
 /// Greatest difference of two tones, as power (9 dB: 6 dB of twist and the noise).
 const TWIST_MAX: f32 = 8.0;
 
@@ -132,8 +134,24 @@ fn peaks(power: &[f32]) -> (Option<Tones>, Option<(f32, f32)>) {
             .map(|(_, p)| p);
         let two: f32 = two.sum();
         if one + two > SHARE_TWO * total && two * TWIST_MAX > one {
-            let second_hz = Some(frequency(power, second));
-            return (Some(Tones { hz, second_hz }), peak);
+            let second_hz = frequency(power, second);
+            if (hz - second_hz).abs() < BEATING_HZ {
+                let hz = (hz * one + second_hz * two) / (one + two);
+                return (
+                    Some(Tones {
+                        hz,
+                        second_hz: None,
+                    }),
+                    Some((hz, (one + two) / total)),
+                );
+            }
+            return (
+                Some(Tones {
+                    hz,
+                    second_hz: Some(second_hz),
+                }),
+                peak,
+            );
         }
     }
     let tones = (one > SHARE_ONE * total).then_some(Tones {

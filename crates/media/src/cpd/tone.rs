@@ -2,12 +2,19 @@
 
 use std::collections::VecDeque;
 
-use super::plan::{self, Cadence, Plan};
+use super::cadence::{self, Interval};
+use super::plan::{self, Plan};
+use super::sit;
 use super::spectrum::{HOP_MS, Hop, Tones};
 use super::{Outcome, Reason};
 
 /// A hop belongs to a run when its frequency is at most this far away, Hz.
 const SAME_HZ: f32 = 32.0;
+/// A tone of this length is steady, and one that had begun before, ms.
+const STEADY_MS: u64 = 140;
+const REST_MS: u64 = 70;
+/// A hop belongs to a run when its level is at most this far away, dB.
+const SAME_DB: f32 = 12.0;
 /// A hole in a tone that is no pause (a lost packet and the windows that see it), ms.
 const HOLE_MS: u64 = 60;
 /// Hops at another frequency that end a run.
@@ -20,11 +27,6 @@ const EDGE_MS: u64 = 40;
 const SEGMENTS_MAX: usize = 12;
 /// A pause longer than this ends a cadence, ms.
 const PAUSE_MS_MAX: u64 = 7_000;
-/// Complete intervals that decide with a plan, and without.
-const INTERVALS_PLAN: usize = 3;
-const INTERVALS_GENERIC: usize = 4;
-/// Frequencies of call progress tones for the generic rule, Hz.
-const GENERIC_HZ: std::ops::RangeInclusive<f32> = 340.0..=650.0;
 /// Frequencies and on times of ring-back tones, Hz and ms.
 const RING_HZ: std::ops::RangeInclusive<f32> = 340.0..=500.0;
 const RING_MS: std::ops::RangeInclusive<u64> = 650..=2_600;
@@ -60,6 +62,7 @@ struct Run {
     last_ms: u64,
     level_sum: f32,
     level_square_sum: f32,
+    share_sum: f32,
 }
 
 impl Run {
@@ -73,13 +76,17 @@ impl Run {
             last_ms: at_ms,
             level_sum: 0.0,
             level_square_sum: 0.0,
+            share_sum: 0.0,
         };
         run.add(tones, hop, at_ms);
         run
     }
 
-    fn takes(&self, tones: Tones) -> bool {
+    fn takes(&self, tones: Tones, level_dbfs: f32) -> bool {
         let near = |hz: f32| (hz - tones.hz).abs() <= SAME_HZ;
+        if (level_dbfs - self.level_dbfs()).abs() > SAME_DB {
+            return false;
+        }
         near(self.hz) || (self.double_hops * 2 > self.hops && near(self.second_hz))
     }
 
@@ -88,6 +95,7 @@ impl Run {
         self.last_ms = at_ms;
         self.level_sum += hop.dbfs;
         self.level_square_sum += hop.dbfs * hop.dbfs;
+        self.share_sum += hop.peak.map_or(0.0, |(_, share)| share);
         let weight = 1.0 / self.hops.min(20) as f32;
         let (mut first, mut second) = (Some(tones.hz), tones.second_hz);
         if (tones.hz - self.hz).abs() > SAME_HZ {
@@ -117,10 +125,20 @@ impl Run {
         }
     }
 
+    /// Whether nothing but a tone sounds, which voice never does for long.
+    fn is_pure(&self) -> bool {
+        self.share_sum / self.hops as f32 > 0.96 && self.level_deviation_db() < 2.0
+    }
+
     /// Share of the hops in its time that were tonal.
     fn purity(&self) -> f32 {
         let hops = (self.last_ms - self.start_ms) / HOP_MS;
         self.hops as f32 / hops.max(1) as f32
+    }
+
+    /// Mean level, dBFS.
+    fn level_dbfs(&self) -> f32 {
+        self.level_sum / self.hops as f32
     }
 
     /// Standard deviation of the level, dB.
@@ -162,6 +180,8 @@ pub(super) struct Tracker {
     /// One bit per hop of the last second: at 2,100 Hz.
     near_2100: u128,
     ring_ms: Option<u64>,
+    /// Levels of the last hops, dBFS.
+    levels: [f32; 3],
 }
 
 impl Tracker {
@@ -175,14 +195,18 @@ impl Tracker {
             start_ms,
             near_2100: 0,
             ring_ms: None,
+            levels: [-120.0; 3],
         }
     }
 
     /// The tone that sounds, when it is one steady tone.
     pub(super) fn steady(&self) -> Option<Segment> {
         let run = self.run.as_ref()?;
-        let steady = run.purity() >= 0.75 && run.level_deviation_db() < 4.0;
-        steady.then(|| run.segment())
+        let ms = run.last_ms - run.start_ms;
+        let steady = run.purity() >= 0.75 && run.level_deviation_db() < 4.0 && ms >= STEADY_MS;
+        // The rest of a tone that had begun before.
+        let rest = run.start_ms <= self.start_ms + HOLE_MS && run.is_pure() && ms >= REST_MS;
+        (steady || rest).then(|| run.segment())
     }
 
     /// The last tone that ended.
@@ -190,9 +214,23 @@ impl Tracker {
         self.segments.back()
     }
 
-    /// Whether a tone sounds, however short.
-    pub(super) const fn is_sounding(&self) -> bool {
-        self.run.is_some()
+    /// Level of the tone that sounds, dBFS.
+    pub(super) fn level_dbfs(&self) -> f32 {
+        self.run.as_ref().map_or(-120.0, Run::level_dbfs)
+    }
+
+    /// Whether a tone sounds, be it short.
+    pub(super) fn is_sounding(&self) -> bool {
+        self.run
+            .as_ref()
+            .is_some_and(|r| r.hops >= 5 && r.purity() > 0.6)
+    }
+
+    /// Whether the same tone was heard before: a cadence, and no beep.
+    pub(super) fn is_repeated(&self, tone: &Segment) -> bool {
+        self.segments
+            .iter()
+            .any(|s| s.start_ms < tone.start_ms && (s.hz - tone.hz).abs() < 20.0)
     }
 
     /// When ring-back was heard last.
@@ -231,17 +269,27 @@ impl Tracker {
             edge = self.close(run.segment());
             self.run = self.other.take();
         }
+        // Two tones near to each other beat; the greatest of three hops does not.
+        self.levels.rotate_left(1);
+        if let Some(newest) = self.levels.last_mut() {
+            *newest = hop.dbfs;
+        }
+        let level_dbfs = self.levels.iter().copied().fold(f32::MIN, f32::max);
+        let hop = &Hop {
+            dbfs: level_dbfs,
+            ..*hop
+        };
         let Some(tones) = hop.tones else { return edge };
         match &mut self.run {
             None => self.run = Some(Run::new(tones, hop, at_ms)),
-            Some(run) if run.takes(tones) => {
+            Some(run) if run.takes(tones, level_dbfs) => {
                 run.add(tones, hop, at_ms);
                 self.other = None;
                 edge |= run.last_ms - run.start_ms == EDGE_MS;
             }
             Some(run) => {
                 let other = match self.other.take() {
-                    Some(mut other) if other.takes(tones) => {
+                    Some(mut other) if other.takes(tones, level_dbfs) => {
                         other.add(tones, hop, at_ms);
                         other
                     }
@@ -275,7 +323,11 @@ impl Tracker {
         let segment = run.segment();
         let one_ring = RING_HZ.contains(&segment.hz) && RING_MS.contains(&segment.ms());
         let double_ring = self.is_double_ring(&segment);
-        if (one_ring || double_ring) && run.purity() > 0.7 {
+        // The rest of a ring that had begun before.
+        let rest = segment.start_ms <= self.start_ms + HOLE_MS
+            && RING_HZ.contains(&segment.hz)
+            && (200..650).contains(&segment.ms());
+        if (one_ring || double_ring || rest) && run.purity() > 0.7 {
             self.ring_ms = Some(at_ms);
         }
     }
@@ -367,9 +419,9 @@ impl Tracker {
             .rev()
             .filter(|s| s.start_ms < third.start_ms);
         if let (Some(second), Some(first)) = (before.next(), before.next())
-            && is_rising(first, second, &third)
+            && sit::is_rising(first, second, &third)
         {
-            let detail = sit_detail(first, second, &self.country);
+            let detail = sit::detail(first, second, &self.country);
             let reason = |rule, value| Reason {
                 rule,
                 value,
@@ -406,19 +458,7 @@ impl Tracker {
 
     fn cadence(&self, heard: Heard) -> Option<Found> {
         let (tone, intervals) = self.intervals(heard)?;
-        if let Some(plan) = self.plan
-            && intervals.len() >= INTERVALS_PLAN
-        {
-            let fitting: Vec<&Cadence> = plan
-                .cadences
-                .iter()
-                .filter(|c| fits(c, &tone, &intervals))
-                .collect();
-            if !fitting.is_empty() {
-                return choose(&fitting, &tone, &intervals);
-            }
-        }
-        generic(&tone, &intervals)
+        cadence::classify(self.plan, &tone, &intervals)
     }
 
     /// The latest tone and the complete on and off times of its cadence, oldest first.
@@ -470,246 +510,5 @@ impl Tracker {
     }
 }
 
-/// A complete part of a cadence.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Interval {
-    on: bool,
-    ms: u64,
-}
-
-/// Whether the newest intervals follow the cadence from some point on.
-fn fits(cadence: &Cadence, tone: &Segment, intervals: &[Interval]) -> bool {
-    fits_frequency(cadence.hz, tone)
-        && (0..cadence.times_ms.len()).any(|shift| {
-            let times = cadence.times_ms.iter().enumerate().cycle().skip(shift);
-            let newest = intervals
-                .iter()
-                .rev()
-                .take(2 * cadence.times_ms.len().max(2))
-                .rev();
-            newest.zip(times).all(|(interval, (place, ms))| {
-                interval.on == (place % 2 == 0) && is_about(interval.ms, u64::from(*ms))
-            })
-        })
-}
-
-fn fits_frequency(wanted: &[f32], tone: &Segment) -> bool {
-    let lowest = wanted.iter().copied().fold(f32::MAX, f32::min);
-    let highest = wanted.iter().copied().fold(0.0, f32::max);
-    if highest - lowest <= 100.0 {
-        // Tones this near are one peak that beats.
-        return (lowest - 20.0..=highest + 20.0).contains(&tone.hz);
-    }
-    let near = |hz: f32| wanted.iter().any(|w| (w - hz).abs() <= w * 0.04);
-    near(tone.hz) && tone.second_hz.is_none_or(near)
-}
-
-/// On and off ±15 % or ±40 ms, whichever is more, and half a hop of our own.
-const fn is_about(ms: u64, wanted_ms: u64) -> bool {
-    let percent = wanted_ms * 15 / 100;
-    let tolerance = if percent > 40 { percent } else { 40 };
-    ms.abs_diff(wanted_ms) <= tolerance + HOP_MS / 2
-}
-
-fn choose(fitting: &[&Cadence], tone: &Segment, intervals: &[Interval]) -> Option<Found> {
-    let longest = fitting.iter().map(|c| c.times_ms.len()).max().unwrap_or(0);
-    let has = |outcome| fitting.iter().any(|c| c.outcome == outcome);
-    let decided = fitting
-        .iter()
-        .all(|c| Some(c.outcome) == fitting.first().map(|f| f.outcome));
-    if !decided && intervals.len() <= longest {
-        return None;
-    }
-    // Where busy and congestion are the same tone the result is busy.
-    let outcome = [Outcome::Busy, Outcome::Congestion, Outcome::Sit]
-        .into_iter()
-        .find(|o| has(*o));
-    Some(found(outcome?, "plan", tone, intervals))
-}
-
-/// Two cycles that are alike, told apart by their length.
-fn generic(tone: &Segment, intervals: &[Interval]) -> Option<Found> {
-    let newest = intervals.last_chunk::<INTERVALS_GENERIC>()?;
-    let [a, b, c, d] = newest.map(|i| i.ms);
-    let even = is_about(a, c) && is_about(b, d) && a * 5 >= b * 2 && b * 5 >= a * 2;
-    if !even || !GENERIC_HZ.contains(&tone.hz) {
-        return None;
-    }
-    match u64::midpoint(a + c, b + d) {
-        250..620 => Some(found(Outcome::Congestion, "generic", tone, intervals)),
-        620..=1_100 => Some(found(Outcome::Busy, "generic", tone, intervals)),
-        _ => None,
-    }
-}
-
-fn found(outcome: Outcome, rule: &'static str, tone: &Segment, intervals: &[Interval]) -> Found {
-    let detail = match outcome {
-        Outcome::Busy => "busy",
-        Outcome::Congestion => "congestion",
-        _ => "sit",
-    };
-    let mut reasons = vec![Reason {
-        rule,
-        value: intervals.len() as f64,
-        limit: INTERVALS_PLAN as f64,
-        unit: "",
-    }];
-    reasons.push(Reason {
-        rule: "hz",
-        value: tone.hz.into(),
-        limit: 0.0,
-        unit: "Hz",
-    });
-    for interval in intervals.iter().rev().take(2) {
-        let rule = if interval.on { "on" } else { "off" };
-        reasons.push(Reason {
-            rule,
-            value: interval.ms as f64,
-            limit: 0.0,
-            unit: "ms",
-        });
-    }
-    Found {
-        outcome,
-        detail,
-        reasons,
-    }
-}
-
-/// Three tones that follow each other, each above the one before.
-fn is_rising(first: &Segment, second: &Segment, third: &Segment) -> bool {
-    let gap = |a: &Segment, b: &Segment| b.start_ms.saturating_sub(a.end_ms);
-    let lasts = |s: &Segment| (200..=480).contains(&s.ms());
-    (880.0..=1_030.0).contains(&first.hz)
-        && (1_330.0..=1_490.0).contains(&second.hz)
-        && (1_730.0..=1_890.0).contains(&third.hz)
-        && gap(first, second) <= 90
-        && gap(second, third) <= 90
-        && lasts(first)
-        && lasts(second)
-        && (180..=480).contains(&third.ms())
-}
-
-/// The kind of a special information tone: the durations decide, the frequencies confirm.
-fn sit_detail(first: &Segment, second: &Segment, country: &str) -> &'static str {
-    let coded_hz = (first.hz - 913.8).abs() <= 18.0 || (first.hz - 985.2).abs() <= 17.0;
-    if !coded_hz || !plan::has_coded_sit(country) {
-        return "sit";
-    }
-    let is_long = |s: &Segment| match s.ms() {
-        220..=325 => Some(false),
-        335..=460 => Some(true),
-        _ => None,
-    };
-    match (is_long(first), is_long(second)) {
-        (Some(false), Some(false)) => "sit_intercept",
-        (Some(true), Some(false)) => "sit_vacant",
-        (Some(false), Some(true)) => "sit_reorder",
-        (Some(true), Some(true)) => "sit_no_circuit",
-        _ => "sit",
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cpd::spectrum::Analyser;
-    use crate::tone::{self, Segment as Part, Sit};
-
-    /// The first finding and its time.
-    fn track(country: &str, samples: &[i16]) -> Option<(&'static str, u64)> {
-        let mut tracker = Tracker::new(country, 0);
-        let hops = Analyser::new()
-            .handle(samples)
-            .into_iter()
-            .flat_map(|(_, hops)| hops);
-        hops.zip(1u64..).find_map(|(hop, n)| {
-            tracker
-                .handle(&hop, n * HOP_MS, Heard::default())
-                .map(|f| (f.detail, n * HOP_MS))
-        })
-    }
-
-    fn check(country: &str, samples: &[i16], detail: &str, within_ms: u64) {
-        let Some((found, at_ms)) = track(country, samples) else {
-            panic!("{country}: {detail} was not found")
-        };
-        assert_eq!(found, detail, "{country} after {at_ms} ms");
-        assert!(at_ms <= within_ms, "{country} {detail}: {at_ms} ms");
-    }
-
-    #[test]
-    fn all_plans_are_told_apart_from_every_point_of_the_cycle() {
-        for country in [
-            "US", "GB", "DE", "FR", "ES", "IT", "AT", "BE", "SE", "BR", "ZA", "PT",
-        ] {
-            for cadence in plan::of(country).unwrap().cadences {
-                let parts: Vec<Part<'_>> = cadence
-                    .times_ms
-                    .iter()
-                    .enumerate()
-                    .map(|(n, ms)| Part {
-                        hz: if n % 2 == 0 { cadence.hz } else { &[] },
-                        ms: *ms,
-                    })
-                    .collect();
-                let whole = tone::cadence(&parts, 12_000, -20.0);
-                for joined_ms in [0, 130, 410, 790] {
-                    let samples = &whole[joined_ms * 8..][..8 * 8_000];
-                    let found = track(country, samples).map(|f| f.0);
-                    let expected = match cadence.outcome {
-                        Outcome::Busy => Some("busy"),
-                        Outcome::Congestion => Some("congestion"),
-                        _ => None,
-                    };
-                    assert_eq!(found, expected, "{country} {cadence:?} from {joined_ms} ms");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn busy_is_found_in_time_and_without_a_plan() {
-        check("US", &tone::busy(6_000), "busy", 2_500);
-        check("", &tone::busy(6_000), "busy", 2_700);
-        check("", &tone::congestion(6_000), "congestion", 2_000);
-        check("XX", &tone::busy(6_000), "busy", 2_700);
-        assert_eq!(track("US", &tone::ring(8_000)), None);
-        assert_eq!(track("", &tone::ring(8_000)), None);
-    }
-
-    #[test]
-    fn fax_tones_are_found() {
-        check("", &tone::ced(2_000), "ced", 700);
-        check("", &tone::ansam(3_000), "ced", 1_100);
-        check("", &tone::cng(2_000), "cng", 1_000);
-        assert_eq!(track("", &tone::beep(2_000.0, 1_000)), None);
-        assert_eq!(track("", &tone::beep(1_000.0, 500)), None);
-    }
-
-    #[test]
-    fn special_information_tones_have_their_kind() {
-        for (kind, detail) in [
-            (Sit::Intercept, "sit_intercept"),
-            (Sit::VacantCode, "sit_vacant"),
-            (Sit::Reorder, "sit_reorder"),
-            (Sit::NoCircuit, "sit_no_circuit"),
-            (Sit::Itu, "sit"),
-        ] {
-            check("US", &tone::sit(kind), detail, 1_300);
-        }
-        check("DE", &tone::sit(Sit::Itu), "sit", 1_300);
-        let mut spain = tone::silence(300);
-        spain.extend(tone::tone(&[950.0], 330, -20.0));
-        spain.extend(tone::silence(1_000));
-        check("ES", &spain, "sit", 1_300);
-    }
-
-    #[test]
-    fn noise_and_voice_like_signals_give_nothing() {
-        for seed in 0..10 {
-            assert_eq!(track("US", &tone::noise(8_000, -20.0, seed)), None);
-            assert_eq!(track("", &tone::voice(8_000, -20.0, seed)), None);
-        }
-    }
-}
+mod tests;

@@ -11,8 +11,8 @@ use crate::FRAME_MS;
 const GAP_MS: u64 = 120;
 /// A level below every floor, for time without packets.
 const NOTHING_DBFS: f32 = -120.0;
-/// A steady tone of this length is no voice, ms.
-const STEADY_MS: u64 = 150;
+/// A tone this much under the voice is background, dB.
+const LOUD_TONE_DB: f32 = 12.0;
 /// Ring-back after the answer puts the decision off until this time, ms.
 const RING_MS_MAX: u64 = 30_000;
 /// Silence after ring-back: longer than its pauses, ms.
@@ -27,6 +27,8 @@ const BEEP_WAIT_MS: u64 = 30_000;
 struct Limits {
     /// Voice of a machine, ms.
     machine_ms: u64,
+    /// Time from the first to the last voice of a machine, short pauses included, ms.
+    span_ms: u64,
     /// Pause after the voice of a human, ms.
     pause_ms: u64,
     /// Least voice, ms.
@@ -38,16 +40,19 @@ impl Limits {
         match profile {
             Profile::Human => Self {
                 machine_ms: 2_100,
+                span_ms: 3_400,
                 pause_ms: 1_000,
                 voice_ms_min: 100,
             },
             Profile::Balanced => Self {
                 machine_ms: 1_850,
+                span_ms: 3_000,
                 pause_ms: 900,
                 voice_ms_min: 100,
             },
             Profile::Machine => Self {
                 machine_ms: 1_500,
+                span_ms: 2_400,
                 pause_ms: 800,
                 voice_ms_min: 120,
             },
@@ -88,8 +93,10 @@ pub struct Detector {
     tracker: Tracker,
     voice: Voice,
     first_sound_ms: Option<u64>,
-    /// Start of the steady tone that was taken out of the voice.
-    steady_since_ms: Option<u64>,
+    /// The steady tone that was taken out of the voice last.
+    steady: Option<Segment>,
+    /// End of the last steady tone that was about as loud as the voice.
+    loud_tone_ms: u64,
 }
 
 impl Detector {
@@ -106,7 +113,8 @@ impl Detector {
             tracker: Tracker::new(&settings.country, start_ms),
             voice: Voice::new(),
             first_sound_ms: None,
-            steady_since_ms: None,
+            steady: None,
+            loud_tone_ms: 0,
             settings,
         }
     }
@@ -190,15 +198,21 @@ impl Detector {
 
     /// The steady tone that sounds; takes it out of the voice when it begins to be one.
     fn steady_tone(&mut self) -> Option<Segment> {
-        let tone = self.tracker.steady().filter(|s| s.ms() >= STEADY_MS);
-        match tone {
-            Some(tone) if self.steady_since_ms != Some(tone.start_ms) => {
-                self.steady_since_ms = Some(tone.start_ms);
-                self.voice.take_back(tone.start_ms);
-            }
-            _ => {}
+        let tone = self.tracker.steady()?;
+        if self.steady.is_none_or(|s| s.start_ms != tone.start_ms) {
+            self.voice
+                .take_back(tone.start_ms, self.tracker.level_dbfs());
         }
-        tone
+        self.steady = Some(tone);
+        if self.is_loud() {
+            self.loud_tone_ms = tone.end_ms;
+        }
+        Some(tone)
+    }
+
+    /// Whether the tone that sounds is not just music behind the voice.
+    fn is_loud(&self) -> bool {
+        self.tracker.level_dbfs() > self.voice.peak_dbfs() - LOUD_TONE_DB
     }
 
     /// Beep, then the timing of voice and pauses.
@@ -206,32 +220,46 @@ impl Detector {
         if self.stage == Stage::Early {
             return None;
         }
-        let voiced_ms = self.voice.voiced_ms();
-        if let Some(beep) = beep::sounding(&self.tracker)
-            && voiced_ms >= beep::VOICE_BEFORE_MS
-        {
-            let reasons = vec![
-                ms("beep", beep.ms(), beep::BEEP_MS_MIN),
-                Reason {
-                    rule: "hz",
-                    value: beep.hz.into(),
-                    limit: 0.0,
-                    unit: "Hz",
-                },
-            ];
+        if let Some(reasons) = self.beep_after_voice(at_ms) {
             return Some(self.verdict(Outcome::Machine, "beep", now_ms, reasons));
         }
+        if let Some(reason) = self.long_speech() {
+            return Some(self.verdict(Outcome::Machine, "machine", now_ms, vec![reason]));
+        }
+        let reason = self.pause_after_voice(at_ms)?;
+        Some(self.verdict(Outcome::Human, "human", now_ms, vec![reason]))
+    }
+
+    fn beep_after_voice(&self, at_ms: u64) -> Option<Vec<Reason>> {
+        let beep = beep::decisive(&self.tracker, at_ms)?;
+        let hz = Reason {
+            rule: "hz",
+            value: beep.hz.into(),
+            limit: 0.0,
+            unit: "Hz",
+        };
+        let spoken = self.voice.voiced_ms() >= beep::VOICE_BEFORE_MS;
+        spoken.then(|| vec![ms("beep", beep.ms(), beep::BEEP_MS_MIN), hz])
+    }
+
+    fn long_speech(&self) -> Option<Reason> {
+        let voiced_ms = self.voice.voiced_ms();
         if voiced_ms >= self.limits.machine_ms {
-            let reasons = vec![ms("voiced", voiced_ms, self.limits.machine_ms)];
-            return Some(self.verdict(Outcome::Machine, "machine", now_ms, reasons));
+            return Some(ms("voiced", voiced_ms, self.limits.machine_ms));
         }
-        let pause_ms = at_ms.saturating_sub(self.voice.last_ms()?);
-        let settled = !self.tracker.is_sounding() && !self.voice.is_starting();
-        if voiced_ms >= self.limits.voice_ms_min && pause_ms >= self.limits.pause_ms && settled {
-            let reasons = vec![ms("pause", pause_ms, self.limits.pause_ms)];
-            return Some(self.verdict(Outcome::Human, "human", now_ms, reasons));
-        }
-        None
+        let span_ms = self.voice.last_ms()?.saturating_sub(self.voice.first_ms()?);
+        // Scattered bits over a long time are noise, not a greeting.
+        let dense = voiced_ms * 5 >= span_ms * 2;
+        (dense && span_ms >= self.limits.span_ms).then(|| ms("span", span_ms, self.limits.span_ms))
+    }
+
+    fn pause_after_voice(&self, at_ms: u64) -> Option<Reason> {
+        let quiet_since_ms = self.voice.last_ms()?.max(self.loud_tone_ms);
+        let pause_ms = at_ms.saturating_sub(quiet_since_ms);
+        let sounding = self.tracker.is_sounding() && self.is_loud();
+        let over = pause_ms >= self.limits.pause_ms && !sounding && !self.voice.is_starting();
+        let spoken = self.voice.voiced_ms() >= self.limits.voice_ms_min;
+        (over && spoken).then(|| ms("pause", pause_ms, self.limits.pause_ms))
     }
 
     /// Silence and the hard stop, by the clock.

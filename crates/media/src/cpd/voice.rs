@@ -7,6 +7,8 @@ use super::spectrum::{HOP_MS, Hop};
 
 /// Hops of the sliding floor, 1.5 s.
 const FLOOR_HOPS: usize = 150;
+/// Noise of a usual line, dBFS.
+const USUAL_FLOOR_DBFS: f32 = -45.0;
 /// Voice is this much above the floor, dB.
 const ABOVE_FLOOR_DB: f32 = 6.0;
 /// Voice is at most this much under the speech peak, dB: what is weaker is somebody else.
@@ -82,9 +84,15 @@ impl Voice {
         self.last_ms
     }
 
+    /// Level of the loudest voice, dBFS.
+    pub(super) const fn peak_dbfs(&self) -> f32 {
+        self.peak_dbfs
+    }
+
     /// Whether something may be voice, but is too short to tell.
-    pub(super) const fn is_starting(&self) -> bool {
-        matches!(self.burst, Some(Burst { voice: false, .. }))
+    pub(super) fn is_starting(&self) -> bool {
+        self.burst
+            .is_some_and(|b| !b.voice && b.active_ms >= 30 && b.score >= 0.3)
     }
 
     /// Speech peak above the floor, dB; 0 before any voice.
@@ -147,8 +155,9 @@ impl Voice {
         self.burst = Some(burst);
     }
 
-    /// Takes back what was counted since `since_ms`: it was a tone.
-    pub(super) fn take_back(&mut self, since_ms: u64) {
+    /// Takes back what was counted since `since_ms`: it was a tone. What is much weaker than the
+    /// tone between its repetitions is no voice either.
+    pub(super) fn take_back(&mut self, since_ms: u64, tone_dbfs: f32) {
         while let Some((at_ms, ms)) = self.counted.back().copied() {
             if at_ms <= since_ms {
                 break;
@@ -159,7 +168,7 @@ impl Voice {
         self.burst = None;
         if self.voiced_ms == 0 {
             (self.first_ms, self.last_ms, self.segments) = (None, None, 0);
-            self.peak_dbfs = -120.0;
+            self.peak_dbfs = tone_dbfs;
         } else {
             self.last_ms = self.last_ms.map(|l| l.min(since_ms));
         }
@@ -188,10 +197,15 @@ struct Floor {
 
 impl Default for Floor {
     fn default() -> Self {
-        Self {
+        let mut floor = Self {
             recent: VecDeque::with_capacity(FLOOR_HOPS),
             counts: [0; 100],
+        };
+        // Speech may begin at once: for the first 0.6 s the floor is that of a usual line.
+        for _ in 0..FLOOR_HOPS / 30 + 1 {
+            floor.add(USUAL_FLOOR_DBFS);
         }
+        floor
     }
 }
 

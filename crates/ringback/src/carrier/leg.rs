@@ -169,6 +169,7 @@ impl Leg {
             EventKind::Played { .. }
             | EventKind::Ringing
             | EventKind::EarlyMedia
+            | EventKind::Rerouted(_)
             | EventKind::Dialog(_)
             | EventKind::Verdict(_)
             | EventKind::Beep { .. }

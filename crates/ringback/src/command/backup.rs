@@ -69,7 +69,7 @@ async fn write(client: &Client, mut answer: Response, path: &Path) -> Result<u64
     while let Some(chunk) = answer
         .chunk()
         .await
-        .map_err(|error| client.unreachable(&error))?
+        .map_err(|error| client.unreachable(error))?
     {
         file.write_all(&chunk)
             .await

@@ -1,7 +1,9 @@
 //! `ringback bench`: what this machine does with this program, with goals.
 
 mod calls;
+mod create;
 mod idle;
+mod load;
 mod usage;
 
 use std::path::Path;
@@ -12,8 +14,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::calls::CallsArgs;
+use self::create::CreateArgs;
 use self::idle::IdleArgs;
-use self::usage::Machine;
+use self::load::LoadArgs;
+use self::usage::{Machine, Processor};
 use crate::outcome::Status;
 use crate::output;
 
@@ -28,8 +32,13 @@ pub(crate) struct Bench {
 enum Name {
     /// Whole callbacks against a carrier and agents in another process
     Calls(CallsArgs),
+    /// HTTP creates over many connections, each durable before its answer
+    Create(CreateArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
     Idle(IdleArgs),
+    /// The generator of `create`
+    #[command(hide = true)]
+    Load(LoadArgs),
 }
 
 /// A figure with its goal.
@@ -52,6 +61,16 @@ impl Goal {
         }
     }
 
+    /// The value must reach the goal.
+    fn at_least(name: &'static str, value: f64, goal: f64) -> Self {
+        Self {
+            name,
+            value: rounded(value),
+            goal,
+            met: value >= goal,
+        }
+    }
+
     /// The value must be below the goal.
     fn below(name: &'static str, value: f64, goal: f64) -> Self {
         Self {
@@ -71,9 +90,20 @@ struct Outcome {
     seconds: f64,
     cpu_s: f64,
     peer_cpu_s: f64,
+    /// The processors before and after what was measured.
+    processor: (Processor, Processor),
     rss_mb: f64,
     goals: Vec<Goal>,
     result: Map<String, Value>,
+}
+
+impl Outcome {
+    /// What other guests of the host and other processes took of the processors meanwhile, %.
+    fn disturbance(&self) -> (f64, f64) {
+        let (before, after) = self.processor;
+        let own_s = self.cpu_s + self.peer_cpu_s;
+        (after.steal_pct(before), after.others_pct(before, own_s))
+    }
 }
 
 /// Runs a bench.
@@ -88,23 +118,27 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         .path()
         .canonicalize()
         .context("folder of the bench")?;
-    let before = usage::processor()?;
     let outcome = match args.name {
         Name::Calls(args) => calls::run(&args, &dir, json).await?,
+        Name::Create(args) => create::run(&args, &dir).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
+        Name::Load(args) => {
+            tokio::task::spawn_blocking(move || load::run(&args)).await??;
+            return Ok(Status::Ok);
+        }
     };
-    let steal_pct = usage::steal_pct(before, usage::processor()?);
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;
     if json {
-        output::line(&format!("{}", envelope(&outcome, ok, &machine, steal_pct)));
+        output::line(&format!("{}", envelope(&outcome, ok, &machine)));
     } else {
-        table(&outcome, &machine, steal_pct);
+        table(&outcome, &machine);
     }
     Ok(if ok { Status::Ok } else { Status::Missed })
 }
 
-fn envelope(outcome: &Outcome, ok: bool, machine: &Machine, steal_pct: f64) -> Value {
+fn envelope(outcome: &Outcome, ok: bool, machine: &Machine) -> Value {
+    let (steal_pct, others_pct) = outcome.disturbance();
     json!({
         "bench": outcome.bench,
         "ok": ok,
@@ -117,6 +151,7 @@ fn envelope(outcome: &Outcome, ok: bool, machine: &Machine, steal_pct: f64) -> V
         "peer_cpu_s": rounded(outcome.peer_cpu_s),
         "rss_mb": rounded(outcome.rss_mb),
         "steal_pct": rounded(steal_pct),
+        "others_pct": rounded(others_pct),
         "goals": outcome.goals,
         "result": outcome.result,
     })
@@ -129,13 +164,14 @@ fn machine_json(machine: &Machine, steal_pct: f64) -> Value {
     })
 }
 
-fn table(outcome: &Outcome, machine: &Machine, steal_pct: f64) {
+fn table(outcome: &Outcome, machine: &Machine) {
+    let (steal_pct, others_pct) = outcome.disturbance();
     output::line(&format!(
         "\nbench {} on {} cores of {}",
         outcome.bench, machine.cores, machine.cpu
     ));
     output::line(&format!(
-        "  kernel {}, one sync {} µs, steal {steal_pct:.1} %",
+        "  kernel {}, one sync {} µs, steal {steal_pct:.1} %, other processes {others_pct:.1} %",
         machine.kernel, machine.sync_us
     ));
     output::line(&format!("  settings {}", outcome.settings));

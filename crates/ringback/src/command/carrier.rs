@@ -57,7 +57,7 @@ pub(crate) struct Carrier {
     /// Ports for RTP
     #[arg(long, default_value = "10000-19999", value_name = "FIRST-LAST")]
     rtp_ports: PortRange,
-    /// Behaviours: a file, JSON, or PATTERN=BEHAVIOUR[,key=value ...][;...]
+    /// Behaviours: a file, JSON, or `PATTERN=BEHAVIOUR[,key=value ...][;...]`
     #[arg(long, default_value = "", value_name = "FILE|TEXT")]
     script: String,
     /// Writes the ready line to this file as well

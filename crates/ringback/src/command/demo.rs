@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -75,6 +75,12 @@ pub(crate) async fn run(args: Demo, json: bool) -> anyhow::Result<Status> {
         .unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&dir).with_context(|| format!("folder {}", dir.display()))?;
     let dir = dir.canonicalize()?;
+    if dir.join("ringback.db").exists() {
+        bail!(
+            "{} holds a store already; choose an empty folder for --keep",
+            dir.display()
+        );
+    }
     let report = Report::new(json);
     let started = Instant::now();
     report.intro(RING_S, RETRY_S, ATTEMPTS);

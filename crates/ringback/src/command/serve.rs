@@ -51,6 +51,8 @@ impl Serve {
     }
 
     async fn serve(&self, config: Config, started: Instant) -> Result<Status, Failure> {
+        // A file left over by a crash would promise a server that is not there yet.
+        ready::forget(self.ready_file.as_deref());
         let mut signals = Signals::new()?;
         let server = Server::start(config).await?;
         ready::tell(&server, self.ready_file.as_deref(), started)?;

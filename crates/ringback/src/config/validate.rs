@@ -2,6 +2,10 @@
 
 use std::collections::HashSet;
 
+use callback::number::Dialplan;
+use callback::options::{self, Section};
+use engine::notify::Secret;
+
 use super::keys::{Lines, without_index};
 use super::schema::{Config, Transport};
 use super::{Problem, not_built};
@@ -16,6 +20,8 @@ pub(super) fn check(config: &Config, lines: &Lines) -> Vec<Problem> {
     store_and_limits(config, &mut found);
     ports(config, &mut found);
     notifications(config, &mut found);
+    dialplan(config, &mut found);
+    callback(config, &mut found);
     trunks(config, &mut found);
     for (key, what) in not_built::asked_for(config) {
         found.add(key, format!("not built yet: {what}"), "leave the default");
@@ -144,11 +150,37 @@ fn ports(config: &Config, found: &mut Found<'_>) {
 
 fn notifications(config: &Config, found: &mut Found<'_>) {
     let secret = &config.notifications.signing_secret;
-    if !secret.is_empty() && !secret.expose().starts_with("whsec_") {
+    if !secret.is_empty() && Secret::parse(secret.expose()).is_none() {
         found.add(
             "notifications.signing_secret",
-            "must begin with whsec_",
+            "must be whsec_ and 24 to 64 bytes in base64",
             "generate one: echo whsec_$(head -c 32 /dev/urandom | base64)",
+        );
+    }
+}
+
+fn callback(config: &Config, found: &mut Found<'_>) {
+    for (name, value) in config.callback.options() {
+        let entry = options::find_in(Section::Application, &name);
+        if let Some(Err(message)) = entry.map(|entry| entry.kind.check(&value)) {
+            found.add(&format!("callback.{name}"), message, "");
+        }
+    }
+}
+
+fn dialplan(config: &Config, found: &mut Found<'_>) {
+    let plan = &config.dialplan;
+    let read = Dialplan::new(
+        &plan.default_country,
+        &plan.internal,
+        &plan.block,
+        &plan.allow_countries,
+    );
+    if let Err(message) = read {
+        found.add(
+            "dialplan",
+            message,
+            "countries are two letters, patterns regular expressions",
         );
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// Log lines that are kept for the report of an early death.
-const LOG_LINES_MAX: usize = 40;
+const LOG_LINES_MAX: usize = 15;
 /// Lines that wait for their reader.
 const LINES_MAX: usize = 10_000;
 /// Time a child gets to end by itself after SIGTERM.

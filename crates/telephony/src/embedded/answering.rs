@@ -82,6 +82,7 @@ pub(super) async fn run(core: Arc<Core>, mut transaction: Box<Transaction>, reac
         local_tag,
         credentials: None,
         contact,
+        abandoned: Vec::new(),
     };
     let incoming = Incoming {
         call,

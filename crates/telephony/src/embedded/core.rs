@@ -11,7 +11,8 @@ use rsipstack::transaction::transaction::Transaction;
 use sip::admission::Admission;
 use sip::digest::Nonces;
 use sip::registrar::Registrar;
-use tokio::sync::mpsc;
+use sip::trunk::Trunks;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -85,6 +86,9 @@ pub(super) struct Core {
     pub(super) registrar: Mutex<Registrar>,
     pub(super) nonces: Mutex<Nonces>,
     pub(super) admission: Mutex<Admission>,
+    pub(super) trunks: Mutex<Trunks>,
+    /// A trunk may be due for a ping.
+    pub(super) trunks_changed: Notify,
     /// Incoming INVITEs without a final answer.
     pub(super) half_open: AtomicU32,
     events: mpsc::Sender<Event>,
@@ -123,11 +127,14 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Core {
     pub(super) fn new(parts: CoreParts) -> Self {
+        let trunks = parts.settings.trunks.iter().map(Trunk::limits).collect();
         Self {
             endpoint: parts.endpoint,
             media: parts.media,
             phones: parts.phones,
             settings: parts.settings,
+            trunks: Mutex::new(Trunks::new(trunks, 0)),
+            trunks_changed: Notify::new(),
             clock: Clock::start(),
             registrar: Mutex::new(parts.registrar),
             nonces: Mutex::new(Nonces::new(super::clock::bytes(), NONCE_LIFETIME_MS)),
@@ -281,19 +288,21 @@ impl Leg {
         self.sender.clone()
     }
 
-    /// Enters the dialog, so that requests inside it find the call.
+    /// Enters the dialog, so that requests inside it find the call; an earlier one is left.
     pub(super) fn enter_dialog(&mut self, call_id: &str, local_tag: &str) {
         let key = (call_id.to_owned(), local_tag.to_owned());
-        lock(&self.core.tables)
-            .dialogs
-            .insert(key.clone(), self.sender.clone());
-        self.dialog = Some(key);
+        let mut tables = lock(&self.core.tables);
+        tables.dialogs.insert(key.clone(), self.sender.clone());
+        if let Some(earlier) = self.dialog.replace(key) {
+            tables.dialogs.remove(&earlier);
+        }
     }
 }
 
 impl Drop for Leg {
     fn drop(&mut self) {
         self.core.media.close(&self.call);
+        lock(&self.core.trunks).release(self.call.as_str());
         let mut tables = lock(&self.core.tables);
         tables.calls.remove(&self.call);
         if let Some(key) = self.dialog.take() {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use media::cpd::{self, Outcome, Stage, Verdict};
-use rsipstack::sip::{Header, Method, Request, SipMessage};
+use rsipstack::sip::{Header, Method, Request, Response, SipMessage};
 use rsipstack::transaction::transaction::Transaction;
 use sip::result::{HANGUP_BEFORE_VERDICT, reason_of_q850};
 use sip::sdp::{Remote, Session};
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::core::{Core, Input, Leg};
 use super::dialog::Dialog;
-use super::exchange::Credentials;
+use super::exchange::{Credentials, Destination, cancel_of};
 use super::message::{ALLOW, Reply, cseq, q850, sdp};
 use crate::media_engine::{MediaEvent, RemoteMedia};
 use crate::port::{CallId, Detection, Ended, EndedBy, EventKind, HangUpCause};
@@ -30,6 +30,8 @@ pub(super) struct Call {
     pub(super) credentials: Option<Credentials>,
     /// `Contact` of ours.
     pub(super) contact: String,
+    /// INVITEs without any answer that the call left for another trunk.
+    pub(super) abandoned: Vec<(Request, Destination)>,
 }
 
 /// What a request inside the dialog meant for the call.
@@ -41,6 +43,84 @@ pub(super) enum After {
 }
 
 impl Call {
+    /// A call of ours before its first try.
+    pub(super) fn outgoing(
+        core: &Arc<Core>,
+        leg: Leg,
+        inbox: mpsc::Receiver<Input>,
+        detection: Option<Detection>,
+    ) -> Self {
+        Self {
+            core: Arc::clone(core),
+            leg,
+            inbox,
+            session: Session::new(core.settings.advertised, 0),
+            detection,
+            decided: false,
+            local_tag: String::new(),
+            credentials: None,
+            contact: String::new(),
+            abandoned: Vec::new(),
+        }
+    }
+
+    /// A wish to end the call that came between two tries; everything else there is about the
+    /// try that is over.
+    pub(super) fn take_hang_up(&mut self) -> Option<HangUpCause> {
+        if self.core.ending.is_cancelled() {
+            return Some(HangUpCause::NotNeeded);
+        }
+        while let Ok(input) = self.inbox.try_recv() {
+            match input {
+                Input::HangUp(cause) => return Some(cause),
+                Input::Response(number, response) => self.on_stale_answer(number, &response),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Leaves an INVITE that nobody has answered.
+    pub(super) fn abandon(&mut self, invite: Request, destination: &Destination) {
+        self.abandoned.push((invite, destination.clone()));
+    }
+
+    fn is_abandoned(&self, number: u32) -> bool {
+        self.abandoned
+            .iter()
+            .any(|(invite, _)| cseq(&invite.headers) == number)
+    }
+
+    /// An answer to an INVITE that was left: CANCEL for one that rings, BYE for one that talks,
+    /// so that nobody is called twice.
+    pub(super) fn on_stale_answer(&mut self, number: u32, response: &Response) {
+        let code = response.status_code.code();
+        let Some(at) = self
+            .abandoned
+            .iter()
+            .position(|(invite, _)| cseq(&invite.headers) == number)
+        else {
+            return;
+        };
+        let (invite, destination) = self.abandoned.remove(at);
+        if code >= 300 {
+            return;
+        }
+        if code >= 200 {
+            let dialog = Dialog::of_answer(&invite, response, destination);
+            self.bye(dialog, Some(reason_of_q850(16)));
+            return;
+        }
+        let core = Arc::clone(&self.core);
+        let cancel = cancel_of(&invite, Some(reason_of_q850(16)));
+        let reached = destination.clone();
+        self.core.spawn_call(async move {
+            core.exchange(cancel, &reached).await;
+        });
+        // Its 200 may cross the CANCEL.
+        self.abandoned.push((invite, destination));
+    }
+
     pub(super) fn id(&self) -> &CallId {
         &self.leg.call
     }
@@ -105,7 +185,11 @@ impl Call {
                 }
                 Input::Ack(ack) => self.on_late_answer(&ack),
                 Input::Response(number, response) => {
-                    self.on_second_answer(&dialog, number, *response);
+                    if self.is_abandoned(number) {
+                        self.on_stale_answer(number, &response);
+                    } else {
+                        self.on_second_answer(&dialog, number, *response);
+                    }
                 }
                 _ => {}
             }
@@ -150,7 +234,7 @@ impl Call {
     }
 
     /// A second 200 with another tag is another phone that was reached through a fork.
-    fn on_second_answer(&self, dialog: &Dialog, number: u32, response: rsipstack::sip::Response) {
+    fn on_second_answer(&self, dialog: &Dialog, number: u32, response: Response) {
         let code = response.status_code.code();
         let tag = sip::header::tag(super::message::value(&response.headers, "To"));
         if (200..300).contains(&code) && tag != Some(dialog.remote_tag()) {

@@ -15,7 +15,8 @@ use super::dialog::Dialog;
 use super::established::{After, Call};
 use super::exchange::{Destination, cancel_of, may_answer};
 use super::message::{contact, cseq, q850, record_route, sdp, value};
-use super::plan::{Plan, plan};
+use super::plan::{Impossible, Plan, plan};
+use super::tries::{Tries, Way};
 use crate::port::{DialogRecord, Ended, EndedBy, EventKind, HangUpCause, Originate};
 
 /// After a CANCEL the final answer is waited for this long; then the call is reported as over and
@@ -25,27 +26,65 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
 /// The same while the driver shuts down.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Runs a call to its end.
+/// Runs a call to its end: over one trunk after the other until somebody is there.
 pub(super) async fn run(
     core: Arc<Core>,
     originate: Box<Originate>,
     leg: Leg,
     inbox: mpsc::Receiver<Input>,
 ) {
-    let call = leg.call.clone();
-    let ended = match prepare(&core, *originate, leg, inbox).await {
-        Ok(attempt) => {
-            let (ended, leftover) = Box::pin(attempt.run()).await;
-            if let Some(leftover) = leftover {
-                core.emit(&call, EventKind::Ended(ended)).await;
-                Box::pin(leftover.look_after()).await;
+    let id = leg.call.clone();
+    let mut call = Call::outgoing(&core, leg, inbox, originate.detection.clone());
+    let mut tries = Tries::of(&originate.destination);
+    let mut order = Order { number: 0, cseq: 1 };
+    let mut last = None;
+    let ended = loop {
+        let way = match tries.next(&core, &id).await {
+            Ok(way) => way,
+            Err(reason) => break last.unwrap_or_else(|| impossible(reason)),
+        };
+        if let Some(cause) = call.take_hang_up() {
+            let (_, outcome) = asked_for(cause);
+            break impossible((outcome, 0));
+        }
+        order.number += 1;
+        if let (Way::Trunk(way), 2..) = (&way, order.number) {
+            call.emit(EventKind::Rerouted(way.clone())).await;
+        }
+        let mut attempt = match prepare(call, &originate, way, order).await {
+            Ok(attempt) => attempt,
+            Err((back, reason)) => {
+                call = *back;
+                Tries::leave(&core, &id);
+                if reason.0.try_next_trunk && !tries.is_over() {
+                    last = Some(impossible(reason));
+                    continue;
+                }
+                break impossible(reason);
+            }
+        };
+        attempt.may_move = !tries.is_over();
+        match Box::pin(attempt.run()).await {
+            Finished::Over(ended) => {
+                core.emit(&id, EventKind::Ended(ended)).await;
                 return;
             }
-            ended
+            Finished::Open(ended, attempt) => {
+                Tries::leave(&core, &id);
+                core.emit(&id, EventKind::Ended(ended)).await;
+                Box::pin(attempt.look_after()).await;
+                return;
+            }
+            Finished::Next(ended, attempt) => {
+                Tries::leave(&core, &id);
+                order.cseq = cseq(&attempt.invite.headers) + 1;
+                last = Some(ended);
+                call = attempt.call;
+            }
         }
-        Err(ended) => ended,
     };
-    core.emit(&call, EventKind::Ended(ended)).await;
+    drop(call);
+    core.emit(&id, EventKind::Ended(ended)).await;
 }
 
 fn impossible((outcome, status): (Outcome, u16)) -> Ended {
@@ -59,51 +98,78 @@ fn impossible((outcome, status): (Outcome, u16)) -> Ended {
     }
 }
 
-async fn prepare(
-    core: &Arc<Core>,
-    originate: Originate,
-    leg: Leg,
-    inbox: mpsc::Receiver<Input>,
-) -> Result<Attempt, Ended> {
-    let plan = plan(core, &originate).await.map_err(impossible)?;
-    let media = core.media.open(&originate.call).map_err(|error| {
-        tracing::warn!(call.id = %originate.call, ?error, "no media port for a call");
-        impossible((NO_TRUNK, 0))
-    })?;
-    let id = u64::from_be_bytes(super::clock::bytes());
-    let mut session = Session::new(media, id);
-    let offer = session.offer();
-    let invite = plan.invite(core, &originate, offer).ok_or_else(|| {
-        let outcome = map(Final::Status(400), None, Asked::Nothing);
-        impossible((outcome, 0))
-    })?;
-    let mut leg = leg;
-    leg.enter_dialog(originate.call.as_str(), &plan.local_tag);
-    let call = Call {
-        core: Arc::clone(core),
-        leg,
-        inbox,
-        session,
-        detection: originate.detection,
-        decided: false,
-        local_tag: plan.local_tag.clone(),
-        credentials: plan.credentials.clone(),
-        contact: plan.contact.clone(),
+/// What a wish to hang up means before the answer.
+fn asked_for(cause: HangUpCause) -> (Asked, Outcome) {
+    let asked = match cause {
+        HangUpCause::GivenUp => Asked::GivenUp,
+        HangUpCause::Normal | HangUpCause::NotNeeded => Asked::NotNeeded,
     };
+    (asked, map(Final::Silence, None, asked))
+}
+
+/// Which try this is, and the number its INVITE begins with: every INVITE of a call has its own.
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    number: u32,
+    cseq: u32,
+}
+
+/// Makes everything that a try needs; gives the call back when it cannot be made.
+async fn prepare(
+    mut call: Call,
+    originate: &Originate,
+    way: Way,
+    order: Order,
+) -> Result<Box<Attempt>, (Box<Call>, Impossible)> {
+    let core = Arc::clone(&call.core);
+    let plan = match plan(&core, originate, &way).await {
+        Ok(plan) => plan,
+        Err(reason) => return Err((Box::new(call), reason)),
+    };
+    if order.number > 1 {
+        // What the network behind the last trunk played must not be heard in the next try.
+        core.media.close(call.id());
+    }
+    let media = match core.media.open(call.id()) {
+        Ok(media) => media,
+        Err(error) => {
+            tracing::warn!(call.id = %call.id(), ?error, "no media port for a call");
+            return Err((Box::new(call), (NO_TRUNK, 0)));
+        }
+    };
+    call.session = Session::new(media, u64::from_be_bytes(super::clock::bytes()));
+    let offer = call.session.offer();
+    let call_id = match order.number {
+        1 => call.id().to_string(),
+        number => format!("{}.t{number}", call.id()),
+    };
+    let Some(invite) = plan.invite(&core, originate, (&call_id, order.cseq), offer) else {
+        let outcome = map(Final::Status(400), None, Asked::Nothing);
+        return Err((Box::new(call), (outcome, 0)));
+    };
+    call.leg.enter_dialog(&call_id, &plan.local_tag);
+    call.local_tag.clone_from(&plan.local_tag);
+    call.credentials.clone_from(&plan.credentials);
+    call.contact.clone_from(&plan.contact);
     let record = DialogRecord {
-        call_id: originate.call.as_str().to_owned(),
+        call_id,
         from: plan.from.clone(),
         to: plan.to.clone(),
         request_uri: plan.request_uri.clone(),
         remote_target: None,
         route_set: plan.routes.clone(),
-        cseq: 1,
+        cseq: order.cseq,
         via: value(&invite.headers, "Via").to_owned(),
         destination: plan.destination.text(),
         confirmed: false,
     };
-    Ok(Attempt {
+    Ok(Box::new(Attempt {
         call,
+        trunk: match way {
+            Way::Trunk(way) => Some(way.trunk),
+            Way::Extension(_) => None,
+        },
+        may_move: false,
         plan,
         invite,
         record,
@@ -114,12 +180,16 @@ async fn prepare(
         asked: Asked::Nothing,
         cancelled: false,
         challenges: 0,
-    })
+    }))
 }
 
 /// A call that rings.
 struct Attempt {
     call: Call,
+    /// The trunk it goes over.
+    trunk: Option<String>,
+    /// There is another trunk that may carry it.
+    may_move: bool,
     plan: Plan,
     invite: Request,
     record: DialogRecord,
@@ -136,14 +206,23 @@ struct Attempt {
 /// What an answer meant.
 enum Step {
     Going,
-    Over(Ended),
+    Over(Final, Option<u8>),
     Answered(Box<Response>),
 }
 
+/// How a try ended.
+enum Finished {
+    /// With the call.
+    Over(Ended),
+    /// The call is over, but its INVITE is still open and has to be looked after.
+    Open(Ended, Box<Attempt>),
+    /// Another trunk may carry the call.
+    Next(Ended, Box<Attempt>),
+}
+
 impl Attempt {
-    /// Rings, talks, ends. A call that is reported as over while its INVITE is still open comes
-    /// back to be looked after.
-    async fn run(mut self) -> (Ended, Option<Self>) {
+    /// Rings, talks, ends.
+    async fn run(mut self: Box<Self>) -> Finished {
         self.send_invite().await;
         let ring_end = Instant::now() + self.ring_timeout;
         let mut patience_end = ring_end;
@@ -154,14 +233,17 @@ impl Attempt {
             let step = tokio::select! {
                 input = self.call.inbox.recv() => match input {
                     Some(input) => self.on_input(input).await,
-                    None => Step::Over(self.over(Final::Silence, None)),
+                    None => Step::Over(Final::Silence, None),
                 },
                 () = sleep_until(until) => {
                     if !waiting {
-                        let ended = self.over(Final::Silence, None);
-                        return (ended, Some(self));
+                        return self.give_up().await;
                     }
                     self.ask(Asked::RingTimeout);
+                    if !self.provisional {
+                        // Nothing was heard at all: that is no phone that rings.
+                        return self.give_up().await;
+                    }
                     Step::Going
                 }
                 () = ending.cancelled(), if waiting => {
@@ -179,9 +261,50 @@ impl Attempt {
             }
             match step {
                 Step::Going => {}
-                Step::Over(ended) => return (ended, None),
-                Step::Answered(response) => return (self.answered(*response).await, None),
+                Step::Over(end, q850) => return self.finish(end, q850).await,
+                Step::Answered(response) => {
+                    self.trunk_used(true).await;
+                    return Finished::Over(self.answered(*response).await);
+                }
             }
+        }
+    }
+
+    /// No final answer came although we asked for the end; the INVITE is still open.
+    async fn give_up(mut self: Box<Self>) -> Finished {
+        let unheard = !self.provisional;
+        if unheard {
+            self.trunk_used(false).await;
+        }
+        let ended = self.over(Final::Silence, None);
+        if unheard && self.may_move && self.asked == Asked::RingTimeout {
+            self.call
+                .abandon(self.invite.clone(), &self.plan.destination);
+            return Finished::Next(ended, self);
+        }
+        Finished::Open(ended, self)
+    }
+
+    /// The INVITE has its final answer, or nobody is there.
+    async fn finish(self: Box<Self>, end: Final, q850: Option<u8>) -> Finished {
+        let outcome = self.outcome(end, q850);
+        let absent = match end {
+            Final::Silence => !self.provisional,
+            // 503 with a cause of a full network is the network's, not the trunk's.
+            Final::Status(status) => status == 503 && outcome.detail == "network",
+        };
+        self.trunk_used(!absent).await;
+        let ended = self.over(end, q850);
+        // A phone that rang already is not made to ring again through another trunk.
+        if outcome.try_next_trunk && self.may_move && !self.rang {
+            return Finished::Next(ended, self);
+        }
+        Finished::Over(ended)
+    }
+
+    async fn trunk_used(&self, reached: bool) {
+        if let Some(trunk) = &self.trunk {
+            self.call.core.trunk_used(trunk, reached).await;
         }
     }
 
@@ -192,13 +315,14 @@ impl Attempt {
                 self.on_response(*response).await
             }
             Input::Unsent(number) | Input::Over(number) if number == current => {
-                Step::Over(self.over(Final::Silence, None))
+                Step::Over(Final::Silence, None)
+            }
+            Input::Response(number, response) => {
+                self.call.on_stale_answer(number, &response);
+                Step::Going
             }
             Input::HangUp(cause) => {
-                self.ask(match cause {
-                    HangUpCause::GivenUp => Asked::GivenUp,
-                    HangUpCause::Normal | HangUpCause::NotNeeded => Asked::NotNeeded,
-                });
+                self.ask(asked_for(cause).0);
                 Step::Going
             }
             Input::Media(event) => {
@@ -209,7 +333,7 @@ impl Attempt {
                 let mut dialog = self.early_dialog();
                 match self.call.on_request(&mut dialog, transaction).await {
                     After::Going => Step::Going,
-                    After::Over(_) => Step::Over(self.over(Final::Status(487), None)),
+                    After::Over(_) => Step::Over(Final::Status(487), None),
                 }
             }
             _ => Step::Going,
@@ -219,7 +343,7 @@ impl Attempt {
     async fn on_response(&mut self, response: Response) -> Step {
         let code = response.status_code.code();
         if self.call.core.is_made_up(&response) {
-            return Step::Over(self.over(Final::Silence, None));
+            return Step::Over(Final::Silence, None);
         }
         if code < 200 {
             self.on_provisional(&response, code).await;
@@ -246,7 +370,7 @@ impl Attempt {
             self.send_invite().await;
             return Step::Going;
         }
-        Step::Over(self.over(Final::Status(code), q850(&response.headers)))
+        Step::Over(Final::Status(code), q850(&response.headers))
     }
 
     async fn on_provisional(&mut self, response: &Response, code: u16) {
@@ -305,7 +429,7 @@ impl Attempt {
         }
     }
 
-    async fn answered(mut self, response: Response) -> Ended {
+    async fn answered(mut self: Box<Self>, response: Response) -> Ended {
         let dialog = Dialog::of_answer(&self.invite, &response, self.plan.destination.clone());
         if !matches!(self.asked, Asked::Nothing | Asked::RingTimeout) {
             self.call.bye(dialog, Some(reason_of_q850(16)));
@@ -340,9 +464,18 @@ impl Attempt {
         self.call.established(dialog).await
     }
 
+    fn outcome(&self, end: Final, q850: Option<u8>) -> Outcome {
+        let asked = match (self.asked, end) {
+            // Our ring timer ends a call that rings; where nothing was heard, nobody was there.
+            (Asked::RingTimeout, Final::Silence) if !self.provisional => Asked::Nothing,
+            (asked, _) => asked,
+        };
+        map(end, q850, asked)
+    }
+
     /// The result of a call that was never answered.
     fn over(&self, end: Final, q850: Option<u8>) -> Ended {
-        let outcome = map(end, q850, self.asked);
+        let outcome = self.outcome(end, q850);
         let status = match end {
             Final::Status(status) => status,
             Final::Silence => 0,
@@ -418,7 +551,7 @@ impl Attempt {
 
     /// Goes on after the call was reported as over: a CANCEL that had to wait for the first
     /// provisional answer, BYE for an answer that comes in spite of it.
-    async fn look_after(mut self) {
+    async fn look_after(mut self: Box<Self>) {
         if self.call.core.ending.is_cancelled() {
             return;
         }

@@ -4,13 +4,14 @@ use rsipstack::sip::{Header, Method, Request};
 use sip::header::{encode_user, quoted, single_line};
 use sip::result::{NO_TRUNK, NOT_REGISTERED, Outcome};
 
+use super::Trunk;
 use super::clock::token;
 use super::core::{Core, lock};
 use super::exchange::{Credentials, Destination};
 use super::message::{ALLOW, Parts, sdp_headers, uri};
-use super::{Transport, Trunk};
+use super::tries::Way;
 use crate::limits::HEADERS_MAX;
-use crate::port::{CallerId, Destination as Target, Originate};
+use crate::port::{CallerId, Originate, TrunkNumber};
 
 /// Everything that is known before the INVITE leaves.
 pub(super) struct Plan {
@@ -28,25 +29,24 @@ pub(super) struct Plan {
 /// A call that cannot be placed: outcome and the status that says it best.
 pub(super) type Impossible = (Outcome, u16);
 
-const CONFIGURATION: Outcome = Outcome {
+pub(super) const CONFIGURATION: Outcome = Outcome {
     call_state: sip::result::state::SYSTEM_ERROR,
     detail: "configuration",
     try_next_trunk: false,
 };
 
 /// Finds out where a call goes.
-pub(super) async fn plan(core: &Core, originate: &Originate) -> Result<Plan, Impossible> {
-    match &originate.destination {
-        Target::Trunk { trunk, number } => {
-            let trunk = core
-                .settings
-                .trunks
-                .iter()
-                .find(|t| t.name == *trunk)
-                .ok_or((CONFIGURATION, 0))?;
+pub(super) async fn plan(
+    core: &Core,
+    originate: &Originate,
+    way: &Way,
+) -> Result<Plan, Impossible> {
+    match way {
+        Way::Trunk(TrunkNumber { trunk, number }) => {
+            let trunk = core.trunk(trunk).ok_or((CONFIGURATION, 0))?;
             over_trunk(core, originate, trunk, number).await
         }
-        Target::Extension(extension) => to_extension(core, originate, extension).await,
+        Way::Extension(extension) => to_extension(core, originate, extension).await,
     }
 }
 
@@ -56,11 +56,7 @@ async fn over_trunk(
     trunk: &Trunk,
     number: &str,
 ) -> Result<Plan, Impossible> {
-    let tcp = trunk.transport == Transport::Tcp;
-    let address = core
-        .resolve(&trunk.host, trunk.port)
-        .await
-        .ok_or((NO_TRUNK, 0))?;
+    let destination = core.trunk_destination(trunk).await.ok_or((NO_TRUNK, 0))?;
     let user = encode_user(number);
     let host = &trunk.host;
     let caller = first_of([&originate.caller_id.number, &trunk.caller_id, "ringback"]);
@@ -68,20 +64,14 @@ async fn over_trunk(
         username: trunk.username.clone(),
         password: trunk.password.clone(),
     });
-    let port = trunk.port;
-    let transport = if tcp { ";transport=tcp" } else { "" };
     let local_tag = token(16);
     Ok(Plan {
-        request_uri: format!("sip:{user}@{host}:{port}{transport}"),
+        request_uri: trunk.uri(Some(number)),
         from: from(&originate.caller_id, caller, host, &local_tag),
         to: format!("<sip:{user}@{host}>"),
         routes: Vec::new(),
-        destination: Destination {
-            address,
-            tcp,
-            stream: None,
-        },
-        contact: core.contact(first_of([&trunk.username, caller, ""]), tcp),
+        contact: core.contact(first_of([&trunk.username, caller, ""]), destination.tcp),
+        destination,
         credentials,
         local_tag,
         identity: identity(&originate.caller_id, caller, host),
@@ -157,11 +147,12 @@ fn identity(caller_id: &CallerId, caller: &str, host: &str) -> Option<String> {
 }
 
 impl Plan {
-    /// The first INVITE of the call.
+    /// The first INVITE of a try.
     pub(super) fn invite(
         &self,
         core: &Core,
         originate: &Originate,
+        (call_id, cseq): (&str, u32),
         offer: String,
     ) -> Option<Request> {
         let parts = Parts {
@@ -170,8 +161,8 @@ impl Plan {
             via: core.via(self.destination.tcp),
             from: &self.from,
             to: &self.to,
-            call_id: originate.call.as_str(),
-            cseq: 1,
+            call_id,
+            cseq,
             routes: &self.routes,
         };
         let mut request = parts.build(core);

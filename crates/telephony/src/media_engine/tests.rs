@@ -401,3 +401,57 @@ async fn silence_is_detected_without_a_packet() {
         "{verdict:?}"
     );
 }
+
+#[tokio::test]
+async fn a_tone_played_on_one_leg_is_detected_on_the_other() {
+    let mut rig = Rig::new(31_240..=31_259, 2);
+    let (a, b) = (CallId::new("a"), CallId::new("b"));
+    let (at_a, at_b) = (rig.engine.open(&a).unwrap(), rig.engine.open(&b).unwrap());
+    rig.engine.connect(&a, remote(at_b, Codec::Pcma, None));
+    rig.engine.connect(&b, remote(at_a, Codec::Pcma, None));
+    let settings = cpd::Settings {
+        country: "US".to_owned(),
+        ..cpd::Settings::default()
+    };
+    rig.engine.detect(&b, settings, cpd::Stage::Early);
+    rig.engine.play(
+        &a,
+        1,
+        Clip::from_samples(tone::congestion(1_000)),
+        Repeat::Forever,
+    );
+    let MediaEvent::Verdict { call, verdict } = rig.event().await else {
+        panic!("a verdict")
+    };
+    assert_eq!((call, verdict.outcome), (b, cpd::Outcome::Congestion));
+}
+
+#[tokio::test]
+async fn a_machine_and_its_beep_are_reported_once_each() {
+    let mut rig = Rig::new(31_260..=31_279, 1);
+    let (a, b) = (CallId::new("a"), CallId::new("b"));
+    let (at_a, at_b) = (rig.engine.open(&a).unwrap(), rig.engine.open(&b).unwrap());
+    rig.engine.connect(&a, remote(at_b, Codec::Pcmu, None));
+    rig.engine.connect(&b, remote(at_a, Codec::Pcmu, None));
+    let settings = cpd::Settings {
+        wait_for_beep: true,
+        ..cpd::Settings::default()
+    };
+    rig.engine.detect(&b, settings, cpd::Stage::Answered);
+    let mut greeting = tone::voice(1_000, -15.0, 5);
+    greeting.extend(tone::silence(300));
+    greeting.extend(tone::beep(1_000.0, 300));
+    rig.engine
+        .play(&a, 1, Clip::from_samples(greeting), Repeat::Once);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(match rig.event().await {
+            MediaEvent::Verdict { verdict, .. } => verdict.detail,
+            MediaEvent::Beep { hz, .. } if (hz - 1_000.0).abs() < 10.0 => "end of the beep",
+            MediaEvent::Played { finished: true, .. } => "played",
+            other => panic!("{other:?}"),
+        });
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, ["beep", "end of the beep", "played"]);
+}

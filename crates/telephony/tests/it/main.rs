@@ -15,3 +15,4 @@ mod raw;
 mod scripted;
 mod sipp;
 mod support;
+mod trunks;

@@ -69,7 +69,7 @@ pub(crate) fn trunk(to: SocketAddr) -> Trunk {
         username: String::new(),
         password: String::new(),
         caller_id: "4930111".to_owned(),
-        register: false,
+        ..Trunk::default()
     }
 }
 
@@ -209,10 +209,7 @@ impl Side {
 pub(crate) fn originate(key: &str) -> Originate {
     Originate {
         call: CallId::new(key),
-        destination: Destination::Trunk {
-            trunk: "peer".to_owned(),
-            number: "+4930222".to_owned(),
-        },
+        destination: Destination::trunk("peer", "+4930222"),
         caller_id: CallerId::default(),
         ring_timeout: Duration::from_secs(20),
         detection: None,

@@ -7,6 +7,7 @@ use axum::response::Response;
 use callback::{AgentId, ErrorCode};
 use serde_json::{Map, Value, json};
 
+use super::list::views;
 use crate::api::Operator;
 use crate::error::{ApiError, Failure};
 use crate::limits::{COMMAND_BODY_MAX, NAME_MAX};
@@ -22,9 +23,9 @@ pub(in crate::api) async fn set_state(
     let keys = body::read(request, COMMAND_BODY_MAX).await?.json()?;
     let id = AgentId::new(id);
     api.engine.set_agent(&id, ready(&keys)?).await?;
-    Ok(answer::ok(
-        &json!({"agents": only(&json!(api.engine.agents().await?), &id)}),
-    )?)
+    let mut agents = api.engine.agents().await?;
+    agents.retain(|agent| agent.id == id);
+    Ok(answer::ok(&json!({"agents": views(&agents)}))?)
 }
 
 /// `Ok` = ready, `Err` = not ready with the reason.
@@ -43,17 +44,6 @@ fn ready(keys: &Map<String, Value>) -> Result<Result<(), String>, Failure> {
         Some("not_ready") => Ok(Err(reason.to_owned())),
         _ => Err(bad("state", "state must be ready or not_ready")),
     }
-}
-
-fn only(agents: &Value, id: &AgentId) -> Vec<Value> {
-    let is_it = |agent: &&Value| agent.get("id").and_then(Value::as_str) == Some(id.as_str());
-    agents
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(is_it)
-        .cloned()
-        .collect()
 }
 
 #[cfg(test)]

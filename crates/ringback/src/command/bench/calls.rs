@@ -51,6 +51,7 @@ struct Reading {
     at: Instant,
     server_s: f64,
     peers_s: f64,
+    processor: usage::Processor,
 }
 
 /// What became of the requested callbacks.
@@ -130,6 +131,7 @@ pub(super) async fn run(args: &CallsArgs, dir: &Path, json: bool) -> anyhow::Res
         seconds: (after.at - before.at).as_secs_f64(),
         cpu_s,
         peer_cpu_s: after.peers_s - before.peers_s,
+        processor: (before.processor, after.processor),
         rss_mb,
         goals: vec![
             Goal::at_most("failed", number(tally.failed()), 0.0),
@@ -244,6 +246,7 @@ fn reading(site: &Site) -> anyhow::Result<Reading> {
         at: Instant::now(),
         server_s: usage::cpu_s(site.server.pid())?,
         peers_s: usage::cpu_s(site.carrier.pid())? + own,
+        processor: usage::processor()?,
     })
 }
 

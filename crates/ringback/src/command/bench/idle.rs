@@ -36,8 +36,10 @@ pub(super) async fn run(args: &IdleArgs, dir: &Path) -> anyhow::Result<Outcome> 
     let (server, ms) = start(dir, STARTS).await?;
     ready_ms.push(ms);
     let before = usage::cpu_s(server.pid())?;
+    let processor = usage::processor()?;
     tokio::time::sleep(Duration::from_secs(args.seconds)).await;
     let cpu_s = usage::cpu_s(server.pid())? - before;
+    let processor = (processor, usage::processor()?);
     let rss_mb = usage::rss_mb(server.pid())?;
     server.stop().await?;
     ready_ms.sort_by(f64::total_cmp);
@@ -51,6 +53,7 @@ pub(super) async fn run(args: &IdleArgs, dir: &Path) -> anyhow::Result<Outcome> 
         seconds: started.elapsed().as_secs_f64(),
         cpu_s,
         peer_cpu_s: 0.0,
+        processor,
         rss_mb,
         goals: vec![
             Goal::below("ready_ms", median, 500.0),

@@ -104,30 +104,60 @@ pub(super) fn rss_mb(pid: u32) -> anyhow::Result<f64> {
     Ok(kb / 1_024.0)
 }
 
-/// Ticks of all processors: those taken by other guests of the host, and all.
+/// Time of all processors since the machine started, s.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Processor {
+    /// Doing nothing or waiting for a disk.
+    idle_s: f64,
+    /// Taken by other guests of the host.
+    steal_s: f64,
+    /// All of it.
+    all_s: f64,
+}
+
+/// What the processors have done so far.
 ///
 /// # Errors
 /// `/proc/stat` cannot be read.
-pub(super) fn processor() -> anyhow::Result<(f64, f64)> {
+pub(super) fn processor() -> anyhow::Result<Processor> {
     let stat = read("/proc/stat")?;
     let line = stat.lines().next().context("/proc/stat")?;
-    let ticks: Vec<f64> = line
+    let ticks = line
         .split_whitespace()
         .skip(1)
-        .filter_map(|t| t.parse().ok())
-        .collect();
+        .filter_map(|t| t.parse::<f64>().ok());
+    let seconds: Vec<f64> = ticks.map(|t| t / per_second()).collect();
     // user nice system idle iowait irq softirq steal; the guest columns are part of user.
-    let all = ticks.iter().take(8).sum();
-    Ok((ticks.get(7).copied().unwrap_or_default(), all))
+    let at = |column: usize| seconds.get(column).copied().unwrap_or_default();
+    Ok(Processor {
+        idle_s: at(3) + at(4),
+        steal_s: at(7),
+        all_s: seconds.iter().take(8).sum(),
+    })
 }
 
-/// Share of the time between two readings that was taken by other guests, %.
-pub(super) fn steal_pct(before: (f64, f64), after: (f64, f64)) -> f64 {
-    let all = after.1 - before.1;
-    if all <= 0.0 {
-        0.0
-    } else {
-        100.0 * (after.0 - before.0) / all
+impl Processor {
+    /// Share of the time since an earlier reading that other guests of the host took, %.
+    pub(super) fn steal_pct(self, before: Self) -> f64 {
+        self.share(before, self.steal_s - before.steal_s)
+    }
+
+    /// Share of the time since an earlier reading in which processes other than those that used
+    /// `own_s` kept the processors busy, %.
+    pub(super) fn others_pct(self, before: Self, own_s: f64) -> f64 {
+        let idle_s = self.idle_s - before.idle_s;
+        let steal_s = self.steal_s - before.steal_s;
+        let busy_s = self.all_s - before.all_s - idle_s - steal_s;
+        self.share(before, (busy_s - own_s).max(0.0))
+    }
+
+    fn share(self, before: Self, part_s: f64) -> f64 {
+        let all_s = self.all_s - before.all_s;
+        if all_s <= 0.0 {
+            0.0
+        } else {
+            100.0 * part_s / all_s
+        }
     }
 }
 
@@ -167,7 +197,20 @@ mod tests {
     fn this_process_has_memory_and_time() {
         assert!(rss_mb(std::process::id()).unwrap() > 0.5);
         assert!(cpu_s(std::process::id()).unwrap() >= 0.0);
-        let (steal, all) = processor().unwrap();
-        assert!(all > steal);
+        let now = processor().unwrap();
+        assert!(now.all_s > now.idle_s && now.steal_pct(now) == 0.0);
+    }
+
+    #[test]
+    fn what_others_use_is_neither_ours_nor_idle_nor_stolen() {
+        let at = |idle_s, steal_s, all_s| Processor {
+            idle_s,
+            steal_s,
+            all_s,
+        };
+        let (before, after) = (at(10.0, 1.0, 100.0), at(40.0, 2.0, 200.0));
+        assert_eq!(after.steal_pct(before), 1.0);
+        assert_eq!(after.others_pct(before, 20.0), 49.0);
+        assert_eq!(after.others_pct(before, 90.0), 0.0);
     }
 }

@@ -19,7 +19,6 @@ const OPEN_FILES: u64 = 4096;
 /// Looks at everything that the configuration names.
 pub(super) fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![
-        dialplan(config),
         credentials(config),
         treatments(&config.media.treatments_dir),
         store(config.store.path.as_ref()),
@@ -43,20 +42,6 @@ pub(super) fn all(config: &Config) -> Vec<Check> {
             .map(|trunk| resolve(&trunk.name, &trunk.host, trunk.port)),
     );
     checks
-}
-
-fn dialplan(config: &Config) -> Check {
-    let plan = &config.dialplan;
-    let read = callback::number::Dialplan::new(
-        &plan.default_country,
-        &plan.internal,
-        &plan.block,
-        &plan.allow_countries,
-    );
-    match read {
-        Ok(_) => Check::good("dialplan", "numbers, patterns and countries are readable"),
-        Err(message) => Check::bad("dialplan", message, "correct [dialplan]"),
-    }
 }
 
 fn credentials(config: &Config) -> Check {

@@ -2,7 +2,9 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use callback::number::{Dialplan, NumberFormat};
 use callback::service::{DetectionDefaults, ServerDefaults};
@@ -56,6 +58,9 @@ fn trunk(trunk: &config::Trunk) -> embedded::Trunk {
         password: trunk.password.expose().to_owned(),
         caller_id: trunk.caller_id.clone(),
         register: trunk.register,
+        max_calls: trunk.max_calls,
+        cps: trunk.cps,
+        ping_every: Duration::from_secs(trunk.options_ping_s.into()),
     }
 }
 
@@ -82,6 +87,7 @@ pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
         defaults: ServerDefaults {
             default_country: dialplan.default_country.clone(),
             allow_request_target: notifications.allow_request_target,
+            application: Arc::new(config.callback.options()),
             detection: DetectionDefaults {
                 am_detected_connect: connects(config.telephony.am_detected),
                 silence_detected_connect: connects(config.telephony.silence_detected),
@@ -112,8 +118,6 @@ fn trunk_info(trunk: &config::Trunk) -> TrunkInfo {
             config::NumberFormat::E164 => NumberFormat::E164,
             config::NumberFormat::National => NumberFormat::National,
         },
-        max_calls: trunk.max_calls,
-        cps: trunk.cps,
     }
 }
 
