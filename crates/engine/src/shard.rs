@@ -138,6 +138,8 @@ pub(crate) struct Shard {
     recent_order: VecDeque<String>,
     /// Legs to agents' phones that are not over, by their key.
     agent_legs: HashMap<String, AgentLeg>,
+    /// Calls of before a crash that are not ended yet, with their callbacks.
+    leftovers: HashMap<String, CallbackId>,
     /// The router may have something to give.
     router_changed: bool,
     /// Who asked how often, who waits.
@@ -160,6 +162,7 @@ impl Shard {
             recent_keys: HashMap::new(),
             recent_order: VecDeque::new(),
             agent_legs: HashMap::new(),
+            leftovers: HashMap::new(),
             router_changed: true,
             ledger: Ledger::default(),
         }

@@ -243,8 +243,14 @@ pub enum Command {
         cause: HangUpCause,
     },
     /// Ends a call that a crash left over: CANCEL while early, BYE when confirmed or when its
-    /// 200 arrives late. Nothing is reported.
-    EndLeftover(Box<DialogRecord>),
+    /// 200 arrives late. [`EventKind::Ended`] follows when that is done, or was given up because
+    /// nobody answers; nothing else is reported.
+    EndLeftover {
+        /// The key that the leg had before the crash.
+        call: CallId,
+        /// Its dialog as it was reported last.
+        record: Box<DialogRecord>,
+    },
     /// Registers an account and keeps it registered.
     Register(Account),
 }

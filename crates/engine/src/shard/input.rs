@@ -409,6 +409,10 @@ impl Shard {
     /// Whether a callback may be dialed now: a place on a trunk is taken with the decision, so
     /// that one round cannot overshoot.
     fn turn(&self, callback: &Callback) -> Turn {
+        // The customer's phone may still ring from before a crash.
+        if self.leftovers.values().any(|id| *id == callback.id) {
+            return Turn::Wait;
+        }
         let trunks = self.parts.trunks.candidates(&callback.settings.route_point);
         if let Err(fault) = self.check_number(callback) {
             return Turn::Dial(Err(fault));
@@ -535,6 +539,10 @@ impl Shard {
             }
             EventKind::Ended(ended) => {
                 round.batch.intents_over.push(call.as_str().to_owned());
+                if self.leftovers.remove(call.as_str()).is_some() {
+                    // The attempt was judged at the start of the server.
+                    return;
+                }
                 self.agent_leg_over(call.as_str());
                 LegEvent::Ended {
                     call_state: ended.call_state,

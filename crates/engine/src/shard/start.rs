@@ -3,7 +3,7 @@
 use callback::lifecycle::Input;
 use callback::{Error, ErrorCode};
 use store::StoreError;
-use telephony::port::{Command as TelephonyCommand, DialogRecord};
+use telephony::port::{CallId, Command as TelephonyCommand, DialogRecord};
 
 use super::Shard;
 use super::round::Round;
@@ -32,9 +32,14 @@ impl Shard {
                     call.id = intent.leg,
                     "a call left over from before is ended"
                 );
-                self.send(TelephonyCommand::EndLeftover(Box::new(record)));
+                // The intent stays until the call is over: the next crash may come before.
+                let call = CallId::new(intent.leg.as_str());
+                let record = Box::new(record);
+                self.send(TelephonyCommand::EndLeftover { call, record });
+                self.leftovers.insert(intent.leg, intent.callback);
+            } else {
+                round.batch.intents_over.push(intent.leg);
             }
-            round.batch.intents_over.push(intent.leg);
         }
         let since = self.now.plus_seconds(-limits::COUNTED_BACK_S);
         let (open, counted) = tokio::join!(
