@@ -508,7 +508,8 @@ impl Shard {
             return;
         };
         let event = match kind {
-            EventKind::Dialog(record) => {
+            EventKind::Dialog(record, hold) => {
+                round.holds.push(hold);
                 if let Ok(text) = serde_json::to_string(&record) {
                     round.batch.dialogs.push((call.as_str().to_owned(), text));
                 }

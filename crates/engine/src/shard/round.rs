@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use callback::lifecycle::Effect;
 use callback::{Callback, CallbackId, Error, ErrorCode};
 use store::{Batch, DeliveryRow};
+use telephony::port::Hold;
 
 use super::{Reply, Shard};
 use crate::limits;
@@ -26,6 +27,8 @@ pub(super) struct Round {
     pub(super) effects: Vec<(CallbackId, Effect)>,
     pub(super) created: Vec<Created>,
     pub(super) asked: Vec<Reply<Result<(), Error>>>,
+    /// INVITEs that wait until their dialogs are durable.
+    pub(super) holds: Vec<Hold>,
 }
 
 impl Shard {
@@ -38,9 +41,11 @@ impl Shard {
             .iter()
             .filter_map(|id| self.callbacks.get(id).cloned())
             .collect();
-        if !round.batch.is_empty() {
-            self.write(&mut round).await;
+        if !round.batch.is_empty() && !self.write(&mut round).await {
+            // The store was closed: what is not durable must not happen.
+            return;
         }
+        round.holds.clear();
         let deliveries: Vec<DeliveryRow> = std::mem::take(&mut round.batch.deliveries);
         self.parts.outbox.hand_over(deliveries);
         for id in &round.changed {
@@ -75,7 +80,7 @@ impl Shard {
 
     /// Writes until it succeeds. Creates that were not acknowledged are withdrawn at the first
     /// failure; everything else already happened in the world and must not be lost.
-    async fn write(&mut self, round: &mut Round) {
+    async fn write(&mut self, round: &mut Round) -> bool {
         let mut first = true;
         loop {
             let result = self.parts.store.commit(round.batch.clone()).await;
@@ -84,16 +89,16 @@ impl Shard {
                 .shared
                 .store_ok
                 .store(result.is_ok(), Ordering::Release);
-            let Err(error) = result else { return };
+            let Err(error) = result else { return true };
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::error!(%error, cause, "the store refused a transaction; trying again");
             if matches!(error, store::StoreError::Closed) {
-                return;
+                return false;
             }
             if std::mem::take(&mut first) {
                 self.withdraw_creates(round);
                 if round.batch.is_empty() {
-                    return;
+                    return true;
                 }
             }
             tokio::time::sleep(limits::COMMIT_RETRY).await;
