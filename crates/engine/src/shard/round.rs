@@ -93,6 +93,7 @@ impl Shard {
             if std::mem::take(&mut first) {
                 self.withdraw_creates(round);
                 if round.batch.is_empty() {
+                    self.store_again_at = Some(self.now + limits::STORE_PAUSE);
                     return;
                 }
             }
