@@ -210,3 +210,15 @@ async fn a_store_that_refused_once_is_tried_again() {
     assert!(stage.store_ok(), "new callbacks are let through again");
     stage.create(json!({})).await.unwrap();
 }
+
+#[tokio::test]
+async fn nothing_is_dialed_that_the_store_did_not_take() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    stage.create(json!({})).await.unwrap();
+    stage.store.close().await;
+    for _ in 0..3 {
+        stage.turn().await;
+    }
+    assert!(stage.line.0.lock().unwrap().is_empty());
+    assert!(!stage.store_ok());
+}
