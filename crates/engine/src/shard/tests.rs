@@ -222,3 +222,29 @@ async fn nothing_is_dialed_that_the_store_did_not_take() {
     assert!(stage.line.0.lock().unwrap().is_empty());
     assert!(!stage.store_ok());
 }
+
+#[tokio::test]
+async fn a_repeated_request_is_answered_when_the_first_one_is_durable() {
+    let mut stage = Stage::new(TIGHT, 0).await;
+    let mut round = Round::default();
+    let first = stage.ask(&mut round, large(), Some("key")).await;
+    let second = stage.ask(&mut round, large(), Some("key")).await;
+    stage.shard.commit(round).await;
+    assert!(first.await.unwrap().is_err());
+    assert!(
+        second.await.unwrap().is_err(),
+        "the callback it would name was not made"
+    );
+
+    let mut stage = Stage::new(ROOMY, 0).await;
+    let mut round = Round::default();
+    let first = stage.ask(&mut round, json!({}), Some("key")).await;
+    let second = stage.ask(&mut round, json!({}), Some("key")).await;
+    stage.shard.commit(round).await;
+    let (first, second) = (
+        first.await.unwrap().unwrap(),
+        second.await.unwrap().unwrap(),
+    );
+    assert_eq!(first.id, second.id);
+    assert_eq!(stage.shard.callbacks.len(), 1);
+}
