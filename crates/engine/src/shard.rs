@@ -4,6 +4,7 @@ mod act;
 mod input;
 mod round;
 mod start;
+mod submission;
 #[cfg(test)]
 mod tests;
 

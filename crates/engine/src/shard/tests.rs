@@ -248,3 +248,14 @@ async fn a_repeated_request_is_answered_when_the_first_one_is_durable() {
     assert_eq!(first.id, second.id);
     assert_eq!(stage.shard.callbacks.len(), 1);
 }
+
+#[tokio::test]
+async fn booked_callbacks_do_not_count_as_running() {
+    let mut stage = Stage::new(ROOMY, 1).await;
+    let booked = json!({"_desired_time": "2100-01-01T00:00:00.000Z"});
+    stage.create(booked).await.unwrap();
+    let running = stage.create(json!({})).await.unwrap();
+    assert!(running.session_started, "submitted at once");
+    let waiting = stage.create(json!({})).await.unwrap();
+    assert!(!waiting.session_started, "one runs already");
+}
