@@ -71,6 +71,9 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
     run.callback.phase = Phase::Scheduled;
     run.callback.scheduled = true;
     run.callback.desired = desired;
+    if desired > run.now() {
+        run.callback.started = desired;
+    }
     // A time in the past means now: the record must not have expired by then.
     run.callback.expires = desired
         .max(run.now())
