@@ -42,7 +42,8 @@ impl Shard {
             .filter_map(|id| self.callbacks.get(id).cloned())
             .collect();
         if !round.batch.is_empty() && !self.write(&mut round).await {
-            // The store was closed: what is not durable must not happen.
+            // Not durable: nothing of it may be answered, dialed or sent. Whoever waits for an
+            // answer learns that the server goes down.
             return;
         }
         round.holds.clear();
@@ -79,7 +80,8 @@ impl Shard {
     }
 
     /// Writes until it succeeds. Creates that were not acknowledged are withdrawn at the first
-    /// failure; everything else already happened in the world and must not be lost.
+    /// failure; everything else already happened in the world and must not be lost. `false` when
+    /// the store is closed.
     async fn write(&mut self, round: &mut Round) -> bool {
         let mut first = true;
         loop {
@@ -91,13 +93,15 @@ impl Shard {
                 .store(result.is_ok(), Ordering::Release);
             let Err(error) = result else { return true };
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, "the store refused a transaction; trying again");
             if matches!(error, store::StoreError::Closed) {
+                tracing::error!("the store is closed, nothing is done any more");
                 return false;
             }
+            tracing::error!(%error, cause, "the store refused a transaction; trying again");
             if std::mem::take(&mut first) {
                 self.withdraw_creates(round);
                 if round.batch.is_empty() {
+                    self.store_again_at = Some(self.now + limits::STORE_PAUSE);
                     return true;
                 }
             }
