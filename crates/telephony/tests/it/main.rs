@@ -13,6 +13,8 @@ mod media;
 mod phones;
 mod raw;
 mod scripted;
+mod sessions;
 mod sipp;
+mod sites;
 mod support;
 mod trunks;
