@@ -9,6 +9,7 @@
 mod calls;
 mod crash;
 mod garbage;
+mod load;
 mod media;
 mod phones;
 mod raw;

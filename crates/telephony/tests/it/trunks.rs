@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use telephony::embedded::Trunk;
+use telephony::embedded::{Transport, Trunk};
 use telephony::port::{
     CallId, Command, Destination, EventKind, HangUpCause, Originate, Room, Telephony, TrunkNumber,
 };
@@ -283,4 +283,38 @@ async fn calls_a_second_space_the_dials() {
     first.answer(&invite, 486, "").await;
     side.ended(&call).await;
     side.send(Command::Stop { call });
+}
+
+#[tokio::test]
+async fn a_trunk_over_tcp_is_pinged_called_and_left_when_it_is_gone() {
+    let mut peer = Side::start(config(0)).await;
+    let second = Raw::start().await;
+    let mut config = config(0);
+    config.trunks = vec![
+        Trunk {
+            name: "first".to_owned(),
+            transport: Transport::Tcp,
+            ping_every: Duration::from_millis(100),
+            ..trunk(peer.address)
+        },
+        named("second", &second),
+    ];
+    let mut side = Side::start(config).await;
+    let call = side.originate(over_both("c1.1"));
+    let (incoming, ..) = peer.incoming().await;
+    peer.send(Command::Answer {
+        call: incoming.clone(),
+    });
+    side.answered(&call).await;
+    eventually("the ping was answered", || {
+        side.telephony.trunks()[0].reason == "answers"
+    })
+    .await;
+    peer.hang_up(&incoming, HangUpCause::Normal);
+    assert!(side.ended(&call).await.answered);
+    peer.telephony.shutdown().await;
+    drop(peer);
+    eventually("the trunk is down", || !side.telephony.trunks()[0].up).await;
+    side.originate(over_both("c2.1"));
+    second.until("INVITE").await;
 }
