@@ -151,6 +151,8 @@ pub struct Trunk {
     pub cps: u32,
     /// Time between two OPTIONS pings; zero = none.
     pub ping_every: Duration,
+    /// Hosts beside its own to which it may redirect a call (3xx).
+    pub redirect_hosts: Vec<String>,
     /// Codecs that are offered, in this order; none = all we have.
     pub codecs: Vec<Codec>,
 }

@@ -343,6 +343,8 @@ pub(crate) struct Trunk {
     pub(crate) cps: u32,
     /// Seconds between two OPTIONS pings; 0 = none.
     pub(crate) options_ping_s: u32,
+    /// Hosts beside its own to which it may redirect a call.
+    pub(crate) redirect_hosts: Vec<String>,
     /// Codecs that are offered, in this order.
     pub(crate) codecs: Vec<Codec>,
 }
@@ -362,6 +364,7 @@ impl Default for Trunk {
             max_calls: 0,
             cps: 0,
             options_ping_s: 30,
+            redirect_hosts: Vec::new(),
             codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722],
         }
     }

@@ -14,7 +14,7 @@ use super::core::{Core, Input};
 use super::dialog::Dialog;
 use super::established::{After, Call};
 use super::exchange::{Destination, cancel_of, may_answer, next};
-use super::message::{contact, cseq, q850, record_route, sdp, value};
+use super::message::{contact, cseq, q850, record_route, sdp, uri, value, values};
 use super::outgoing::asked_for;
 use super::plan::Plan;
 use super::session::{longer, offer_headers};
@@ -227,7 +227,43 @@ impl Attempt {
             self.invite_again(again).await;
             return Step::Going;
         }
+        if (300..400).contains(&code) && self.trunk.is_some() {
+            let contacts = values(&response.headers, "Contact");
+            self.plan.redirects.take(contacts);
+        }
+        // One contact after the other, but a 6xx speaks for all of them (RFC 3261 §16.7).
+        if code < 600 && self.asked == Asked::Nothing && self.redirect().await {
+            return Step::Going;
+        }
         Step::Over(Final::Status(code), q850(&response.headers))
+    }
+
+    /// Sends the INVITE to the next contact of a redirect; false when there is none.
+    async fn redirect(&mut self) -> bool {
+        while let Some(target) = self.plan.redirects.next_target() {
+            let Some(target_uri) = uri(&target) else {
+                continue;
+            };
+            let core = Arc::clone(&self.call.core);
+            let Some(destination) = core.locate(&target_uri, false).await else {
+                continue;
+            };
+            tracing::info!(call.id = %self.call.id(), "a redirect is followed");
+            let mut again = next(&self.invite);
+            again.uri = target_uri;
+            for header in again.headers.iter_mut() {
+                if let Header::Via(via) = header {
+                    via.replace(core.via(destination.tcp));
+                }
+            }
+            self.record.request_uri.clone_from(&target);
+            self.record.destination = destination.text();
+            self.plan.request_uri = target;
+            self.plan.destination = destination;
+            self.invite_again(again).await;
+            return true;
+        }
+        false
     }
 
     /// Sends the INVITE in another form, in the same dialog to be.

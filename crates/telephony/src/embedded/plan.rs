@@ -2,6 +2,7 @@
 
 use rsipstack::sip::{Header, Method, Request};
 use sip::header::{encode_user, quoted, single_line};
+use sip::redirect::Redirects;
 use sip::result::{NO_TRUNK, NOT_REGISTERED, Outcome};
 use sip::sdp::Codec;
 use sip::session_timer::WANTED_S;
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     pub(super) credentials: Option<Credentials>,
     pub(super) local_tag: String,
     pub(super) contact: String,
+    /// Where it may be redirected to.
+    pub(super) redirects: Redirects,
     /// Codecs to offer; none = all.
     pub(super) codecs: Vec<Codec>,
     identity: Option<String>,
@@ -80,6 +83,7 @@ async fn over_trunk(
         routes: Vec::new(),
         contact: core.contact(first_of([&trunk.username, caller, ""]), destination.tcp),
         destination,
+        redirects: Redirects::new(&trunk.uri(Some(number)), &trunk.redirect_hosts),
         codecs: trunk.codecs.clone(),
         credentials,
         local_tag,
@@ -122,6 +126,7 @@ async fn to_extension(
         routes: binding.path,
         contact: core.contact("ringback", destination.tcp),
         destination,
+        redirects: Redirects::new(&binding.uri, &[]),
         codecs: Vec::new(),
         credentials: None,
         local_tag,
