@@ -51,6 +51,7 @@ pub fn prepare(
     let desired = service::desired_time(&request.parameters)?;
     let mut callback = Callback::new(id, settings, now);
     callback.customer_number = customer_number;
+    callback.counted.number = checked.e164.unwrap_or_else(|| checked.cleaned.clone());
     callback.dial_number = checked.cleaned;
     callback.user_data = request.user_data;
     callback.parameters = request.parameters;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use callback::admission::{Ledger, Rules};
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
@@ -75,6 +76,8 @@ pub(crate) struct NewRecord {
     pub(crate) callback: Callback,
     /// For its history.
     pub(crate) notes: Vec<String>,
+    /// What has to hold before it is made.
+    pub(crate) rules: Rules,
     pub(crate) idempotency: Option<IdempotencyRow>,
 }
 
@@ -137,6 +140,8 @@ pub(crate) struct Shard {
     agent_legs: HashMap<String, AgentLeg>,
     /// The router may have something to give.
     router_changed: bool,
+    /// Who asked how often, who waits.
+    ledger: Ledger,
 }
 
 impl Shard {
@@ -156,6 +161,7 @@ impl Shard {
             recent_order: VecDeque::new(),
             agent_legs: HashMap::new(),
             router_changed: true,
+            ledger: Ledger::default(),
         }
     }
 

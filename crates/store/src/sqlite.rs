@@ -36,8 +36,8 @@ pub use self::schema::Schema;
 use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
-    AgentRow, Batch, DeliveryAttempt, DeliveryRow, EventRow, IdempotencyRow, IntentRow, Query,
-    ServiceRow, Store, StoreError,
+    AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventRow, IdempotencyRow, IntentRow,
+    Query, ServiceRow, Store, StoreError,
 };
 
 /// A store in one SQLite file.
@@ -135,6 +135,12 @@ impl Store for SqliteStore {
         let sql = select::callbacks_where("open = 1");
         self.readers
             .run(move |conn| select::callbacks(conn, &settings, &sql, []))
+            .await
+    }
+
+    async fn counted_since(&self, since: Timestamp) -> Result<Vec<CountedRow>, StoreError> {
+        self.readers
+            .run(move |conn| select::counted_since(conn, since))
             .await
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use callback::request;
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
+use callback::{request, service};
 use rand::RngExt;
 use store::IdempotencyRow;
 
@@ -37,12 +37,17 @@ impl Engine {
             return Ok(known);
         }
         let id = CallbackId::from_random(self.inner.node, rand::rng().random());
+        let parts = service::Request {
+            parameters: &new.parameters,
+            user_data: &new.user_data,
+        };
+        let rules = service::admission_rules(&service, &parts, &self.inner.defaults)?;
         let request = request::Request {
             parameters: new.parameters,
             user_data: new.user_data,
             gms_user: new.gms_user,
         };
-        let (callback, notes) = request::prepare(
+        let (mut callback, notes) = request::prepare(
             &service,
             request,
             &self.inner.dialplan,
@@ -51,6 +56,7 @@ impl Engine {
             now,
         )?;
         self.check_target(&callback)?;
+        callback.counted.values = rules.values_of(&callback, &new.headers);
         let idempotency = new.idempotency.map(|idempotency| IdempotencyRow {
             key: scoped_key(&new.service, &idempotency.key),
             body_hash: idempotency.body_hash,
@@ -60,6 +66,7 @@ impl Engine {
         let new = Box::new(NewRecord {
             callback,
             notes,
+            rules,
             idempotency,
         });
         self.ask(|reply| Command::Create { new, reply }).await?

@@ -91,6 +91,7 @@ impl Shard {
         let NewRecord {
             callback,
             notes,
+            rules,
             idempotency,
         } = new;
         if let Some(row) = &idempotency
@@ -104,6 +105,11 @@ impl Shard {
             drop(reply.send(answer));
             return;
         }
+        if let Err(error) = self.ledger.check(&callback, &rules, self.now) {
+            drop(reply.send(Err(error)));
+            return;
+        }
+        self.ledger.record(&callback, &rules);
         let id = callback.id.clone();
         let key = idempotency.as_ref().map(|row| row.key.clone());
         if let Some(row) = idempotency {
@@ -206,6 +212,8 @@ impl Shard {
             .effects
             .iter()
             .any(|effect| matches!(effect, Effect::Dial(_)));
+        self.ledger
+            .moved(before, Some(step.callback.state), &step.callback);
         self.parts.metrics.step(before, &step.callback, dialed);
         // After a start most callbacks just go on waiting: nothing to write for them.
         let unchanged = step.events.is_empty();
