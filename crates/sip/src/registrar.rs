@@ -1,7 +1,7 @@
 //! Bindings of a registrar (RFC 3261 §10.3): which phone is reached where, and until when.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::header::{Address, elements};
 
@@ -143,6 +143,15 @@ impl Registrar {
             policy,
             bindings: BTreeMap::new(),
         }
+    }
+
+    /// Whether a phone is registered from an address.
+    #[must_use]
+    pub fn is_source(&self, address: IpAddr, now_ms: u64) -> bool {
+        self.bindings
+            .values()
+            .flatten()
+            .any(|b| b.expires_ms > now_ms && b.source.ip() == address)
     }
 
     /// Takes a request that was authenticated.

@@ -206,6 +206,13 @@ fn trunks(config: &Config, found: &mut Found<'_>) {
                 "e.g. host = \"sip.example.net\"",
             );
         }
+        if trunk.codecs.is_empty() {
+            found.add(
+                &key("codecs"),
+                "must name at least one codec",
+                "e.g. [\"pcmu\", \"pcma\", \"g722\"]",
+            );
+        }
         if trunk.port == 0 {
             found.add(&key("port"), "must be 1 to 65535", "SIP uses 5060");
         }

@@ -5,6 +5,7 @@ mod agents;
 mod command;
 mod common;
 mod detection;
+mod identity;
 mod kill;
 mod receiver;
 mod refusals;

@@ -53,6 +53,7 @@ pub(crate) fn config(port: u16) -> Config {
             ..SipTimers::default()
         },
         admission: sip::admission::Limits::default(),
+        allow_sources: vec!["127.0.0.0/8".parse().unwrap()],
         registrar: sip::registrar::Policy {
             expires_min_s: 1,
             ..Default::default()
@@ -211,6 +212,11 @@ impl Side {
             _ => None,
         })
         .await
+    }
+
+    /// RTP packets that arrived.
+    pub(crate) fn telephony_received(&self) -> u64 {
+        self.telephony.stats().rtp_received
     }
 
     /// Waits until no leg and no dialog is left.
