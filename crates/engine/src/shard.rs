@@ -119,7 +119,8 @@ struct AgentLeg {
 pub(crate) struct Shard {
     parts: Parts,
     now: Timestamp,
-    callbacks: HashMap<CallbackId, Callback>,
+    /// Shared with batches under way only; a step takes the record out of its `Arc`.
+    callbacks: HashMap<CallbackId, Arc<Callback>>,
     router: Router,
     timers: BTreeSet<(Timestamp, CallbackId)>,
     /// Callbacks whose turn to dial has come but whose trunk has no room.

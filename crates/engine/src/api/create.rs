@@ -36,7 +36,7 @@ impl Engine {
         if let Some(known) = self.answered_before(&new, now).await? {
             return Ok(known);
         }
-        let id = CallbackId::from_random(self.inner.node, rand::rng().random());
+        let id = CallbackId::at_time(self.inner.node, now, rand::rng().random());
         let request = request::Request {
             parameters: new.parameters,
             user_data: new.user_data,
@@ -46,7 +46,7 @@ impl Engine {
             &service,
             request,
             &self.inner.dialplan,
-            &self.inner.defaults,
+            &self.inner.resolver,
             id.clone(),
             now,
         )?;

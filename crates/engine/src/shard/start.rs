@@ -1,5 +1,7 @@
 //! Going on after a start: what the store holds is taken up again.
 
+use std::sync::Arc;
+
 use callback::lifecycle::Input;
 use callback::{Error, ErrorCode};
 use store::StoreError;
@@ -44,7 +46,7 @@ impl Shard {
             if let Some(at) = callback.next_timer() {
                 self.timers.insert((at, id.clone()));
             }
-            self.callbacks.insert(id.clone(), callback);
+            self.callbacks.insert(id.clone(), Arc::new(callback));
             self.step(&id, Input::Recover, &mut round);
         }
         self.commit(round).await;

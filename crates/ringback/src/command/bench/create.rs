@@ -18,11 +18,12 @@ use crate::harness::site::{answer, client, start_server};
 /// Execution name of the service.
 const SERVICE: &str = "bench";
 /// Longest wait for a child to be ready.
-const READY_WITHIN: Duration = Duration::from_secs(20);
+pub(super) const READY_WITHIN: Duration = Duration::from_secs(20);
 /// Time the generator gets beyond its own duration.
 const DRAIN: Duration = Duration::from_secs(30);
 /// Nobody listens there: the trunk has to exist, but no callback of this bench is ever dialed.
-const TRUNK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
+pub(super) const TRUNK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
 
 /// Arguments of `bench create`.
 #[derive(Args, Debug)]
@@ -46,7 +47,7 @@ pub(super) async fn run(args: &CreateArgs, dir: &Path) -> anyhow::Result<Outcome
     let mut server = start_server(&site, Some(TRUNK))?;
     let ready = server.ready(READY_WITHIN).await?;
     let http = ready["http"].as_str().context("address of the server")?;
-    prepare(http).await?;
+    import(http).await?;
 
     let before = (usage::cpu_s(server.pid())?, usage::processor()?);
     let started = Instant::now();
@@ -119,7 +120,7 @@ fn result(summary: &Value, cpu_s: f64, requests: f64) -> Map<String, Value> {
 }
 
 /// A service whose callbacks rest in the queue: they wait for an agent, and none is ready.
-async fn prepare(http: &str) -> anyhow::Result<()> {
+pub(super) async fn import(http: &str) -> anyhow::Result<()> {
     let client = client()?;
     let service = format!(
         "[service.{SERVICE}]\n\
@@ -131,7 +132,9 @@ async fn prepare(http: &str) -> anyhow::Result<()> {
          _target = Bench@Stats.GA\n\
          _throttle_request_parameters_limit = 0\n"
     );
-    let agent = "[agent.resting]\nextension = 7001\ngroups = Bench\n".to_owned();
+    let agent = "[agent.resting]\nextension = 7001\npassword = loopback-only\n\
+                 groups = Bench\n"
+        .to_owned();
     for (path, body) in [
         ("/api/v1/services/import", service),
         ("/api/v1/agents/import", agent),
@@ -141,16 +144,15 @@ async fn prepare(http: &str) -> anyhow::Result<()> {
             .header("content-type", "text/plain; charset=utf-8")
             .body(body);
         let report = answer(request, path).await?;
-        anyhow::ensure!(
-            report["ok"] != json!(false),
-            "{path} was refused: {report}"
-        );
+        anyhow::ensure!(report["ok"] != json!(false), "{path} was refused: {report}");
     }
     Ok(())
 }
 
 fn generator(args: &CreateArgs, http: &str, dir: &Path) -> anyhow::Result<Process> {
-    let address = http.strip_prefix("http://").context("address of the server")?;
+    let address = http
+        .strip_prefix("http://")
+        .context("address of the server")?;
     let mut words: Vec<OsString> = vec!["bench".into(), "load".into()];
     let options: [(&str, String); 5] = [
         ("--address", address.to_owned()),
