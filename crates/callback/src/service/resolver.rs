@@ -156,7 +156,11 @@ mod tests {
         let text = |(n, v): &(&str, &str)| ((*n).to_owned(), (*v).to_owned());
         Arc::new(Service {
             name: ServiceName::new("billing"),
-            options: options.iter().map(text).collect(),
+            options: [("_call_direction", "USERTERMINATED")]
+                .iter()
+                .chain(options)
+                .map(text)
+                .collect(),
         })
     }
 

@@ -227,6 +227,7 @@ fn configuration(dir: &Path, trunk: Option<SocketAddr>) -> String {
         "[http]\nlisten = \"127.0.0.1:0\"\n\n\
          [store]\npath = {}\n\n\
          [sip]\nlisten = \"127.0.0.1:0\"\n\n\
+         [engine]\nmax_running_callbacks = 0\n\n\
          [media]\nrtp_ports = \"{SERVER_PORTS}\"\ntreatments_dir = {}\n",
         quoted(dir.join("ringback.db")),
         quoted(dir.join("treatments")),

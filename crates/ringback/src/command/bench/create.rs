@@ -65,7 +65,7 @@ pub(super) async fn run(args: &CreateArgs, dir: &Path) -> anyhow::Result<Outcome
     let cpu_s = usage::cpu_s(server.pid())? - before.0;
     let processor = (before.1, usage::processor()?);
     let rss_mb = usage::rss_mb(server.pid())?;
-    generator.stop().await?;
+    generator.finished().await?;
     server.stop().await?;
 
     let figure = |name: &str| {
@@ -102,6 +102,7 @@ fn settings(args: &CreateArgs) -> Value {
         "connections": args.connections,
         "loop": if args.rate > 0 { "open" } else { "closed" },
         "rate": args.rate,
+        "engine.max_running_callbacks": 0,
         "_throttle_request_parameters_limit": 0,
         "_wait_for_agent": true,
         "agents_ready": 0,
