@@ -7,6 +7,7 @@
 //! [`lifecycle::step`], commits what comes back in one transaction and executes the effects.
 #![forbid(unsafe_code)]
 
+pub mod admission;
 pub mod agent;
 pub mod call_state;
 pub mod error;

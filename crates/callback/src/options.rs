@@ -405,6 +405,16 @@ mod tests {
         "rb.cpd_hard_stop_ms",
         "rb.cpd_early",
         "_userterminated_first_connect_party",
+        "_enable_in_queue_checking",
+        "_throttle_request_parameters",
+        "_throttle_request_parameters_limit",
+        "_enable_throttle_header_parameters",
+        "_throttle_callbacks_per_service_1",
+        "_throttle_ttl_1",
+        "_throttle_callbacks_per_service_2",
+        "_throttle_ttl_2",
+        "max_queued_callbacks_per_service",
+        "_reject_future_desired_time",
     ];
 
     #[test]
@@ -491,12 +501,8 @@ mod tests {
         assert_eq!(status("_agent_preview", "yes"), "pending");
         assert_eq!(status("_plugin_on_dial_url", ""), "effective");
         assert_eq!(status("_plugin_on_dial_url", "http://x/y"), "pending");
-        assert_eq!(status("_enable_in_queue_checking", "strict"), "pending");
-        assert_eq!(status("_enable_in_queue_checking", "false"), "effective");
-        assert_eq!(
-            status("_throttle_request_parameters_limit", "0"),
-            "effective"
-        );
+        assert_eq!(status("_max_request_by_time_bucket", "7"), "pending");
+        assert_eq!(status("_max_request_by_time_bucket", "0"), "effective");
         assert_eq!(status("_call_direction", "userterminated"), "effective");
         assert_eq!(status("_call_direction", "USERORIGINATED"), "pending");
         assert_eq!(status("_media_type", "chat"), "refused");

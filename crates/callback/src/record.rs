@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::admission::Counted;
 use crate::routing::Found;
 use crate::settings::Settings;
 use crate::{AgentId, CallbackId, LegKey, ServiceName, Timestamp};
@@ -215,6 +216,8 @@ pub struct Callback {
     pub play_token: u64,
     /// Running timers.
     pub timers: BTreeMap<TimerKind, Timestamp>,
+    /// What of it counts for throttles and the in-queue rule.
+    pub counted: Counted,
 }
 
 impl Callback {
@@ -252,6 +255,7 @@ impl Callback {
             found: None,
             play_token: 0,
             timers: BTreeMap::new(),
+            counted: Counted::default(),
         }
     }
 

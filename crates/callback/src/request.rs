@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::number::{self, Dialplan};
 use crate::record::Callback;
-use crate::service::{self, Resolver, Service};
+use crate::service::{self, Resolved, Resolver, Service};
 use crate::{CallbackId, Error, ErrorCode, Timestamp};
 
 /// A create request after its body was read.
@@ -20,7 +20,8 @@ pub struct Request {
     pub gms_user: Option<String>,
 }
 
-/// Makes the record of a new callback and the notes for its history; its first step is
+/// Makes the record of a new callback and tells what its service's options come to, with the notes
+/// for its history; its first step is
 /// [`crate::lifecycle::Input::Create`].
 ///
 /// # Errors
@@ -32,7 +33,7 @@ pub fn prepare(
     resolver: &Resolver,
     id: CallbackId,
     now: Timestamp,
-) -> Result<(Callback, Vec<String>), Error> {
+) -> Result<(Callback, Arc<Resolved>), Error> {
     service::check_user_data(&request.user_data)?;
     service::check_mandatory_keys(service, &request.parameters, &request.user_data)?;
     let parts = service::Request {
@@ -52,6 +53,7 @@ pub fn prepare(
     let desired = service::desired_time(&request.parameters)?;
     let mut callback = Callback::new(id, Arc::clone(&resolved.settings), now);
     callback.customer_number = customer_number;
+    callback.counted.number = checked.e164.unwrap_or_else(|| checked.cleaned.clone());
     callback.dial_number = checked.cleaned;
     callback.user_data = request.user_data;
     callback.parameters = request.parameters;
@@ -59,5 +61,5 @@ pub fn prepare(
     if let Some(desired) = desired {
         callback.schedule(desired);
     }
-    Ok((callback, resolved.notes.clone()))
+    Ok((callback, resolved))
 }

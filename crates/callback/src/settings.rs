@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ServiceName;
 use crate::routing::Target;
+use crate::time::Span;
 use crate::treatment::Treatment;
 
 /// The resolved settings of one callback. Durations carry their unit in the name.
@@ -49,6 +50,9 @@ pub struct Settings {
     pub execution_buffer_s: i64,
     /// `_desired_connect_time_threshold`, s.
     pub connect_threshold_s: i64,
+    /// `_reject_future_desired_time`; `None` = times of any distance.
+    #[serde(default)]
+    pub horizon: Option<Span>,
     /// `_fetch_retry_attempt`.
     pub submit_retries: u32,
     /// `_fetch_retry_delay`, s.

@@ -61,6 +61,8 @@ pub struct NewCallback {
     pub user_data: Map<String, Value>,
     /// Header `gms_user`.
     pub gms_user: Option<String>,
+    /// Headers that may take part in throttling.
+    pub headers: Vec<(String, String)>,
     /// Header `Idempotency-Key` with the hash of the body.
     pub idempotency: Option<Idempotency>,
 }

@@ -12,6 +12,9 @@ pub const TURNS_PER_ROUND_MAX: usize = 128;
 pub const RECENT_KEYS_MAX: usize = 10_000;
 /// How long an idempotency key counts (callback-api §1.1).
 pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
+/// How far back a start counts earlier requests for throttles, s; longer windows (`_throttle_ttl_2`)
+/// begin anew with a restart.
+pub const COUNTED_BACK_S: i64 = 86_400;
 /// Deliveries handed to the sender and not yet taken.
 pub const DELIVERY_QUEUE_MAX: usize = 4096;
 /// Deliveries held in memory; beyond it they wait in the store and are read again.

@@ -12,10 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use callback::admission::Ledger;
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
 use callback::routing::{AgentView, Released, Router};
+use callback::service::Resolved;
 use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
 use store::{IdempotencyRow, Store};
 use telephony::port::{Command as TelephonyCommand, Event as TelephonyEvent, Telephony};
@@ -73,8 +75,8 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct NewRecord {
     pub(crate) callback: Callback,
-    /// For its history.
-    pub(crate) notes: Vec<String>,
+    /// What has to hold before it is made, and notes for its history.
+    pub(crate) resolved: Arc<Resolved>,
     pub(crate) idempotency: Option<IdempotencyRow>,
 }
 
@@ -138,6 +140,8 @@ pub(crate) struct Shard {
     agent_legs: HashMap<String, AgentLeg>,
     /// The router may have something to give.
     router_changed: bool,
+    /// Who asked how often, who waits.
+    ledger: Ledger,
 }
 
 impl Shard {
@@ -157,6 +161,7 @@ impl Shard {
             recent_order: VecDeque::new(),
             agent_legs: HashMap::new(),
             router_changed: true,
+            ledger: Ledger::default(),
         }
     }
 

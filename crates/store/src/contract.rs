@@ -166,6 +166,17 @@ pub struct Query {
     pub limit: usize,
 }
 
+/// What of an earlier callback still counts for throttles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedRow {
+    /// Its service.
+    pub service: ServiceName,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Throttled names with their values.
+    pub values: Vec<(String, String)>,
+}
+
 /// A stored service: its options as text, in file order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceRow {
@@ -231,6 +242,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// All callbacks that are not completed.
     async fn open_callbacks(&self) -> Result<Vec<Callback>, StoreError>;
+
+    /// What the callbacks count that were made after `since`, oldest first.
+    async fn counted_since(&self, since: Timestamp) -> Result<Vec<CountedRow>, StoreError>;
 
     /// One callback, completed ones included.
     async fn callback(&self, id: &CallbackId) -> Result<Option<Callback>, StoreError>;

@@ -39,8 +39,8 @@ pub use self::schema::Schema;
 use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
-    AgentRow, Batch, DeliveryAttempt, DeliveryRow, EventRow, IdempotencyRow, IntentRow, Query,
-    ServiceRow, Store, StoreError,
+    AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventRow, IdempotencyRow, IntentRow,
+    Query, ServiceRow, Store, StoreError,
 };
 
 /// A store in one SQLite file.
@@ -148,6 +148,12 @@ impl Store for SqliteStore {
         let (mut all, b, c, d) = tokio::try_join!(part(a), part(b), part(c), part(d))?;
         all.extend(b.into_iter().chain(c).chain(d));
         Ok(all)
+    }
+
+    async fn counted_since(&self, since: Timestamp) -> Result<Vec<CountedRow>, StoreError> {
+        self.readers
+            .run(move |conn| select::counted_since(conn, since))
+            .await
     }
 
     async fn callback(&self, id: &CallbackId) -> Result<Option<Callback>, StoreError> {

@@ -18,6 +18,14 @@ use crate::wait::{PATIENCE, until};
 const RTP_PORTS: u16 = 40;
 /// Frequency of the waiting music that [`ServerBuilder`] writes, Hz.
 pub(crate) const MUSIC_HZ: f64 = 440.0;
+/// Limits of requests, switched off.
+const LIMITS_OFF: &[&str] = &[
+    "_enable_in_queue_checking = false",
+    "_throttle_request_parameters_limit = 0",
+    "_throttle_callbacks_per_service_1 = 0",
+    "_throttle_callbacks_per_service_2 = 0",
+    "max_queued_callbacks_per_service = 0",
+];
 /// Lines of the log that a failing test shows.
 const LOG_LINES: usize = 60;
 
@@ -107,6 +115,12 @@ impl ServerBuilder {
             self.put("http", &format!("listen = \"127.0.0.1:{http}\""));
         }
         self.put("sip", &format!("listen = \"127.0.0.1:{sip}\""));
+        if !self.sections.iter().any(|(name, _)| name == "callback") {
+            // A test that is not about throttles may ask as often as it likes.
+            for line in LIMITS_OFF {
+                self.put("callback", line);
+            }
+        }
         let store = folder.path().join("ringback.db");
         self.put("store", &format!("path = \"{}\"", store.display()));
         self.put("media", &format!("rtp_ports = \"{first}-{last}\""));

@@ -42,6 +42,7 @@ fn settings() -> Settings {
         max_customer_contacts: 1,
         execution_buffer_s: 90,
         connect_threshold_s: 180,
+        horizon: None,
         submit_retries: 3,
         submit_retry_delay_s: 10,
         prefix_dial_out: String::new(),

@@ -3,6 +3,7 @@
 use super::Effect;
 use super::create::arm_due;
 use super::run::Run;
+use crate::admission::check_horizon;
 use crate::events::EventId;
 use crate::record::{Phase, Reason, State, TimerKind};
 use crate::{Error, ErrorCode, Timestamp};
@@ -66,6 +67,7 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
             ),
         ));
     }
+    check_horizon(callback.settings.horizon, desired, run.now())?;
     run.act(Effect::Leave);
     run.callback.state = State::Scheduled;
     run.callback.phase = Phase::Scheduled;

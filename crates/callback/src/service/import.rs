@@ -440,7 +440,7 @@ impl Importer {
             match known.status {
                 Status::Effective => {
                     let message = format!(
-                        "[{}] is not stored in this release; set {name} in each [service.<name>]",
+                        "[{}] is not stored; set {name} in [callback] of ringback.toml or in [service.<name>]",
                         section.name
                     );
                     self.warn(place, "NOT_BUILT_YET", message);

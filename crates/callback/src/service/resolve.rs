@@ -1,9 +1,14 @@
 //! From a service and a request to the frozen [`Settings`] of one callback.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::overrides::{Values, bad};
 use super::{Service, parameter_text};
+use crate::admission::{self, Window};
+use crate::ini;
 use crate::number::Rules;
 use crate::options::{self, Kind, parse_bool};
 use crate::routing::Target;
@@ -11,6 +16,7 @@ use crate::settings::{
     AttachUserData, CpdProfile, DetectionSettings, NotificationMode, NotificationSettings,
     Settings, Treatments,
 };
+use crate::time::Span;
 use crate::treatment::{FIND_AGENT_FAIL_DEFAULT, MACHINE_DEFAULT, Treatment, WAITING_DEFAULT};
 use crate::{Error, ErrorCode};
 
@@ -30,6 +36,8 @@ pub struct ServerDefaults {
     pub default_country: String,
     /// `notifications.allow_request_target`.
     pub allow_request_target: bool,
+    /// `[callback]` of the configuration: options that services may leave out (options §11).
+    pub application: Arc<BTreeMap<String, String>>,
     /// `[telephony]` settings of the detector.
     pub detection: DetectionDefaults,
 }
@@ -56,6 +64,7 @@ impl Default for ServerDefaults {
         Self {
             default_country: String::from("US"),
             allow_request_target: true,
+            application: Arc::default(),
             detection,
         }
     }
@@ -74,7 +83,7 @@ pub fn resolve(
     request: &Request<'_>,
     server: &ServerDefaults,
 ) -> Result<(Settings, Vec<String>), Error> {
-    let mut values = Values::read(service, request)?;
+    let mut values = Values::read(service, request, server)?;
     check_kind_of_service(service)?;
     check_available(&values, request)?;
     let notification = notification(&mut values, server)?;
@@ -96,11 +105,48 @@ pub fn number_rules(
     request: &Request<'_>,
     server: &ServerDefaults,
 ) -> Result<Rules, Error> {
-    let values = Values::read(service, request)?;
+    let values = Values::read(service, request, server)?;
     Ok(Rules {
         country: country(&values, server)?,
         disallow_impossible: flag(&values, "_disallow_impossible_phone_numbers")?,
         disallow_premium: flag(&values, "_disallow_premium_phone_numbers")?,
+    })
+}
+
+/// The throttles and queue rules of one request, for [`admission::Ledger::check`].
+///
+/// # Errors
+///
+/// `BAD_PARAMETER` for values that cannot be used.
+pub fn admission_rules(
+    service: &Service,
+    request: &Request<'_>,
+    server: &ServerDefaults,
+) -> Result<admission::Rules, Error> {
+    let values = Values::read(service, request, server)?;
+    let window = |max: &str, seconds: &str| {
+        Ok::<_, Error>(Window {
+            max: count(&values, max)?,
+            seconds: number(&values, seconds)?,
+        })
+    };
+    let checking = word(&values, "_enable_in_queue_checking")?;
+    Ok(admission::Rules {
+        windows: [
+            window("_throttle_callbacks_per_service_1", "_throttle_ttl_1")?,
+            window("_throttle_callbacks_per_service_2", "_throttle_ttl_2")?,
+        ],
+        names: ini::list(values.get("_throttle_request_parameters"))
+            .map(str::to_owned)
+            .collect(),
+        per_value_max: count(&values, "_throttle_request_parameters_limit")?,
+        headers: flag(&values, "_enable_throttle_header_parameters")?,
+        per_number_max: match (checking.as_str(), parse_bool(&checking)) {
+            ("strict", _) => 1,
+            (_, Some(true)) => 2,
+            _ => 0,
+        },
+        queued_max: count(&values, "max_queued_callbacks_per_service")?,
     })
 }
 
@@ -136,6 +182,7 @@ fn settings(
         max_customer_contacts: count(values, "_max_successful_customer_contacts")?,
         execution_buffer_s: number(values, "_request_execution_time_buffer")?,
         connect_threshold_s: number(values, "_desired_connect_time_threshold")?,
+        horizon: Span::parse(checked(values, "_reject_future_desired_time")?),
         submit_retries: count(values, "_fetch_retry_attempt")?,
         submit_retry_delay_s: number(values, "_fetch_retry_delay")?,
         prefix_dial_out: checked(values, "_prefix_dial_out")?.to_owned(),
@@ -171,7 +218,7 @@ fn settings(
             _ => AttachUserData::SingleJson,
         },
         cpn_digits: redirect_hints(values)?.0,
-        pending: std::collections::BTreeMap::new(),
+        pending: BTreeMap::new(),
     })
 }
 
@@ -221,7 +268,7 @@ fn check_available(values: &Values, request: &Request<'_>) -> Result<(), Error> 
     }
 }
 
-fn pending(values: &Values, request: &Request<'_>) -> std::collections::BTreeMap<String, String> {
+fn pending(values: &Values, request: &Request<'_>) -> BTreeMap<String, String> {
     let mut pending = values.pending();
     let device = [
         "_device_notification_id",

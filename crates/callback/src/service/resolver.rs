@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::overrides::has_token;
-use super::resolve::{Request, ServerDefaults, number_rules, resolve};
+use super::resolve::{Request, ServerDefaults, admission_rules, number_rules, resolve};
 use super::{Service, parameter_text};
 use crate::number::Rules;
 use crate::settings::Settings;
-use crate::{Error, ServiceName};
+use crate::{Error, ServiceName, admission};
 
 /// Resolutions kept per service; beyond, they are forgotten and made again.
 const KEPT_MAX: usize = 64;
@@ -30,6 +30,8 @@ pub struct Resolved {
     pub settings: Arc<Settings>,
     /// Rules for the number of the request.
     pub rules: Rules,
+    /// Throttles and queue rules.
+    pub admission: admission::Rules,
     /// Warnings for the history of the callback.
     pub notes: Vec<String>,
 }
@@ -65,7 +67,7 @@ impl Resolver {
     /// Resolves the options of one request.
     ///
     /// # Errors
-    /// Those of [`resolve`] and [`number_rules`]; they are made anew each time.
+    /// Those of [`resolve`], [`number_rules`] and [`admission_rules`]; they are made anew each time.
     pub fn resolve(
         &self,
         service: &Arc<Service>,
@@ -112,6 +114,7 @@ impl Resolver {
         Ok(Arc::new(Resolved {
             settings: Arc::new(settings),
             rules: number_rules(service, request, &self.defaults)?,
+            admission: admission_rules(service, request, &self.defaults)?,
             notes,
         }))
     }
@@ -183,11 +186,13 @@ mod tests {
         let got = resolver.resolve(service, &request).unwrap();
         let (settings, notes) = resolve(service, &request, &resolver.defaults).unwrap();
         let rules = number_rules(service, &request, &resolver.defaults).unwrap();
+        let admission = admission_rules(service, &request, &resolver.defaults).unwrap();
         assert_eq!(
             *got,
             Resolved {
                 settings: Arc::new(settings),
                 rules,
+                admission,
                 notes
             }
         );

@@ -42,7 +42,7 @@ impl Engine {
             user_data: new.user_data,
             gms_user: new.gms_user,
         };
-        let (callback, notes) = request::prepare(
+        let (mut callback, resolved) = request::prepare(
             &service,
             request,
             &self.inner.dialplan,
@@ -51,6 +51,7 @@ impl Engine {
             now,
         )?;
         self.check_target(&callback)?;
+        callback.counted.values = resolved.admission.values_of(&callback, &new.headers);
         let idempotency = new.idempotency.map(|idempotency| IdempotencyRow {
             key: scoped_key(&new.service, &idempotency.key),
             body_hash: idempotency.body_hash,
@@ -59,7 +60,7 @@ impl Engine {
         });
         let new = Box::new(NewRecord {
             callback,
-            notes,
+            resolved,
             idempotency,
         });
         self.ask(|reply| Command::Create { new, reply }).await?

@@ -90,7 +90,7 @@ impl Shard {
     ) {
         let NewRecord {
             callback,
-            notes,
+            resolved,
             idempotency,
         } = new;
         if let Some(row) = &idempotency
@@ -104,6 +104,11 @@ impl Shard {
             drop(reply.send(answer));
             return;
         }
+        if let Err(error) = self.ledger.check(&callback, &resolved.admission, self.now) {
+            drop(reply.send(Err(error)));
+            return;
+        }
+        self.ledger.record(&callback, &resolved.admission);
         let id = callback.id.clone();
         let key = idempotency.as_ref().map(|row| row.key.clone());
         if let Some(row) = idempotency {
@@ -120,6 +125,7 @@ impl Shard {
             round.batch.idempotency.push(row);
         }
         self.callbacks.insert(id.clone(), Arc::new(callback));
+        let notes = resolved.notes.clone();
         self.step(&id, Input::Create { notes }, round);
         round.created.push(Created { id, key, reply });
     }
@@ -206,6 +212,8 @@ impl Shard {
             .effects
             .iter()
             .any(|effect| matches!(effect, Effect::Dial(_)));
+        self.ledger
+            .moved(before, Some(step.callback.state), &step.callback);
         self.parts.metrics.step(before, &step.callback, dialed);
         // After a start most callbacks just go on waiting: nothing to write for them.
         let unchanged = step.events.is_empty();

@@ -105,10 +105,12 @@ impl Shard {
 
     fn withdraw_creates(&mut self, round: &mut Round) {
         for Created { id, key, reply } in std::mem::take(&mut round.created) {
-            if let Some(callback) = self.callbacks.remove(&id)
-                && let Some(at) = callback.next_timer()
-            {
-                self.timers.remove(&(at, id.clone()));
+            if let Some(callback) = self.callbacks.remove(&id) {
+                if let Some(at) = callback.next_timer() {
+                    self.timers.remove(&(at, id.clone()));
+                }
+                self.ledger.moved(Some(callback.state), None, &callback);
+                self.ledger.take_back(&callback);
             }
             if let Some(key) = key {
                 self.recent_keys.remove(&key);

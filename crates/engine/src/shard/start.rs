@@ -9,6 +9,7 @@ use telephony::port::{Command as TelephonyCommand, DialogRecord};
 
 use super::Shard;
 use super::round::Round;
+use crate::limits;
 
 /// An idempotency key came again with another body.
 pub(crate) fn key_used_differently() -> Error {
@@ -37,7 +38,15 @@ impl Shard {
             }
             round.batch.intents_over.push(intent.leg);
         }
-        let open = self.parts.store.open_callbacks().await?;
+        let since = self.now.plus_seconds(-limits::COUNTED_BACK_S);
+        let (open, counted) = tokio::join!(
+            self.parts.store.open_callbacks(),
+            self.parts.store.counted_since(since)
+        );
+        for row in counted? {
+            self.ledger.restore(&row.service, row.created, &row.values);
+        }
+        let open = open?;
         if !open.is_empty() {
             tracing::info!(callbacks = open.len(), "open callbacks are taken up again");
         }
@@ -46,6 +55,7 @@ impl Shard {
             if let Some(at) = callback.next_timer() {
                 self.timers.insert((at, id.clone()));
             }
+            self.ledger.moved(None, Some(callback.state), &callback);
             self.callbacks.insert(id.clone(), Arc::new(callback));
             self.step(&id, Input::Recover, &mut round);
         }

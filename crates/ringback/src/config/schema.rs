@@ -1,10 +1,11 @@
 //! Every key of `ringback.toml` with its type and default (cli-and-config §2, options §18).
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::value::{Address, Listen, Ports, Secret};
+use super::value::{Address, Listen, Ports, Secret, Word};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +18,7 @@ pub(crate) struct Config {
     pub(crate) media: Media,
     pub(crate) notifications: Notifications,
     pub(crate) dialplan: Dialplan,
+    pub(crate) callback: Callback,
     pub(crate) telephony: Telephony,
     pub(crate) engine: Engine,
     pub(crate) retention: Retention,
@@ -60,6 +62,78 @@ fn loopback(port: u16) -> Listen {
 pub(crate) struct Server {
     pub(crate) username: String,
     pub(crate) password: Secret,
+}
+
+/// `[callback]`: what services that leave an option out go by (options §11). The names are those
+/// of the original.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Callback {
+    #[serde(rename = "_enable_in_queue_checking")]
+    pub(crate) in_queue_checking: Word,
+    #[serde(rename = "_enable_throttle_header_parameters")]
+    pub(crate) throttle_header_parameters: bool,
+    #[serde(rename = "_throttle_request_parameters")]
+    pub(crate) throttle_request_parameters: String,
+    #[serde(rename = "_throttle_request_parameters_limit")]
+    pub(crate) throttle_request_parameters_limit: u32,
+    #[serde(rename = "_throttle_callbacks_per_service_1")]
+    pub(crate) throttle_callbacks_per_service_1: u32,
+    #[serde(rename = "_throttle_ttl_1")]
+    pub(crate) throttle_ttl_1: u32,
+    #[serde(rename = "_throttle_callbacks_per_service_2")]
+    pub(crate) throttle_callbacks_per_service_2: u32,
+    #[serde(rename = "_throttle_ttl_2")]
+    pub(crate) throttle_ttl_2: u32,
+    #[serde(rename = "_fetch_retry_attempt")]
+    pub(crate) fetch_retry_attempt: u32,
+    #[serde(rename = "_fetch_retry_delay")]
+    pub(crate) fetch_retry_delay: u32,
+    #[serde(rename = "filter-keys")]
+    pub(crate) filter_keys: String,
+    #[serde(rename = "returned-keys")]
+    pub(crate) returned_keys: String,
+    #[serde(rename = "max_queued_callbacks_per_service")]
+    pub(crate) max_queued_callbacks_per_service: u32,
+}
+
+impl Default for Callback {
+    fn default() -> Self {
+        Self {
+            in_queue_checking: Word("true".to_owned()),
+            throttle_header_parameters: true,
+            throttle_request_parameters: "_customer_number".to_owned(),
+            throttle_request_parameters_limit: 6,
+            throttle_callbacks_per_service_1: 500,
+            throttle_ttl_1: 600,
+            throttle_callbacks_per_service_2: 5000,
+            throttle_ttl_2: 86_400,
+            fetch_retry_attempt: 3,
+            fetch_retry_delay: 10,
+            filter_keys: "_callback_state,_callback_reason,_request_queue_time_stat,\
+                          _request_ewt_service,_vq"
+                .to_owned(),
+            returned_keys: "_desired_time,_callback_state,_callback_state,_callback_reason,\
+                            _ors_session_id"
+                .to_owned(),
+            max_queued_callbacks_per_service: 2000,
+        }
+    }
+}
+
+impl Callback {
+    /// The options by name, as the text that a service would hold.
+    pub(crate) fn options(&self) -> BTreeMap<String, String> {
+        let table = toml::Table::try_from(self).expect("the section is a table of plain values");
+        let text = |value: toml::Value| match value {
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        table
+            .into_iter()
+            .map(|(name, value)| (name, text(value)))
+            .collect()
+    }
 }
 
 /// `[store]`

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use callback::number::Dialplan;
+use callback::options::{self, Section};
 use engine::notify::Secret;
 
 use super::keys::{Lines, without_index};
@@ -20,6 +21,7 @@ pub(super) fn check(config: &Config, lines: &Lines) -> Vec<Problem> {
     ports(config, &mut found);
     notifications(config, &mut found);
     dialplan(config, &mut found);
+    callback(config, &mut found);
     trunks(config, &mut found);
     for (key, what) in not_built::asked_for(config) {
         found.add(key, format!("not built yet: {what}"), "leave the default");
@@ -154,6 +156,15 @@ fn notifications(config: &Config, found: &mut Found<'_>) {
             "must be whsec_ and 24 to 64 bytes in base64",
             "generate one: echo whsec_$(head -c 32 /dev/urandom | base64)",
         );
+    }
+}
+
+fn callback(config: &Config, found: &mut Found<'_>) {
+    for (name, value) in config.callback.options() {
+        let entry = options::find_in(Section::Application, &name);
+        if let Some(Err(message)) = entry.map(|entry| entry.kind.check(&value)) {
+            found.add(&format!("callback.{name}"), message, "");
+        }
     }
 }
 

@@ -106,3 +106,30 @@ impl From<Ports> for String {
         format!("{}-{}", ports.0.start(), ports.0.end())
     }
 }
+
+/// A word that may be written as a truth value, e.g. `true` or `"strict"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "String")]
+pub(crate) struct Word(pub(crate) String);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Truth(bool),
+    Text(String),
+}
+
+impl From<Written> for Word {
+    fn from(written: Written) -> Self {
+        Self(match written {
+            Written::Truth(truth) => truth.to_string(),
+            Written::Text(text) => text,
+        })
+    }
+}
+
+impl From<Word> for String {
+    fn from(word: Word) -> Self {
+        word.0
+    }
+}

@@ -1,5 +1,6 @@
 //! The server as a process, spoken to over real HTTP, SIP and RTP.
 
+mod admission;
 mod agents;
 mod command;
 mod common;

@@ -12,8 +12,8 @@ use super::failure::Failure;
 use super::record::{Columns, by_name};
 use super::settings::{Key, SettingsCache};
 use crate::{
-    AgentRow, DeliveryAttempt, DeliveryRow, DeliveryState, EventRow, IdempotencyRow, IntentRow,
-    ServiceRow,
+    AgentRow, CountedRow, DeliveryAttempt, DeliveryRow, DeliveryState, EventRow, IdempotencyRow,
+    IntentRow, ServiceRow,
 };
 
 /// Callbacks that a statement of [`super::query`] or [`callbacks_where`] selects.
@@ -48,6 +48,44 @@ pub(super) fn callbacks_where(condition: &str) -> String {
         "SELECT id, state, reason, number, desired_ms, expires_ms, created_ms, settings_id, body
         FROM callbacks WHERE {condition}"
     )
+}
+
+/// What the callbacks count that were made after `since`, oldest first. Rows are made in the order
+/// of their creation, give or take a commit: the walk goes back from the newest and ends a little
+/// before `since`.
+pub(super) fn counted_since(
+    conn: &Connection,
+    since: Timestamp,
+) -> Result<Vec<CountedRow>, Failure> {
+    /// How much earlier than its neighbours a row may have been made, ms.
+    const SLACK_MS: i64 = 60_000;
+    let sql = "SELECT id, service, created_ms, json_extract(body, '$.counted.values')
+        FROM callbacks ORDER BY row DESC";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        let created = Timestamp(row.get(2)?);
+        if created.0 < since.0.saturating_sub(SLACK_MS) {
+            break;
+        }
+        if created <= since {
+            continue;
+        }
+        let values: Option<String> = row.get(3)?;
+        let values = match values.as_deref() {
+            None => Vec::new(),
+            Some(text) => serde_json::from_str(text)
+                .map_err(|e| Failure::Damaged(format!("callbacks {}: {e}", key_text(row))))?,
+        };
+        out.push(CountedRow {
+            service: ServiceName::new(text(row, 1)?),
+            created,
+            values,
+        });
+    }
+    out.sort_by_key(|row| row.created);
+    Ok(out)
 }
 
 /// All rows of an event log.

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use callback::admission::Counted;
 use callback::record::{Phase, Reason, State, TimerKind};
 use callback::routing::{Found, Target};
 use callback::settings::{
     AttachUserData, CpdProfile, DetectionSettings, NotificationMode, NotificationSettings,
     Settings, Treatments,
 };
+use callback::time::Span;
 use callback::treatment::Treatment;
 use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
 use serde_json::{Map, Value, json};
@@ -128,6 +130,7 @@ pub(crate) fn settings(service: &str) -> Settings {
             events_list: String::new(),
         },
         attach_udata: AttachUserData::SeparateKeys,
+        horizon: Span::parse("1M"),
         cpn_digits: None,
         pending: BTreeMap::from([(String::from("_plugin"), String::from("not run"))]),
     }
@@ -166,6 +169,10 @@ pub(crate) fn callback(n: u32, settings: &Arc<Settings>) -> Callback {
         found: None,
         play_token: 0,
         timers: BTreeMap::from([(TimerKind::Due, desired)]),
+        counted: Counted {
+            number: format!("+4930{n}"),
+            values: vec![(String::from("_customer_number"), format!("+4930{n}"))],
+        },
     }
 }
 

@@ -138,14 +138,14 @@ fn what_is_not_built_yet_is_told_by_name() {
     let import = with(
         "_plugin_on_dial_url = http://plug.example.net/a.scxml\n\
         _plugin_on_dial_timeout = 5\n_agent_preview = false\n_agent_preview_timeout = 20\n\
-        _enable_in_queue_checking = strict\n_userterminated_first_connect_party = AGENT",
+        _wait_for_user_confirm = true\n_userterminated_first_connect_party = AGENT",
     );
     assert_eq!(
         codes(&import),
         [
             (8, "_plugin_on_dial_url", "NOT_BUILT_YET"),
             (9, "_plugin_on_dial_timeout", "NOT_BUILT_YET"),
-            (12, "_enable_in_queue_checking", "NOT_BUILT_YET"),
+            (12, "_wait_for_user_confirm", "NOT_BUILT_YET"),
             (13, "_userterminated_first_connect_party", "NOT_BUILT_YET"),
         ]
     );
@@ -290,7 +290,7 @@ fn application_sections_are_answered_and_others_refused() {
     assert!(
         import.warnings[0]
             .message
-            .contains("in each [service.<name>]")
+            .contains("[callback] of ringback.toml")
     );
     let lines: Vec<u32> = import.errors.iter().map(|e| e.line).collect();
     assert_eq!(lines, [8, 10, 12, 13]);

@@ -104,6 +104,9 @@ fn settings(args: &CreateArgs) -> Value {
         "rate": args.rate,
         "engine.max_running_callbacks": 0,
         "_throttle_request_parameters_limit": 0,
+        "_throttle_callbacks_per_service_1": 0,
+        "_throttle_callbacks_per_service_2": 0,
+        "max_queued_callbacks_per_service": 0,
         "_wait_for_agent": true,
         "agents_ready": 0,
         "notifications": "off",
@@ -131,7 +134,10 @@ pub(super) async fn import(http: &str) -> anyhow::Result<()> {
          _wait_for_agent = true\n\
          _urs_virtual_queue = VQ_Bench\n\
          _target = Bench@Stats.GA\n\
-         _throttle_request_parameters_limit = 0\n"
+         _throttle_request_parameters_limit = 0\n\
+         _throttle_callbacks_per_service_1 = 0\n\
+         _throttle_callbacks_per_service_2 = 0\n\
+         max_queued_callbacks_per_service = 0\n"
     );
     let agent = "[agent.resting]\nextension = 7001\npassword = loopback-only\n\
                  groups = Bench\n"

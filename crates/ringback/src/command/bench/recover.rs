@@ -209,7 +209,7 @@ impl Maker {
         let mut random = [0; 10];
         random[2..].copy_from_slice(&number.to_be_bytes());
         let id = CallbackId::at_time(1, now, random);
-        let (callback, notes) = request::prepare(
+        let (callback, resolved) = request::prepare(
             &self.service,
             request,
             &self.dialplan,
@@ -222,6 +222,7 @@ impl Maker {
             now,
             submission: Ok(()),
         };
+        let notes = resolved.notes.clone();
         let mut step = lifecycle::step(callback, Input::Create { notes }, &context)
             .map_err(|error| anyhow::anyhow!("{error}"))?;
         if let Some(due) = due {

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -86,6 +87,7 @@ pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
         defaults: ServerDefaults {
             default_country: dialplan.default_country.clone(),
             allow_request_target: notifications.allow_request_target,
+            application: Arc::new(config.callback.options()),
             detection: DetectionDefaults {
                 am_detected_connect: connects(config.telephony.am_detected),
                 silence_detected_connect: connects(config.telephony.silence_detected),
