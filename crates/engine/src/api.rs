@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
-use callback::service::{ServerDefaults, Service};
+use callback::service::{Resolver, ServerDefaults, Service};
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
 use store::{AgentRow, Query, Store, StoreError};
@@ -113,7 +113,7 @@ struct Inner {
     services: RwLock<HashMap<ServiceName, Arc<Service>>>,
     directory: Arc<AgentDirectory>,
     dialplan: Arc<Dialplan>,
-    defaults: ServerDefaults,
+    resolver: Resolver,
     allow_hosts: Vec<String>,
     node: u16,
     metrics: Arc<Metrics>,
@@ -180,7 +180,7 @@ impl Engine {
                 services: RwLock::new(services),
                 directory,
                 dialplan,
-                defaults: config.defaults,
+                resolver: Resolver::new(config.defaults),
                 allow_hosts,
                 node: config.node,
                 metrics,

@@ -15,11 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use callback::admission::{Ledger, Rules};
+use callback::admission::Ledger;
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
 use callback::routing::{AgentView, Released, Router};
+use callback::service::Resolved;
 use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
 use store::{IdempotencyRow, Store};
 use telephony::port::{Command as TelephonyCommand, Event as TelephonyEvent, Telephony};
@@ -77,10 +78,8 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct NewRecord {
     pub(crate) callback: Callback,
-    /// For its history.
-    pub(crate) notes: Vec<String>,
-    /// What has to hold before it is made.
-    pub(crate) rules: Rules,
+    /// What has to hold before it is made, and notes for its history.
+    pub(crate) resolved: Arc<Resolved>,
     pub(crate) idempotency: Option<IdempotencyRow>,
 }
 
@@ -125,7 +124,8 @@ struct AgentLeg {
 pub(crate) struct Shard {
     parts: Parts,
     now: Timestamp,
-    callbacks: HashMap<CallbackId, Callback>,
+    /// Shared with batches under way only; a step takes the record out of its `Arc`.
+    callbacks: HashMap<CallbackId, Arc<Callback>>,
     router: Router,
     timers: BTreeSet<(Timestamp, CallbackId)>,
     /// Callbacks whose turn to dial has come but whose trunk has no room.

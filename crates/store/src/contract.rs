@@ -1,6 +1,7 @@
 //! What the engine asks of a store; everything in plain data.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use callback::record::State;
@@ -116,7 +117,7 @@ pub struct IdempotencyRow {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// New or changed callbacks (whole records; inserted or replaced).
-    pub callbacks: Vec<Callback>,
+    pub callbacks: Vec<Arc<Callback>>,
     /// New events.
     pub events: Vec<EventRow>,
     /// New deliveries.
@@ -232,7 +233,12 @@ pub enum StoreError {
 pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Writes a batch in one transaction. Concurrent batches may share one commit (group commit);
     /// each still is all or nothing, and they take effect in the order of the calls.
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.commit_shared(Arc::new(batch)).await
+    }
+
+    /// Like [`Self::commit`], for callers that keep the batch to try again.
+    async fn commit_shared(&self, batch: Arc<Batch>) -> Result<(), StoreError>;
 
     /// All callbacks that are not completed.
     async fn open_callbacks(&self) -> Result<Vec<Callback>, StoreError>;

@@ -12,6 +12,7 @@
 
 mod apply;
 mod backup;
+mod checkpoint;
 mod failure;
 mod limits;
 mod purge;
@@ -23,11 +24,13 @@ mod select;
 mod settings;
 mod writer;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use callback::{Callback, CallbackId, Timestamp};
+use rusqlite::Connection;
 
 use self::apply::Rows;
 use self::limits::PURGE_STEP;
@@ -99,7 +102,7 @@ impl SqliteStore {
         let conn = schema::open_writer(path, max_bytes)?;
         Ok(Self {
             readers: Readers::new(PathBuf::from(path)),
-            writer: Writer::start(conn, lock)?,
+            writer: Writer::start(conn, path, lock)?,
             settings: Arc::new(SettingsCache::default()),
         })
     }
@@ -119,7 +122,7 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+    async fn commit_shared(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -131,11 +134,20 @@ impl Store for SqliteStore {
     }
 
     async fn open_callbacks(&self) -> Result<Vec<Callback>, StoreError> {
-        let settings = Arc::clone(&self.settings);
-        let sql = select::callbacks_where("open = 1");
-        self.readers
-            .run(move |conn| select::callbacks(conn, &settings, &sql, []))
-            .await
+        // Read in parts at the same time: most of the work is decoding, and a server that starts
+        // waits for it.
+        let [a, b, c, d] = self.readers.run(select::open_parts).await?;
+        let part = |rows: Range<i64>| {
+            let settings = Arc::clone(&self.settings);
+            let sql = select::callbacks_where("open = 1 AND row >= ?1 AND row < ?2");
+            let read = move |conn: &Connection| {
+                select::callbacks(conn, &settings, &sql, [rows.start, rows.end])
+            };
+            self.readers.run(read)
+        };
+        let (mut all, b, c, d) = tokio::try_join!(part(a), part(b), part(c), part(d))?;
+        all.extend(b.into_iter().chain(c).chain(d));
+        Ok(all)
     }
 
     async fn counted_since(&self, since: Timestamp) -> Result<Vec<CountedRow>, StoreError> {

@@ -90,8 +90,7 @@ impl Shard {
     ) {
         let NewRecord {
             callback,
-            notes,
-            rules,
+            resolved,
             idempotency,
         } = new;
         if let Some(row) = &idempotency
@@ -108,11 +107,11 @@ impl Shard {
             }
             return;
         }
-        if let Err(error) = self.ledger.check(&callback, &rules, self.now) {
+        if let Err(error) = self.ledger.check(&callback, &resolved.admission, self.now) {
             drop(reply.send(Err(error)));
             return;
         }
-        self.ledger.record(&callback, &rules);
+        self.ledger.record(&callback, &resolved.admission);
         let id = callback.id.clone();
         let key = idempotency.as_ref().map(|row| row.key.clone());
         if let Some(row) = idempotency {
@@ -128,7 +127,8 @@ impl Shard {
             );
             round.batch.idempotency.push(row);
         }
-        self.callbacks.insert(id.clone(), callback);
+        self.callbacks.insert(id.clone(), Arc::new(callback));
+        let notes = resolved.notes.clone();
         self.step(&id, Input::Create { notes }, round);
         round.created.push(Created { id, key, reply });
     }
@@ -177,7 +177,7 @@ impl Shard {
 
     /// Lets the lifecycle decide and notes everything that follows.
     fn try_step(&mut self, id: &CallbackId, input: Input, round: &mut Round) -> Result<(), Error> {
-        let Some(callback) = self.callbacks.remove(id) else {
+        let Some(callback) = self.callbacks.remove(id).map(Arc::unwrap_or_clone) else {
             return Ok(());
         };
         let before = if matches!(input, Input::Create { .. }) {
@@ -206,7 +206,7 @@ impl Shard {
             Ok(step) => step,
             Err(error) => {
                 if let Some(kept) = kept {
-                    self.callbacks.insert(id.clone(), kept);
+                    self.callbacks.insert(id.clone(), Arc::new(kept));
                 }
                 return Err(error);
             }
@@ -230,7 +230,7 @@ impl Shard {
                 self.timers.insert((at, id.clone()));
             }
         }
-        self.callbacks.insert(id.clone(), step.callback);
+        self.callbacks.insert(id.clone(), Arc::new(step.callback));
         if !(recovers && unchanged) {
             round.changed.push(id.clone());
         }
@@ -326,7 +326,12 @@ impl Shard {
                 self.step(&id, Input::Timer(kind), round);
             }
             // Steps move the entry. It stays when the next timer is due at the very same time.
-            if self.callbacks.get(&id).and_then(Callback::next_timer) != Some(at) {
+            if self
+                .callbacks
+                .get(&id)
+                .and_then(|callback| callback.next_timer())
+                != Some(at)
+            {
                 self.timers.remove(&(at, id));
             }
         }

@@ -58,23 +58,23 @@ impl Shard {
                 self.callbacks.remove(id);
             }
         }
+        // Answered before acting: the answers are written on other threads meanwhile.
+        for Created { id, key: _, reply } in std::mem::take(&mut round.created) {
+            // The records are in the order of their ids, as `changed` is.
+            let records = &round.batch.callbacks;
+            let answer = records
+                .binary_search_by(|callback| callback.id.cmp(&id))
+                .ok()
+                .and_then(|at| records.get(at).cloned())
+                .ok_or_else(|| Error::new(ErrorCode::Internal, "the new callback is missing"));
+            drop(reply.send(answer));
+        }
         for (id, effect) in std::mem::take(&mut round.effects) {
             self.act(&id, effect);
         }
         for reply in round.asked {
             // The client may have gone away; the effect stands.
             drop(reply.send(Ok(())));
-        }
-        for Created { id, key: _, reply } in round.created {
-            let answer = round
-                .batch
-                .callbacks
-                .iter()
-                .find(|callback| callback.id == id)
-                .cloned()
-                .map(Arc::new)
-                .ok_or_else(|| Error::new(ErrorCode::Internal, "the new callback is missing"));
-            drop(reply.send(answer));
         }
         self.show();
     }
@@ -85,7 +85,10 @@ impl Shard {
     async fn write(&mut self, round: &mut Round) -> bool {
         let mut first = true;
         loop {
-            let result = self.parts.store.commit(round.batch.clone()).await;
+            let batch = Arc::new(std::mem::take(&mut round.batch));
+            let result = self.parts.store.commit_shared(Arc::clone(&batch)).await;
+            // The store has let go of it, so nothing is copied.
+            round.batch = Arc::unwrap_or_clone(batch);
             self.parts.metrics.commit(result.is_ok());
             self.parts
                 .shared

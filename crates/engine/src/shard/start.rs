@@ -1,5 +1,7 @@
 //! Going on after a start: what the store holds is taken up again.
 
+use std::sync::Arc;
+
 use callback::lifecycle::Input;
 use callback::{Error, ErrorCode};
 use store::StoreError;
@@ -59,7 +61,7 @@ impl Shard {
                 self.timers.insert((at, id.clone()));
             }
             self.ledger.moved(None, Some(callback.state), &callback);
-            self.callbacks.insert(id.clone(), callback);
+            self.callbacks.insert(id.clone(), Arc::new(callback));
             self.step(&id, Input::Recover, &mut round);
         }
         self.commit(round).await;

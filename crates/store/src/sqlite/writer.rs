@@ -5,6 +5,7 @@
 //! next group starts afresh.
 
 use std::fs::File;
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use callback::Timestamp;
@@ -12,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::apply::{self, Rows};
+use super::checkpoint::Checkpoints;
 use super::failure::Failure;
 use super::limits::{GROUP_ROWS_MAX, WRITE_QUEUE_MAX};
 use super::purge;
@@ -68,7 +70,8 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread; `lock` is held until it ends.
-    pub(super) fn start(conn: Connection, lock: File) -> Result<Self, Failure> {
+    pub(super) fn start(mut conn: Connection, path: &Path, lock: File) -> Result<Self, Failure> {
+        let checkpoints = Checkpoints::start(&mut conn, path)?;
         let (jobs, queue) = mpsc::channel(WRITE_QUEUE_MAX);
         let (ending, ended) = watch::channel(());
         let thread = std::thread::Builder::new()
@@ -77,6 +80,7 @@ impl Writer {
                 WriterThread {
                     conn,
                     queue,
+                    checkpoints,
                     stored: StoredSettings::default(),
                 }
                 .run();
@@ -131,6 +135,7 @@ impl Drop for Writer {
 struct WriterThread {
     conn: Connection,
     queue: mpsc::Receiver<Job>,
+    checkpoints: Checkpoints,
     stored: StoredSettings,
 }
 
@@ -140,7 +145,10 @@ impl WriterThread {
         while let Some(job) = self.queue.blocking_recv() {
             self.collect(job, &mut group);
             self.write_group(&mut group);
+            // After the answers, so that nobody waits for it who need not.
+            self.checkpoints.after_commit(&self.conn);
         }
+        self.checkpoints.stop();
         // Leaves one file behind. Not needed for durability: the log is replayed at the next open.
         if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "the write-ahead log stays beside the store");
@@ -176,6 +184,8 @@ impl WriterThread {
             Ok(answers) => {
                 self.stored.commit();
                 for (write, answer) in group.drain(..).zip(answers) {
+                    // Let go first: the caller may want its batch back.
+                    drop(write.work);
                     // The caller may have gone; the effect stays.
                     write.answer.send(answer).ok();
                 }
