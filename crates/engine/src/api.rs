@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use callback::agent::AgentConfig;
-use callback::lifecycle::Input;
+use callback::lifecycle::{Change, Input};
 use callback::number::Dialplan;
+use callback::options;
 use callback::service::{ServerDefaults, Service};
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
@@ -200,6 +201,13 @@ impl Engine {
         self.inner.clock.now()
     }
 
+    /// An option of `[callback]` of the configuration, else its default (options §11).
+    #[must_use]
+    pub fn application_option(&self, name: &str) -> &str {
+        let set = self.inner.defaults.application.get(name);
+        set.map_or_else(|| options::default_of(name), String::as_str)
+    }
+
     /// The number rules.
     #[must_use]
     pub fn dialplan(&self) -> &Dialplan {
@@ -238,6 +246,36 @@ impl Engine {
             reply,
         })
         .await?
+    }
+
+    /// Changes data, target, priority or time of a callback, all or nothing; answers when that is
+    /// durable.
+    ///
+    /// # Errors
+    /// Not found, over, or not possible in its state; values that cannot be used.
+    pub async fn update(
+        &self,
+        service: Option<ServiceName>,
+        id: CallbackId,
+        change: Change,
+    ) -> Result<(), Error> {
+        let input = Input::Update(Box::new(change));
+        self.ask(|reply| Command::Ask {
+            service,
+            id,
+            input,
+            reply,
+        })
+        .await?
+    }
+
+    /// The place of a callback in its virtual queue, from 1, and how many wait there; `None` when
+    /// it does not wait.
+    ///
+    /// # Errors
+    /// The engine is overloaded.
+    pub async fn position(&self, id: CallbackId) -> Result<Option<(usize, usize)>, Error> {
+        self.ask(|reply| Command::Position { id, reply }).await
     }
 
     /// One callback, completed ones included.

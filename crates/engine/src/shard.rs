@@ -66,6 +66,11 @@ pub(crate) enum Command {
         ready: Result<(), String>,
         reply: Reply<Result<(), Error>>,
     },
+    /// The place of a callback in its virtual queue and how many wait there.
+    Position {
+        id: CallbackId,
+        reply: Reply<Option<(usize, usize)>>,
+    },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },
 }

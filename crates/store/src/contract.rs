@@ -161,6 +161,12 @@ pub struct Query {
     pub conditions: Vec<(String, Vec<String>)>,
     /// Records whose `_ttl` is over at this time are left out; `None` = all.
     pub alive_at: Option<Timestamp>,
+    /// Only records desired at this time or later.
+    pub desired_from: Option<Timestamp>,
+    /// Only records desired before this time.
+    pub desired_until: Option<Timestamp>,
+    /// So many of the first ones are left out: earlier pages.
+    pub skip: usize,
     /// At most so many.
     pub limit: usize,
 }

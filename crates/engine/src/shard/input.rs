@@ -51,6 +51,10 @@ impl Shard {
                 self.router_changed = true;
                 drop(reply.send(result));
             }
+            Command::Position { id, reply } => {
+                // The client may have gone away.
+                let _ = reply.send(self.router.position(&id, self.now));
+            }
             Command::Agents { reply } => drop(reply.send(self.router.agents())),
         }
     }
@@ -142,6 +146,10 @@ impl Shard {
         let fits = |callback: &Callback| service.is_none_or(|name| callback.service() == name);
         let result = match self.callbacks.get(id) {
             Some(callback) if !fits(callback) => Err(missing()),
+            Some(_) if self.unknown_target(&input).is_some() => {
+                let message = self.unknown_target(&input).unwrap_or_default();
+                Err(Error::new(ErrorCode::BadParameter, message).field("_target"))
+            }
             Some(_) => self.try_step(id, input, round),
             // Not open: it is over, or it never was.
             None => match self.parts.store.callback(id).await {
@@ -165,6 +173,14 @@ impl Shard {
         }
     }
 
+    /// What is wrong with the target that a client wants.
+    fn unknown_target(&self, input: &Input) -> Option<String> {
+        let Input::Update(change) = input else {
+            return None;
+        };
+        self.router.known_target(change.target.as_ref()?).err()
+    }
+
     /// Applies an input that cannot be refused.
     pub(super) fn step(&mut self, id: &CallbackId, input: Input, round: &mut Round) {
         if let Err(error) = self.try_step(id, input, round) {
@@ -184,8 +200,11 @@ impl Shard {
         };
         let timer_before = callback.next_timer();
         let recovers = matches!(input, Input::Recover);
-        let kept =
-            matches!(input, Input::Cancel | Input::Reschedule { .. }).then(|| callback.clone());
+        let kept = matches!(
+            input,
+            Input::Cancel | Input::Reschedule { .. } | Input::Update(_)
+        )
+        .then(|| callback.clone());
         let submits = matches!(
             input,
             Input::Create { .. } | Input::Timer(TimerKind::Due | TimerKind::Submit)
