@@ -1,7 +1,9 @@
 //! `ringback bench`: what this machine does with this program, with goals.
 
 mod calls;
+mod create;
 mod idle;
+mod load;
 mod usage;
 
 use std::path::Path;
@@ -12,7 +14,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::calls::CallsArgs;
+use self::create::CreateArgs;
 use self::idle::IdleArgs;
+use self::load::LoadArgs;
 use self::usage::{Machine, Processor};
 use crate::outcome::Status;
 use crate::output;
@@ -28,8 +32,13 @@ pub(crate) struct Bench {
 enum Name {
     /// Whole callbacks against a carrier and agents in another process
     Calls(CallsArgs),
+    /// HTTP creates over many connections, each durable before its answer
+    Create(CreateArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
     Idle(IdleArgs),
+    /// The generator of `create`
+    #[command(hide = true)]
+    Load(LoadArgs),
 }
 
 /// A figure with its goal.
@@ -49,6 +58,16 @@ impl Goal {
             value: rounded(value),
             goal,
             met: value <= goal,
+        }
+    }
+
+    /// The value must reach the goal.
+    fn at_least(name: &'static str, value: f64, goal: f64) -> Self {
+        Self {
+            name,
+            value: rounded(value),
+            goal,
+            met: value >= goal,
         }
     }
 
@@ -101,7 +120,12 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         .context("folder of the bench")?;
     let outcome = match args.name {
         Name::Calls(args) => calls::run(&args, &dir, json).await?,
+        Name::Create(args) => create::run(&args, &dir).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
+        Name::Load(args) => {
+            tokio::task::spawn_blocking(move || load::run(&args)).await??;
+            return Ok(Status::Ok);
+        }
     };
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;

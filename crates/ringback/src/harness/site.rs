@@ -269,7 +269,7 @@ fn agents(plan: &Plan) -> String {
 ///
 /// # Errors
 /// The client cannot be made.
-fn client() -> anyhow::Result<Client> {
+pub(crate) fn client() -> anyhow::Result<Client> {
     // Refused when a provider is there already, which is as good.
     rustls::crypto::ring::default_provider()
         .install_default()
