@@ -2,6 +2,7 @@
 
 mod admin;
 mod create;
+mod storage;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -122,6 +123,7 @@ struct Inner {
     supervisor: Supervisor,
     stop_shard: CancellationToken,
     imports: tokio::sync::Mutex<()>,
+    storage: tokio::sync::Mutex<()>,
 }
 
 impl Engine {
@@ -189,6 +191,7 @@ impl Engine {
                 supervisor: supervisor.clone(),
                 stop_shard,
                 imports: tokio::sync::Mutex::new(()),
+                storage: tokio::sync::Mutex::new(()),
             }),
         };
         supervisor.spawn("retention", engine.clone().sweep(config.retention_days));

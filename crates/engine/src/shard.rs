@@ -1,6 +1,7 @@
 //! The task that owns all open callbacks: take, decide, commit, act.
 
 mod act;
+mod command;
 mod input;
 mod round;
 mod start;

@@ -8,6 +8,7 @@ mod query;
 mod queues;
 pub(crate) mod record;
 mod start;
+mod storage;
 mod update;
 
 use std::sync::Arc;
@@ -44,6 +45,18 @@ fn paths() -> Router<Arc<Api>> {
         .route(
             "/1/service/{id}/{action}",
             get(dialog::step).post(dialog::step),
+        )
+        .route(
+            "/1/service/{id}/storage",
+            get(storage::list).post(storage::merge),
+        )
+        .route(
+            "/1/service/{id}/storage/{key}",
+            get(storage::show).delete(storage::remove),
+        )
+        .route(
+            "/1/service/{id}/storage/binary/{key}",
+            get(storage::attachment),
         )
         .route("/1/node", get(health::readyz))
 }

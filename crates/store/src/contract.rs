@@ -208,6 +208,31 @@ pub struct AgentRow {
     pub since: Timestamp,
 }
 
+/// Something that an app keeps with a callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageRow {
+    /// Name, unique per callback.
+    pub key: String,
+    /// What.
+    pub value: StorageValue,
+    /// Bytes of the value, also where it was left out of an answer.
+    pub size: usize,
+}
+
+/// A value of the storage of a callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageValue {
+    /// A text.
+    Text(String),
+    /// An attachment.
+    Binary {
+        /// Its media type.
+        media_type: String,
+        /// Its bytes; empty in lists.
+        bytes: Vec<u8>,
+    },
+}
+
 /// Why a store operation failed; variants by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -286,6 +311,26 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// All agents by id.
     async fn agents(&self) -> Result<Vec<AgentRow>, StoreError>;
+
+    /// Inserts or replaces keys of a callback's storage, all or nothing; they go with it.
+    async fn put_storage(
+        &self,
+        callback: &CallbackId,
+        rows: Vec<StorageRow>,
+    ) -> Result<(), StoreError>;
+
+    /// A callback's storage by key; attachments come without their bytes.
+    async fn storage(&self, callback: &CallbackId) -> Result<Vec<StorageRow>, StoreError>;
+
+    /// One key of a callback's storage.
+    async fn storage_value(
+        &self,
+        callback: &CallbackId,
+        key: &str,
+    ) -> Result<Option<StorageRow>, StoreError>;
+
+    /// Removes one key of a callback's storage; tells whether it was there.
+    async fn remove_storage(&self, callback: &CallbackId, key: &str) -> Result<bool, StoreError>;
 
     /// Removes completed callbacks with their events and deliveries whose `_ttl` ended before
     /// `before`, and idempotency keys older than it; returns how many callbacks went.

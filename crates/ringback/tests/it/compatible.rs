@@ -97,12 +97,9 @@ async fn an_update_adds_data_changes_the_place_and_the_time() {
 
 /// One hour after the desired time of a record.
 fn in_an_hour(record: &Value) -> String {
-    let text = record["_desired_time"].as_str().unwrap();
-    let hour = 3_600;
-    callback::Timestamp::parse_iso(text)
-        .unwrap()
-        .plus_seconds(hour)
-        .to_iso()
+    let text = record["_desired_time"].as_str().unwrap_or_default();
+    let time = callback::Timestamp::parse_iso(text).expect("a record has its desired time");
+    time.plus_seconds(3_600).to_iso()
 }
 
 #[tokio::test]
@@ -253,4 +250,104 @@ async fn lists_of_operators_are_filtered_and_paged() {
         list("from=2001-01-01T00:00:00Z&service=desk").await.len(),
         5
     );
+}
+
+#[tokio::test]
+async fn apps_keep_texts_and_attachments_with_a_callback() {
+    let (mut server, _line, _receiver) = desk(&[]).await;
+    let id = server.api.call_back("desk", "5115").await;
+    let base = format!("/genesys/1/service/{id}/storage");
+    let texts = json!({"colour": "blue", "size": 5});
+    assert_eq!(server.api.post(&base, &texts).await.status, 200);
+    let form = b"colour=red&shape=round".to_vec();
+    let form_type = "application/x-www-form-urlencoded";
+    let merged = server.api.post_bytes(&base, form_type, form).await;
+    assert_eq!(merged.status, 200);
+    let body = b"--b\r\nContent-Disposition: form-data; name=\"scan\"; filename=\"a.png\"\r\n\
+        Content-Type: image/png\r\n\r\n\x89PNG\x00\xff\r\n--b--\r\n";
+    let multipart = "multipart/form-data; boundary=b";
+    let sent = server.api.post_bytes(&base, multipart, body.to_vec()).await;
+    assert_eq!(sent.status, 200, "{sent:?}");
+
+    server.kill_hard().await;
+    server.restart().await;
+    let all = server.api.get(&base).await.body;
+    assert_eq!(keys(&all), ["colour", "scan", "shape", "size"]);
+    assert_eq!((&all["colour"], &all["size"]), (&json!("red"), &json!("5")));
+    let one = server.api.get(&format!("{base}/colour")).await.body;
+    assert_eq!(one, json!({"colour": "red"}));
+    let path = format!("{}/{base}/binary/scan", server.url()).replace("//genesys", "/genesys");
+    assert!(
+        all["scan"]
+            .as_str()
+            .is_some_and(|url| url.ends_with(&format!("{base}/binary/scan")))
+    );
+    let answer = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = answer.get(path).send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "image/png");
+    assert_eq!(&answer.bytes().await.unwrap()[..], b"\x89PNG\x00\xff");
+    assert_eq!(
+        server.api.delete(&format!("{base}/colour")).await.status,
+        200
+    );
+    assert_eq!(
+        server.api.delete(&format!("{base}/colour")).await.status,
+        404
+    );
+    assert_eq!(server.api.get(&format!("{base}/colour")).await.status, 404);
+    assert_eq!(
+        server
+            .api
+            .get("/genesys/1/service/1-2/storage")
+            .await
+            .status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn a_storage_beyond_its_limits_is_refused_and_nothing_changes() {
+    let (server, _line, _receiver) = desk(&[]).await;
+    let id = server.api.call_back("desk", "5115").await;
+    let base = format!("/genesys/1/service/{id}/storage");
+    let half = json!({"a": "x".repeat(40 * 1024)});
+    assert_eq!(server.api.post(&base, &half).await.status, 200);
+    let refused = server
+        .api
+        .post(&base, &json!({"b": "x".repeat(40 * 1024)}))
+        .await;
+    assert_eq!(
+        (refused.status, &refused.body["phrase"]),
+        (413, &json!("TOO_LARGE"))
+    );
+    // The same key again replaces, it does not add.
+    assert_eq!(server.api.post(&base, &half).await.status, 200);
+    let file = |name: &str, bytes: usize| {
+        let head = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"f\"\r\n\r\n"
+        );
+        [head.into_bytes(), vec![7; bytes], b"\r\n--b--\r\n".to_vec()].concat()
+    };
+    let multipart = "multipart/form-data; boundary=b";
+    let big = server
+        .api
+        .post_bytes(&base, multipart, file("big", 1024 * 1024 + 1))
+        .await;
+    assert_eq!(big.status, 413, "{big:?}");
+    for n in 0..5 {
+        let body = file(&format!("f{n}"), 1000);
+        assert_eq!(
+            server.api.post_bytes(&base, multipart, body).await.status,
+            200
+        );
+    }
+    let sixth = server.api.post_bytes(&base, multipart, file("f5", 1)).await;
+    assert_eq!(sixth.status, 413, "{sixth:?}");
+    let broken = server
+        .api
+        .post_bytes(&base, multipart, b"--b\r\nno".to_vec())
+        .await;
+    assert_eq!(broken.body["phrase"], "BAD_PARAMETER", "{broken:?}");
+    let names = server.api.get(&base).await.body;
+    assert_eq!(keys(&names), ["a", "f0", "f1", "f2", "f3", "f4"]);
 }

@@ -141,16 +141,15 @@ async fn prepare(http: &str) -> anyhow::Result<()> {
             .header("content-type", "text/plain; charset=utf-8")
             .body(body);
         let report = answer(request, path).await?;
-        anyhow::ensure!(
-            report["ok"] != json!(false),
-            "{path} was refused: {report}"
-        );
+        anyhow::ensure!(report["ok"] != json!(false), "{path} was refused: {report}");
     }
     Ok(())
 }
 
 fn generator(args: &CreateArgs, http: &str, dir: &Path) -> anyhow::Result<Process> {
-    let address = http.strip_prefix("http://").context("address of the server")?;
+    let address = http
+        .strip_prefix("http://")
+        .context("address of the server")?;
     let mut words: Vec<OsString> = vec!["bench".into(), "load".into()];
     let options: [(&str, String); 5] = [
         ("--address", address.to_owned()),
