@@ -5,6 +5,9 @@ mod command;
 mod input;
 mod round;
 mod start;
+mod submission;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use start::key_used_differently;
 
@@ -90,7 +93,7 @@ pub(crate) struct NewRecord {
 /// What the shard shows to the outside without being asked.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    /// The last commit succeeded.
+    /// The last commit succeeded, or it is time to try again.
     pub(crate) store_ok: AtomicBool,
     /// Callbacks that are running.
     pub(crate) running: AtomicUsize,
@@ -135,6 +138,8 @@ pub(crate) struct Shard {
     turns: VecDeque<CallbackId>,
     /// Trunks have room again at this time.
     turns_at: Option<Timestamp>,
+    /// The store refused creates and has nothing else to write; it is tried again at this time.
+    store_again_at: Option<Timestamp>,
     /// Inputs that arose while acting.
     arisen: VecDeque<(CallbackId, Input)>,
     /// Telephony commands that were refused for lack of room.
@@ -161,6 +166,7 @@ impl Shard {
             timers: BTreeSet::new(),
             turns: VecDeque::new(),
             turns_at: None,
+            store_again_at: None,
             arisen: VecDeque::new(),
             unsent: VecDeque::new(),
             recent_keys: HashMap::new(),
@@ -225,6 +231,7 @@ impl Shard {
         let next = [
             self.timers.first().map(|(at, _)| *at),
             self.turns_at,
+            self.store_again_at,
             self.router.next_deadline(self.now),
             unsent,
         ]
@@ -239,6 +246,7 @@ impl Shard {
     /// Everything that time brings: timers, what arose, the router's decisions, dial turns.
     fn on_time(&mut self, round: &mut Round) {
         self.resend();
+        self.try_store_again();
         for _ in 0..limits::BATCH_INPUTS_MAX {
             let Some((id, input)) = self.arisen.pop_front() else {
                 break;
@@ -258,6 +266,14 @@ impl Shard {
             }
         }
         self.on_turns(round);
+    }
+
+    /// Lets creates through to the store again: they find out whether it takes writes.
+    fn try_store_again(&mut self) {
+        if self.store_again_at.is_some_and(|at| at <= self.now) {
+            self.store_again_at = None;
+            self.parts.shared.store_ok.store(true, Ordering::Release);
+        }
     }
 
     /// Sends what telephony had no room for.

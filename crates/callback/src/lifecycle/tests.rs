@@ -656,6 +656,38 @@ fn a_change_of_target_takes_a_new_place_and_of_data_alone_none() {
 }
 
 #[test]
+fn moved_to_now_the_callback_keeps_its_place() {
+    let mut walk = Walk::created(settings());
+    let start = walk.callback.started;
+    walk.now = walk.now.plus_seconds(600);
+    let now = walk.now;
+    walk.input(Input::Reschedule { desired: now });
+    walk.after(0, TimerKind::Due);
+    assert_eq!(walk.callback.started, start);
+
+    let desired = now.plus_seconds(3600);
+    walk.input(Input::Reschedule { desired });
+    walk.after(3600, TimerKind::Due);
+    assert_eq!(walk.callback.started, desired, "the wait begins anew");
+}
+
+#[test]
+fn moved_into_the_past_is_called_now_and_not_given_up() {
+    let mut walk = Walk::with(settings());
+    walk.callback.scheduled = true;
+    walk.callback.desired = walk.now.plus_seconds(3600);
+    walk.input(Input::Create { notes: vec![] });
+    let desired = walk.now.plus_seconds(-1_000_000);
+    walk.input(Input::Reschedule { desired });
+    assert_eq!(walk.callback.expires, walk.now.plus_seconds(86_400));
+    walk.after(0, TimerKind::Due);
+    walk.after(0, TimerKind::RecordTtl);
+    assert_eq!(walk.reason(), None);
+    walk.turn();
+    assert_eq!(walk.callback.phase, Phase::Dialing);
+}
+
+#[test]
 fn submission_is_repeated_then_given_up() {
     let mut walk = Walk::with(settings());
     walk.submission = Err("no such target".into());

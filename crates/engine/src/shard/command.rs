@@ -90,12 +90,15 @@ impl Shard {
         if let Some(row) = &idempotency
             && let Some((hash, known)) = self.recent_keys.get(&row.key)
         {
-            let answer = if *hash == row.body_hash {
-                Ok(known.clone())
+            if *hash != row.body_hash {
+                drop(reply.send(Err(super::start::key_used_differently())));
+            } else if round.created.iter().any(|new| new.id == known.id) {
+                // Not durable yet: answered together with the first request.
+                let (id, key) = (known.id.clone(), None);
+                round.created.push(Created { id, key, reply });
             } else {
-                Err(super::start::key_used_differently())
-            };
-            drop(reply.send(answer));
+                drop(reply.send(Ok(known.clone())));
+            }
             return;
         }
         if let Err(error) = self.ledger.check(&callback, &rules, self.now) {

@@ -166,29 +166,6 @@ impl Shard {
         }
     }
 
-    /// Whether a submission made now would succeed (notifications §9.2).
-    fn can_submit(&self, callback: &Callback) -> Result<(), String> {
-        let s = &callback.settings;
-        if s.virtual_queue.is_empty() {
-            return Err("the service has no _urs_virtual_queue".to_owned());
-        }
-        if s.target.steps.is_empty() {
-            return Err("the service has no _target".to_owned());
-        }
-        self.router.known_target(&s.target)?;
-        if self.parts.trunks.candidates(&s.route_point).is_empty() {
-            return Err(if s.route_point.is_empty() {
-                "no trunk is configured".to_owned()
-            } else {
-                format!("there is no trunk {}", s.route_point)
-            });
-        }
-        if self.parts.max_running > 0 && self.callbacks.len() >= self.parts.max_running {
-            return Err(format!("{} callbacks run already", self.parts.max_running));
-        }
-        Ok(())
-    }
-
     pub(super) fn on_timers(&mut self, round: &mut Round) {
         for _ in 0..limits::BATCH_INPUTS_MAX {
             let Some((at, id)) = self.timers.first().cloned() else {
@@ -371,7 +348,8 @@ impl Shard {
             return;
         };
         let event = match kind {
-            EventKind::Dialog(record) => {
+            EventKind::Dialog(record, hold) => {
+                round.holds.push(hold);
                 if let Ok(text) = serde_json::to_string(&record) {
                     round.batch.dialogs.push((call.as_str().to_owned(), text));
                 }

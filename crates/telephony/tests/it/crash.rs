@@ -40,7 +40,7 @@ async fn an_answered_call_gets_bye() {
     });
     let record = a
         .until_call(&out, |kind| match kind {
-            EventKind::Dialog(record) if record.confirmed => Some(*record),
+            EventKind::Dialog(record, _) if record.confirmed => Some(*record),
             _ => None,
         })
         .await;
