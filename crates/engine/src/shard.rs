@@ -1,6 +1,7 @@
 //! The task that owns all open callbacks: take, decide, commit, act.
 
 mod act;
+mod command;
 mod input;
 mod round;
 mod start;
@@ -69,6 +70,11 @@ pub(crate) enum Command {
         id: AgentId,
         ready: Result<(), String>,
         reply: Reply<Result<(), Error>>,
+    },
+    /// The place of a callback in its virtual queue and how many wait there.
+    Position {
+        id: CallbackId,
+        reply: Reply<Option<(usize, usize)>>,
     },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },

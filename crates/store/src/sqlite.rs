@@ -22,6 +22,7 @@ mod record;
 mod schema;
 mod select;
 mod settings;
+mod storage;
 mod writer;
 
 use std::ops::Range;
@@ -40,7 +41,7 @@ use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
     AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventRow, IdempotencyRow, IntentRow,
-    Query, ServiceRow, Store, StoreError,
+    Query, ServiceRow, StorageRow, Store, StoreError,
 };
 
 /// A store in one SQLite file.
@@ -226,6 +227,36 @@ impl Store for SqliteStore {
 
     async fn agents(&self) -> Result<Vec<AgentRow>, StoreError> {
         self.readers.run(select::agents).await
+    }
+
+    async fn put_storage(
+        &self,
+        callback: &CallbackId,
+        rows: Vec<StorageRow>,
+    ) -> Result<(), StoreError> {
+        let work = Work::Storage(callback.clone(), rows);
+        self.writer.write(work).await.map(drop)
+    }
+
+    async fn storage(&self, callback: &CallbackId) -> Result<Vec<StorageRow>, StoreError> {
+        let id = callback.clone();
+        self.readers.run(move |conn| storage::all(conn, &id)).await
+    }
+
+    async fn storage_value(
+        &self,
+        callback: &CallbackId,
+        key: &str,
+    ) -> Result<Option<StorageRow>, StoreError> {
+        let (id, key) = (callback.clone(), String::from(key));
+        self.readers
+            .run(move |conn| storage::one(conn, &id, &key))
+            .await
+    }
+
+    async fn remove_storage(&self, callback: &CallbackId, key: &str) -> Result<bool, StoreError> {
+        let work = Work::RemoveStorage(callback.clone(), String::from(key));
+        Ok(self.writer.write(work).await? > 0)
     }
 
     /// Removes a few at a time, so that other batches are written in between. Stopped by an error

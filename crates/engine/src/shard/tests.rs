@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use callback::request::{self, Request};
-use callback::service::{ServerDefaults, Service};
+use callback::service::{Resolver, ServerDefaults, Service};
 use serde_json::{Value, json};
 use store::SqliteStore;
 use telephony::port::{CallId, Refused, Room, Stats, TrunkView};
@@ -167,11 +167,11 @@ fn record(body: Value, now: Timestamp, key: Option<&str>) -> NewRecord {
         gms_user: None,
     };
     let id = CallbackId::from_random(1, rand::random());
-    let (callback, notes) = request::prepare(
-        &service,
+    let (callback, resolved) = request::prepare(
+        &Arc::new(service),
         request,
         &dialplan(),
-        &ServerDefaults::default(),
+        &Resolver::new(ServerDefaults::default()),
         id.clone(),
         now,
     )
@@ -184,8 +184,7 @@ fn record(body: Value, now: Timestamp, key: Option<&str>) -> NewRecord {
     });
     NewRecord {
         callback,
-        notes,
-        rules: Rules::default(),
+        resolved,
         idempotency,
     }
 }

@@ -14,7 +14,10 @@ use crate::StoreError;
 const APPLICATION_ID: u32 = 0x5242_434b;
 
 /// The n-th entry leads from schema n to n + 1. Entries are never changed once released.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0003_storage.sql"),
+];
 
 /// The schema of a file and the newest one this version knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

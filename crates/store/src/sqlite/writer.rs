@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::Path;
 use std::thread::JoinHandle;
 
-use callback::Timestamp;
+use callback::{CallbackId, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -18,7 +18,8 @@ use super::failure::Failure;
 use super::limits::{GROUP_ROWS_MAX, WRITE_QUEUE_MAX};
 use super::purge;
 use super::settings::StoredSettings;
-use crate::{AgentRow, ServiceRow, StoreError};
+use super::storage;
+use crate::{AgentRow, ServiceRow, StorageRow, StoreError};
 
 /// What the writer can be asked to do, each all or nothing.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ pub(super) enum Work {
     Batch(Box<Rows>),
     Services(Vec<ServiceRow>),
     Agents(Vec<AgentRow>),
+    /// Keys of a callback's storage.
+    Storage(CallbackId, Vec<StorageRow>),
+    /// The answer is 1 when the key was there.
+    RemoveStorage(CallbackId, String),
     /// One step of a purge; the answer counts the callbacks that went.
     PurgeCallbacks(Timestamp),
     /// One step of a purge; the answer counts the idempotency keys that went.
@@ -38,6 +43,8 @@ impl Work {
             Self::Batch(rows) => rows.len(),
             Self::Services(rows) => rows.len(),
             Self::Agents(rows) => rows.len(),
+            Self::Storage(_, rows) => rows.len(),
+            Self::RemoveStorage(..) => 1,
             // A purge step is long enough to be the last of its group.
             Self::PurgeCallbacks(_) | Self::PurgeIdempotency(_) => GROUP_ROWS_MAX,
         }
@@ -234,6 +241,8 @@ impl WriterThread {
             Work::Batch(rows) => apply::batch(&self.conn, rows, &mut self.stored).map(|()| 0),
             Work::Services(rows) => apply::services(&self.conn, rows).map(|()| 0),
             Work::Agents(rows) => apply::agents(&self.conn, rows).map(|()| 0),
+            Work::Storage(id, rows) => storage::put(&self.conn, id, rows).map(|()| 0),
+            Work::RemoveStorage(id, key) => storage::remove(&self.conn, id, key),
             Work::PurgeCallbacks(before) => purge::callbacks(&self.conn, *before, &mut self.stored),
             Work::PurgeIdempotency(before) => purge::idempotency(&self.conn, *before),
         }
