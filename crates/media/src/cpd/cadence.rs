@@ -8,6 +8,8 @@ use super::{Outcome, Reason};
 /// Complete intervals that decide with a plan, and without.
 const INTERVALS_PLAN: usize = 3;
 const INTERVALS_GENERIC: usize = 4;
+/// Shortest interval of the generic rule, ms.
+const GENERIC_MS_MIN: u64 = 140;
 /// Frequencies of call progress tones for the generic rule, Hz.
 const GENERIC_HZ: std::ops::RangeInclusive<f32> = 340.0..=650.0;
 
@@ -95,7 +97,7 @@ fn generic(tone: &Segment, intervals: &[Interval]) -> Option<Found> {
     let newest = intervals.last_chunk::<INTERVALS_GENERIC>()?;
     let [a, b, c, d] = newest.map(|i| i.ms);
     let even = is_about(a, c) && is_about(b, d) && a * 5 >= b * 2 && b * 5 >= a * 2;
-    if !even || !GENERIC_HZ.contains(&tone.hz) {
+    if !even || newest.iter().any(|i| i.ms < GENERIC_MS_MIN) || !GENERIC_HZ.contains(&tone.hz) {
         return None;
     }
     match u64::midpoint(a + c, b + d) {

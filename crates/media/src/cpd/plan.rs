@@ -59,6 +59,15 @@ pub(super) fn of(country: &str) -> Option<&'static Plan> {
         .find(|plan| plan.countries.iter().any(|c| wanted(&c)))
 }
 
+/// Whether busy and congestion sound different in a country, as far as its plan is known.
+#[must_use]
+pub fn tells_apart(country: &str) -> bool {
+    let Some(plan) = of(country) else { return true };
+    let of_outcome = |outcome| plan.cadences.iter().filter(move |c| c.outcome == outcome);
+    of_outcome(Outcome::Congestion)
+        .any(|c| of_outcome(Outcome::Busy).all(|b| b.times_ms != c.times_ms))
+}
+
 /// Whether a country has the coded special information tones of North America. Without a
 /// country the frequencies alone have to tell.
 pub(super) fn has_coded_sit(country: &str) -> bool {
