@@ -21,6 +21,8 @@ const BACKGROUND_DB: f32 = 15.0;
 const HOLE_MS: u64 = 60;
 /// Hops at another frequency that end a run.
 const OTHER_HOPS: u32 = 3;
+/// A short tone below this frequency may be a voice, Hz.
+const TONE_HZ_MIN: f32 = 345.0;
 /// Shortest tone, ms.
 const SEGMENT_MS_MIN: u64 = 80;
 /// A run counts as an edge of a cadence from this length on, ms.
@@ -230,14 +232,21 @@ impl Tracker {
     /// Begins the next stage: only a tone that sounds is remembered.
     pub(super) fn restart(&mut self, start_ms: u64) {
         self.segments.clear();
-        (self.ring_ms, self.start_ms) = (None, start_ms);
+        self.ring_ms = None;
+        // The beginning of a tone that sounds is known.
+        if self.run.is_none() {
+            self.start_ms = start_ms;
+        }
     }
 
     /// The tone that sounds, when it is one steady tone.
     pub(super) fn steady(&self) -> Option<Segment> {
         let run = self.run.as_ref()?;
         let ms = run.last_ms - run.start_ms;
-        let steady = run.purity() >= 0.75 && run.level_deviation_db() < 4.0 && ms >= STEADY_MS;
+        // A vowel may be nearly one harmonic; tones of networks and machines are higher.
+        let high = run.hz >= TONE_HZ_MIN || ms >= 600;
+        let steady =
+            high && run.purity() >= 0.75 && run.level_deviation_db() < 4.0 && ms >= STEADY_MS;
         // The rest of a tone that had begun before.
         let rest = run.start_ms <= self.start_ms + HOLE_MS && run.is_pure() && ms >= REST_MS;
         (steady || rest).then(|| run.segment())
@@ -395,7 +404,7 @@ impl Tracker {
             && (330..=470).contains(&before.ms())
             && (140..=260).contains(&gap_ms)
             && now.ms() >= 330
-            && self.plan.is_some_and(|p| {
+            && self.plan.is_none_or(|p| {
                 p.cadences
                     .iter()
                     .any(|c| c.outcome == Outcome::Ring && c.times_ms.len() == 4)

@@ -47,16 +47,16 @@ impl Limits {
     const fn of(profile: Profile) -> Self {
         match profile {
             Profile::Human => Self {
-                machine_ms: 4_100,
-                span_ms: 4_700,
+                machine_ms: 3_900,
+                span_ms: 4_400,
                 brief_ms: 1_200,
                 brief_pause_ms: 900,
-                pause_ms: 1_200,
+                pause_ms: 1_150,
                 voice_ms_min: 100,
             },
             Profile::Balanced => Self {
-                machine_ms: 2_200,
-                span_ms: 3_000,
+                machine_ms: 2_900,
+                span_ms: 3_300,
                 brief_ms: 1_200,
                 brief_pause_ms: 900,
                 pause_ms: 1_150,
@@ -231,7 +231,7 @@ impl Detector {
             self.voice.handle_hop(hop, at_ms, tone.is_some());
         }
         if self.first_sound_ms.is_none() {
-            let tone_ms = tone.map(|t| t.start_ms);
+            let tone_ms = tone.map(|t| t.start_ms.max(self.start_ms));
             self.first_sound_ms = self.voice.first_ms().or(tone_ms);
         }
         match self.phase {

@@ -17,6 +17,8 @@ const BELOW_PEAK_DB: f32 = 19.0;
 const BURST_BELOW_PEAK_DB: f32 = 12.0;
 /// The loudest part of a burst is at least this much above the floor, dB.
 const BURST_ABOVE_FLOOR_DB: f32 = 10.0;
+/// With speech in it the floor is at most this much under the speech peak, dB.
+const FLOOR_BELOW_PEAK_DB: f32 = 18.0;
 /// Voice this much louder than all before shows that what came before was background, dB.
 const LOUDER_DB: f32 = 13.0;
 /// What is weaker is no voice, dBFS.
@@ -29,6 +31,8 @@ const BURST_MS_MIN: u64 = 50;
 const HOLE_MS: u64 = 60;
 /// A pause between two segments, ms; shorter ones belong to the speech.
 const SEGMENT_GAP_MS: u64 = 200;
+/// A tone is known as one a little after it began, ms.
+const ONSET_MS: u64 = 30;
 /// How long counted hops can be taken back, ms.
 const TAKE_BACK_MS: u64 = 600;
 
@@ -120,7 +124,7 @@ impl Voice {
 
     /// What is louder may be voice, dBFS.
     pub(super) fn threshold_dbfs(&self) -> f32 {
-        (self.floor.dbfs() + ABOVE_FLOOR_DB)
+        (self.floor_dbfs() + ABOVE_FLOOR_DB)
             .max(self.peak_dbfs - BELOW_PEAK_DB)
             .max(VOICE_DBFS_MIN)
     }
@@ -194,7 +198,17 @@ impl Voice {
 
     /// The loudest part of a burst of voice reaches this, dBFS.
     fn burst_dbfs_min(&self) -> f32 {
-        (self.peak_dbfs - BURST_BELOW_PEAK_DB).max(self.floor.dbfs() + BURST_ABOVE_FLOOR_DB)
+        (self.peak_dbfs - BURST_BELOW_PEAK_DB).max(self.floor_dbfs() + BURST_ABOVE_FLOOR_DB)
+    }
+
+    /// The floor; speech without a pause does not lift it, dBFS.
+    fn floor_dbfs(&self) -> f32 {
+        let floor_dbfs = self.floor.dbfs();
+        if self.first_ms.is_some() {
+            floor_dbfs.min(self.peak_dbfs - FLOOR_BELOW_PEAK_DB)
+        } else {
+            floor_dbfs
+        }
     }
 
     /// What was counted was only the background.
@@ -208,7 +222,7 @@ impl Voice {
     /// tone between its repetitions is no voice either.
     pub(super) fn take_back(&mut self, since_ms: u64, tone_dbfs: f32) {
         while let Some(counted) = self.counted.back().copied() {
-            if counted.at_ms <= since_ms {
+            if counted.at_ms + ONSET_MS <= since_ms {
                 break;
             }
             self.speech_ms -= counted.ms;

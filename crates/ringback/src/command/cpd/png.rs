@@ -84,7 +84,7 @@ impl Crc {
             self.0 ^= u32::from(*byte);
             for _ in 0..8 {
                 let low = self.0 & 1;
-                self.0 = self.0 >> 1 ^ 0xEDB8_8320 * low;
+                self.0 = (self.0 >> 1) ^ (0xEDB8_8320 * low);
             }
         }
     }
