@@ -12,6 +12,7 @@ mod notification;
 mod overrides;
 mod request;
 mod resolve;
+mod resolver;
 
 pub use import::{Fault, Import, Notice, import};
 pub use request::{
@@ -20,6 +21,7 @@ pub use request::{
 pub use resolve::{
     DetectionDefaults, Request, ServerDefaults, admission_rules, number_rules, resolve,
 };
+pub use resolver::{Resolved, Resolver};
 
 /// A service as it is stored: `[service.<name>]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

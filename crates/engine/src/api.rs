@@ -3,21 +3,21 @@
 mod admin;
 mod create;
 mod notification;
+mod storage;
 mod transactions;
 
 pub use notification::{Tail, Tailed};
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use callback::agent::AgentConfig;
-use callback::lifecycle::Input;
+use callback::lifecycle::{Change, Input};
 use callback::number::Dialplan;
-use callback::record::{Reason, State};
-use callback::service::{ServerDefaults, Service};
-use callback::transaction_list::TransactionList;
+use callback::options;
+use callback::service::{Resolver, ServerDefaults, Service};
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
 use store::{AgentRow, Query, Store, StoreError};
@@ -120,14 +120,13 @@ struct Inner {
     clock: Arc<dyn Clock>,
     commands: mpsc::Sender<Command>,
     services: RwLock<HashMap<ServiceName, Arc<Service>>>,
-    lists: RwLock<BTreeMap<String, Arc<TransactionList>>>,
     subscriptions: Arc<Subscriptions>,
     subscription_default_s: u32,
     publisher: Arc<Publisher>,
     outbox: Outbox,
     directory: Arc<AgentDirectory>,
     dialplan: Arc<Dialplan>,
-    defaults: ServerDefaults,
+    resolver: Resolver,
     allow_hosts: Vec<String>,
     node: u16,
     metrics: Arc<Metrics>,
@@ -135,6 +134,7 @@ struct Inner {
     supervisor: Supervisor,
     stop_shard: CancellationToken,
     imports: tokio::sync::Mutex<()>,
+    storage: tokio::sync::Mutex<()>,
 }
 
 impl Engine {
@@ -187,7 +187,9 @@ impl Engine {
         });
         take_up(&mut shard, store.as_ref(), &directory).await?;
         let services = stored_services(store.as_ref()).await?;
-        let lists = stored_lists(store.as_ref()).await?;
+        let resolver = Resolver::new(config.defaults);
+        let lists = store.transaction_lists().await?;
+        resolver.put_lists(lists.into_iter().map(|row| row.list));
         let stop_shard = CancellationToken::new();
         supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
         let engine = Self {
@@ -197,14 +199,13 @@ impl Engine {
                 clock,
                 commands,
                 services: RwLock::new(services),
-                lists: RwLock::new(lists),
                 subscriptions,
                 subscription_default_s,
                 publisher,
                 outbox,
                 directory,
                 dialplan,
-                defaults: config.defaults,
+                resolver,
                 allow_hosts,
                 node: config.node,
                 metrics,
@@ -212,6 +213,7 @@ impl Engine {
                 supervisor: supervisor.clone(),
                 stop_shard,
                 imports: tokio::sync::Mutex::new(()),
+                storage: tokio::sync::Mutex::new(()),
             }),
         };
         supervisor.spawn("retention", engine.clone().sweep(config.retention_days));
@@ -222,6 +224,13 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// An option of `[callback]` of the configuration, else its default (options §11).
+    #[must_use]
+    pub fn application_option(&self, name: &str) -> &str {
+        let set = self.inner.resolver.defaults.application.get(name);
+        set.map_or_else(|| options::default_of(name), String::as_str)
     }
 
     /// The number rules.
@@ -239,27 +248,6 @@ impl Engine {
             service,
             id,
             input: Input::Cancel,
-            reply,
-        })
-        .await?
-    }
-
-    /// Sets the state of a callback; answers when that is durable.
-    ///
-    /// # Errors
-    /// Not found, already over, or a change that is not possible.
-    pub async fn set_state(
-        &self,
-        service: Option<ServiceName>,
-        id: CallbackId,
-        state: State,
-        reason: Option<Reason>,
-    ) -> Result<(), Error> {
-        let input = Input::SetState { state, reason };
-        self.ask(|reply| Command::Ask {
-            service,
-            id,
-            input,
             reply,
         })
         .await?
@@ -283,6 +271,36 @@ impl Engine {
             reply,
         })
         .await?
+    }
+
+    /// Changes data, target, priority or time of a callback, all or nothing; answers when that is
+    /// durable.
+    ///
+    /// # Errors
+    /// Not found, over, or not possible in its state; values that cannot be used.
+    pub async fn update(
+        &self,
+        service: Option<ServiceName>,
+        id: CallbackId,
+        change: Change,
+    ) -> Result<(), Error> {
+        let input = Input::Update(Box::new(change));
+        self.ask(|reply| Command::Ask {
+            service,
+            id,
+            input,
+            reply,
+        })
+        .await?
+    }
+
+    /// The place of a callback in its virtual queue, from 1, and how many wait there; `None` when
+    /// it does not wait.
+    ///
+    /// # Errors
+    /// The engine is overloaded.
+    pub async fn position(&self, id: CallbackId) -> Result<Option<(usize, usize)>, Error> {
+        self.ask(|reply| Command::Position { id, reply }).await
     }
 
     /// One callback, completed ones included.
@@ -362,7 +380,8 @@ impl Engine {
     pub fn readiness(&self) -> Readiness {
         let shared = &self.inner.shared;
         Readiness {
-            store: shared.store_ok.load(Ordering::Acquire),
+            // Without its shard the engine takes nothing, whatever the store says.
+            store: shared.store_ok.load(Ordering::Acquire) && !self.inner.commands.is_closed(),
             draining: shared.draining.load(Ordering::Acquire),
             running: shared.running.load(Ordering::Relaxed),
         }
@@ -460,15 +479,6 @@ async fn stored_services(
             options: row.options,
         })
         .map(|service| (service.name.clone(), Arc::new(service)))
-        .collect())
-}
-
-async fn stored_lists(
-    store: &dyn Store,
-) -> Result<BTreeMap<String, Arc<TransactionList>>, StoreError> {
-    let rows = store.transaction_lists().await?.into_iter();
-    Ok(rows
-        .map(|row| (row.list.name.clone(), Arc::new(row.list)))
         .collect())
 }
 

@@ -23,6 +23,8 @@ pub const DELIVERIES_IN_MEMORY_MAX: usize = 100_000;
 pub const DELIVERIES_AT_ONCE_MAX: usize = 256;
 /// Deliveries under way at once to one target (notifications §7.6).
 pub const DELIVERIES_PER_TARGET_MAX: usize = 10;
+/// Connections at once to one host and port (notifications §7.1).
+pub const CONNECTIONS_PER_ROUTE_MAX: usize = 20;
 /// Lanes whose receiver answered 410 that are remembered; forgetting one costs another 410.
 pub const ENDED_LANES_MAX: usize = 10_000;
 /// Targets whose results are remembered although nothing waits for them.
@@ -61,6 +63,9 @@ pub const TREATMENT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const TREATMENTS_CACHED_MAX: usize = 256;
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
+/// Pause after which new callbacks are let through to a store that refused the last write: long
+/// enough that a full disk is not hammered, short enough that a hiccup costs little.
+pub const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// How often the retention sweep runs.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long a draining server waits for what is under way.

@@ -7,6 +7,7 @@
 //! anything. A place is free again as soon as its receiver has answered; the results of all that
 //! answered meanwhile become durable in one transaction.
 
+mod alone;
 mod breaker;
 mod guard;
 mod lanes;
@@ -17,7 +18,7 @@ mod signature;
 mod subscriptions;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use callback::Timestamp;
@@ -31,6 +32,7 @@ use crate::limits;
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
+pub use alone::Delivery;
 pub(crate) use guard::check_url;
 pub use guard::{AddressRefused, check_literal};
 use lanes::{LaneKey, Lanes, Next};
@@ -54,6 +56,8 @@ struct Handed {
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     sender: mpsc::Sender<Handed>,
+    /// Deliveries that the notifier holds.
+    held: Arc<AtomicUsize>,
     /// Rows were not taken: the notifier reads them from the store when it has room.
     overflowed: Arc<AtomicBool>,
 }
@@ -106,6 +110,7 @@ pub(crate) struct Notifier {
     unsaved: Vec<Done>,
     saving: JoinSet<Vec<Done>>,
     overflowed: Arc<AtomicBool>,
+    held: Arc<AtomicUsize>,
 }
 
 impl Notifier {
@@ -121,16 +126,23 @@ impl Notifier {
             unsaved: Vec::new(),
             saving: JoinSet::new(),
             overflowed: overflowed.clone(),
+            held: Arc::default(),
         };
+        let held = notifier.held.clone();
         notifier.load().await?;
         supervisor.spawn("notifier", notifier.run(rows));
-        Ok(Outbox { sender, overflowed })
+        Ok(Outbox {
+            sender,
+            held,
+            overflowed,
+        })
     }
 
     async fn run(mut self, mut rows: mpsc::Receiver<Handed>) {
         loop {
             self.begin_due();
             self.save();
+            self.held.store(self.lanes.held(), Ordering::Release);
             let wake = self.wake_in();
             tokio::select! {
                 Some(done) = self.sending.join_next() => {

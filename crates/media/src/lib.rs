@@ -11,6 +11,7 @@
 pub mod audio;
 pub mod codec;
 pub mod cpd;
+pub mod jitter;
 mod pcm;
 pub mod rtp;
 pub mod telephone_event;

@@ -15,6 +15,7 @@
 
 mod account;
 mod answering;
+mod attempt;
 mod clock;
 mod core;
 mod dialog;
@@ -26,6 +27,7 @@ mod message;
 mod outgoing;
 mod phones;
 mod plan;
+mod session;
 mod socket;
 mod tries;
 mod trunks;
@@ -41,7 +43,9 @@ use rsipstack::transaction::endpoint::EndpointOption;
 use rsipstack::transport::udp::{UdpConnection, UdpInner};
 use rsipstack::transport::{SipAddr, SipConnection, TcpListenerConnection, TransportLayer};
 use sip::admission::{Admission, Limits};
+use sip::network::Network;
 use sip::registrar::{Policy, Registrar};
+use sip::sdp::Codec;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -81,6 +85,9 @@ pub struct Config {
     pub timers: SipTimers,
     /// Limits of new dialogs from outside; all 0 (the default) = off.
     pub admission: Limits,
+    /// Networks whose INVITEs are taken, beside those of trunks and registered phones; others
+    /// are answered with 403.
+    pub allow_sources: Vec<Network>,
     /// Limits of the registrar.
     pub registrar: Policy,
 }
@@ -94,6 +101,8 @@ pub struct SipTimers {
     pub t2: Duration,
     /// Longest life of a message in the network, default 5 s.
     pub t4: Duration,
+    /// Length of a second of session timers (RFC 4028), default 1 s; tests cannot wait 90 s.
+    pub session_second: Duration,
 }
 
 impl Default for SipTimers {
@@ -102,6 +111,7 @@ impl Default for SipTimers {
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
+            session_second: Duration::from_secs(1),
         }
     }
 }
@@ -141,6 +151,10 @@ pub struct Trunk {
     pub cps: u32,
     /// Time between two OPTIONS pings; zero = none.
     pub ping_every: Duration,
+    /// Hosts beside its own to which it may redirect a call (3xx).
+    pub redirect_hosts: Vec<String>,
+    /// Codecs that are offered, in this order; none = all we have.
+    pub codecs: Vec<Codec>,
 }
 
 impl Trunk {
@@ -262,6 +276,7 @@ impl Embedded {
                 trunks: config.trunks,
                 advertised: advertised(address, config.external_address),
                 timers: config.timers,
+                allow_sources: config.allow_sources,
             },
             admission: Admission::new(config.admission),
             registrar: Registrar::new(config.registrar),
@@ -273,6 +288,7 @@ impl Embedded {
         core.spawn(incoming::drain(Arc::clone(&core), incoming));
         core.spawn(phones::keep_house(Arc::clone(&core)));
         core.spawn(trunks::watch(Arc::clone(&core)));
+        core.spawn(trunks::locate(Arc::clone(&core)));
         core.spawn(pass_on_media(Arc::clone(&core), media_events));
         core.spawn(obey(Arc::clone(&core), command_queue));
         register_trunks(&core);
@@ -443,9 +459,9 @@ async fn obey_one(core: &Arc<Core>, command: Command) {
         Command::SendDigits { call, digits } => core.media.send_digits(&call, &digits),
         Command::Bridge { a, b } => core.media.bridge(&a, &b),
         Command::Unbridge { call } => core.media.unbridge(&call),
-        Command::EndLeftover(record) => {
+        Command::EndLeftover { call, record } => {
             let task = Arc::clone(core);
-            core.spawn_call(async move { Box::pin(leftover::end(task, record)).await });
+            core.spawn_call(async move { Box::pin(leftover::run(task, call, record)).await });
         }
         Command::Register(account) => start_account(core, account, None),
     }

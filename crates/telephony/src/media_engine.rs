@@ -8,6 +8,7 @@
 //! late one is made up; a result is never lost, however slow the receiver of the events is.
 
 mod clock;
+mod coders;
 mod latch;
 mod leg;
 pub mod limits;

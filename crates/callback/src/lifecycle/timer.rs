@@ -49,7 +49,8 @@ fn reminder(run: &mut Run<'_>) {
 
 fn due(run: &mut Run<'_>) {
     if run.callback.phase == Phase::Scheduled {
-        run.callback.started = run.now();
+        // Who waited before keeps the place (callback-api §10.3).
+        run.callback.started = run.callback.started.min(run.now());
         submit(run, 1);
     }
 }

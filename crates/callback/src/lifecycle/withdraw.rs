@@ -73,7 +73,13 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
     run.callback.phase = Phase::Scheduled;
     run.callback.scheduled = true;
     run.callback.desired = desired;
-    run.callback.expires = desired.plus_seconds(run.callback.settings.ttl_s);
+    if desired > run.now() {
+        run.callback.started = desired;
+    }
+    // A time in the past means now: the record must not have expired by then.
+    run.callback.expires = desired
+        .max(run.now())
+        .plus_seconds(run.callback.settings.ttl_s);
     for kind in [
         TimerKind::Submit,
         TimerKind::ContactAllowed,
@@ -88,7 +94,7 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
     Ok(())
 }
 
-/// Answers [`super::Input::SetState`] (callback-api §5, §10.2): a request may end a callback or
+/// A request sets the state (callback-api §5, §10.2): it may end a callback or
 /// have a scheduled one executed at once.
 pub(super) fn set_state(
     run: &mut Run<'_>,

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use callback::service::Service;
+use callback::request;
 use callback::settings::Events;
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
-use callback::{request, service};
 use rand::RngExt;
 use store::IdempotencyRow;
 
@@ -38,18 +37,20 @@ impl Engine {
         if let Some(known) = self.answered_before(&new, now).await? {
             return Ok(known);
         }
-        let id = CallbackId::from_random(self.inner.node, rand::rng().random());
-        let parts = service::Request {
-            parameters: &new.parameters,
-            user_data: &new.user_data,
-        };
-        let rules = service::admission_rules(&service, &parts, &self.inner.defaults)?;
+        let id = CallbackId::at_time(self.inner.node, now, rand::rng().random());
         let request = request::Request {
             parameters: new.parameters,
             user_data: new.user_data,
             gms_user: new.gms_user,
         };
-        let (mut callback, notes) = self.prepare(&service, request, id.clone(), now)?;
+        let (mut callback, resolved) = request::prepare(
+            &service,
+            request,
+            &self.inner.dialplan,
+            &self.inner.resolver,
+            id.clone(),
+            now,
+        )?;
         self.check_target(&callback)?;
         if callback.settings.notification.plan.events == Events::MissingList {
             tracing::error!(
@@ -58,7 +59,7 @@ impl Engine {
                 "the Transaction List does not exist: nothing is published"
             );
         }
-        callback.counted.values = rules.values_of(&callback, &new.headers);
+        callback.counted.values = resolved.admission.values_of(&callback, &new.headers);
         let idempotency = new.idempotency.map(|idempotency| IdempotencyRow {
             key: scoped_key(&new.service, &idempotency.key),
             body_hash: idempotency.body_hash,
@@ -67,27 +68,10 @@ impl Engine {
         });
         let new = Box::new(NewRecord {
             callback,
-            notes,
-            rules,
+            resolved,
             idempotency,
         });
         self.ask(|reply| Command::Create { new, reply }).await?
-    }
-
-    fn prepare(
-        &self,
-        service: &Service,
-        request: request::Request,
-        id: CallbackId,
-        now: Timestamp,
-    ) -> Result<(Callback, Vec<String>), Error> {
-        let lists = |name: &str| self.transaction_list(name);
-        let server = request::Server {
-            dialplan: &self.inner.dialplan,
-            defaults: &self.inner.defaults,
-            lists: &lists,
-        };
-        request::prepare(service, request, &server, id, now)
     }
 
     /// The callback that an idempotency key made before.

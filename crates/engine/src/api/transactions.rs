@@ -1,6 +1,6 @@
 //! Transaction Lists: import, find, list.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use callback::Error;
 use callback::transaction_list::{self, TransactionList};
@@ -40,12 +40,7 @@ impl Engine {
         self.to_end(async move {
             let stored = engine.inner.store.put_transaction_lists(vec![row]).await;
             stored.map_err(write_error)?;
-            let mut lists = engine
-                .inner
-                .lists
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            lists.insert(import.list.name.clone(), Arc::new(import.list));
+            engine.inner.resolver.put_lists([import.list]);
             Ok(())
         })
         .await??;
@@ -55,16 +50,12 @@ impl Engine {
     /// A Transaction List by name.
     #[must_use]
     pub fn transaction_list(&self, name: &str) -> Option<Arc<TransactionList>> {
-        let lists = self.inner.lists.read();
-        let lists = lists.unwrap_or_else(PoisonError::into_inner);
-        lists.get(name).cloned()
+        self.inner.resolver.list(name)
     }
 
     /// All Transaction Lists by name.
     #[must_use]
     pub fn transaction_lists(&self) -> Vec<Arc<TransactionList>> {
-        let lists = self.inner.lists.read();
-        let lists = lists.unwrap_or_else(PoisonError::into_inner);
-        lists.values().cloned().collect()
+        self.inner.resolver.lists()
     }
 }

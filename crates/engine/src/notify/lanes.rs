@@ -29,8 +29,17 @@ struct Lane {
     busy: bool,
 }
 
+/// Scheme, host and port: connections to one of them are bounded.
+#[derive(Debug, Default)]
+struct Route {
+    active: usize,
+    /// Targets that wait for a connection.
+    waiting: VecDeque<Arc<str>>,
+}
+
 #[derive(Debug, Default)]
 struct Target {
+    route: Arc<str>,
     active: usize,
     ready: VecDeque<LaneKey>,
     breaker: Breaker,
@@ -43,6 +52,7 @@ struct Target {
 pub(super) struct Lanes {
     lanes: HashMap<LaneKey, Lane>,
     targets: HashMap<Arc<str>, Target>,
+    routes: HashMap<Arc<str>, Route>,
     /// Targets that may have something to start, each at most once.
     runnable: VecDeque<Arc<str>>,
     /// Lanes whose head has to wait.
@@ -105,9 +115,16 @@ impl Lanes {
 
     fn make_ready(&mut self, key: LaneKey) {
         let name = Arc::clone(&key.1);
+        let routes = &self.routes;
         self.targets
             .entry(Arc::clone(&name))
-            .or_default()
+            .or_insert_with(|| Target {
+                route: match routes.get_key_value(route_of(&name)) {
+                    Some((known, _)) => Arc::clone(known),
+                    None => Arc::from(route_of(&name)),
+                },
+                ..Target::default()
+            })
             .ready
             .push_back(key);
         self.make_runnable(&name);
@@ -155,7 +172,13 @@ impl Lanes {
                 continue;
             };
             target.queued = false;
-            if target.active >= limits::DELIVERIES_PER_TARGET_MAX {
+            if target.active >= limits::DELIVERIES_PER_TARGET_MAX || target.ready.is_empty() {
+                continue;
+            }
+            let route = self.routes.entry(Arc::clone(&target.route)).or_default();
+            if route.active >= limits::CONNECTIONS_PER_ROUTE_MAX {
+                target.queued = true;
+                route.waiting.push_back(name);
                 continue;
             }
             let key = match target.breaker.gate(now) {
@@ -175,6 +198,7 @@ impl Lanes {
             };
             let Some(key) = key else { continue };
             target.active += 1;
+            route.active += 1;
             let more = !target.ready.is_empty();
             self.active += 1;
             if more {
@@ -212,6 +236,14 @@ impl Lanes {
         self.active = self.active.saturating_sub(1);
         if let Some(target) = self.targets.get_mut(&key.1) {
             target.active = target.active.saturating_sub(1);
+            if let Some(route) = self.routes.get_mut(&target.route) {
+                route.active = route.active.saturating_sub(1);
+                // It is queued already: in `runnable` from here on.
+                self.runnable.extend(route.waiting.pop_front());
+                if route.active == 0 && route.waiting.is_empty() {
+                    self.routes.remove(&target.route);
+                }
+            }
             if !target.ready.is_empty() {
                 self.make_runnable(&key.1);
             }
@@ -262,6 +294,14 @@ impl Lanes {
             self.targets.remove(name);
         }
     }
+}
+
+/// Scheme, host and port of a URL.
+fn route_of(target: &str) -> &str {
+    let host = target.find("://").map_or(0, |at| at + 3);
+    let rest = target.get(host..).unwrap_or_default();
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    target.get(..host + end).unwrap_or(target)
 }
 
 /// Takes the lane out whose head was raised first.

@@ -62,6 +62,7 @@ async fn driver(trunk: Option<SocketAddr>, first_port: u16) -> Started {
         user_agent: "test".to_owned(),
         timers: SipTimers::default(),
         admission: Limits::default(),
+        allow_sources: vec!["127.0.0.0/8".parse().unwrap()],
         registrar: Policy::default(),
     };
     Embedded::start(config, Arc::new(Phones)).await.unwrap()

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::value::{Address, Listen, Ports, Secret, Word};
+use super::value::{Address, Listen, Ports, Secret, Source, Word};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,10 @@ pub(crate) struct Http {
     pub(crate) listen: Listen,
     /// Empty = `http://<listen>`.
     pub(crate) public_url: String,
+    /// Prefix of the compatible API.
+    pub(crate) app: String,
+    /// Ids that the header `ContactCenterId` may hold.
+    pub(crate) contact_centers: Vec<String>,
     pub(crate) tls_cert: String,
     pub(crate) tls_key: String,
 }
@@ -47,6 +51,8 @@ impl Default for Http {
         Self {
             listen: loopback(8080),
             public_url: String::new(),
+            app: "/genesys".to_owned(),
+            contact_centers: Vec::new(),
             tls_cert: String::new(),
             tls_key: String::new(),
         }
@@ -159,6 +165,14 @@ pub(crate) struct Sip {
     pub(crate) listen: Listen,
     pub(crate) external_address: Address,
     pub(crate) realm: String,
+    /// Networks that may call us, beside trunks and registered phones.
+    pub(crate) allow_sources: Vec<Source>,
+    /// New dialogs a second from one address; 0 = no limit.
+    pub(crate) source_rate: u32,
+    /// New dialogs at once from one address; 0 = as many as a second.
+    pub(crate) source_burst: u32,
+    /// Calls from outside that wait for an answer; 0 = no limit.
+    pub(crate) half_open_max: u32,
 }
 
 impl Default for Sip {
@@ -167,6 +181,10 @@ impl Default for Sip {
             listen: loopback(5060),
             external_address: Address::default(),
             realm: "ringback".to_owned(),
+            allow_sources: Vec::new(),
+            source_rate: 500,
+            source_burst: 2_000,
+            half_open_max: 1_000,
         }
     }
 }
@@ -445,6 +463,10 @@ pub(crate) struct Trunk {
     pub(crate) cps: u32,
     /// Seconds between two OPTIONS pings; 0 = none.
     pub(crate) options_ping_s: u32,
+    /// Hosts beside its own to which it may redirect a call.
+    pub(crate) redirect_hosts: Vec<String>,
+    /// Codecs that are offered, in this order.
+    pub(crate) codecs: Vec<Codec>,
 }
 
 impl Default for Trunk {
@@ -462,6 +484,8 @@ impl Default for Trunk {
             max_calls: 0,
             cps: 0,
             options_ping_s: 30,
+            redirect_hosts: Vec::new(),
+            codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722],
         }
     }
 }
@@ -519,6 +543,10 @@ choice! {
 choice! {
     /// `trunk.transport`
     Transport { Udp, Tcp, Tls }
+}
+choice! {
+    /// One of `trunk.codecs`
+    Codec { Pcmu, Pcma, G722 }
 }
 choice! {
     /// `trunk.number_format`

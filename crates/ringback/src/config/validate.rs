@@ -72,6 +72,20 @@ fn http(config: &Config, found: &mut Found<'_>) {
             "Basic credentials end it there",
         );
     }
+    let app = &config.http.app;
+    let is_path = app.starts_with('/')
+        && !app.ends_with('/')
+        && !app.starts_with("/api")
+        && app
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c));
+    if !app.is_empty() && !is_path {
+        found.add(
+            "http.app",
+            "must be empty or a path such as /genesys, without / at its end, not below /api",
+            "the default is /genesys",
+        );
+    }
     let url = &config.http.public_url;
     if !url.is_empty() && !is_base_url(url) {
         found.add(
@@ -222,6 +236,13 @@ fn trunks(config: &Config, found: &mut Found<'_>) {
                 &whole,
                 "a trunk needs a host",
                 "e.g. host = \"sip.example.net\"",
+            );
+        }
+        if trunk.codecs.is_empty() {
+            found.add(
+                &key("codecs"),
+                "must name at least one codec",
+                "e.g. [\"pcmu\", \"pcma\", \"g722\"]",
             );
         }
         if trunk.port == 0 {

@@ -8,8 +8,9 @@ use super::limits::PURGE_STEP;
 use super::settings::{Key, StoredSettings};
 
 /// Everything that belongs to one callback; `?1` is its id.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "DELETE FROM traces WHERE delivery IN (SELECT row FROM deliveries WHERE callback_id = ?1)",
+    "DELETE FROM storage WHERE callback_id = ?1",
     "DELETE FROM attempts WHERE delivery IN (SELECT row FROM deliveries WHERE callback_id = ?1)",
     "DELETE FROM deliveries WHERE callback_id = ?1",
     "DELETE FROM events WHERE callback_id = ?1",

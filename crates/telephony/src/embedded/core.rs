@@ -1,7 +1,7 @@
 //! What all tasks of the driver share: stack, media, tables, limits, counters.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +10,7 @@ use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::transaction::Transaction;
 use sip::admission::Admission;
 use sip::digest::Nonces;
+use sip::network::Network;
 use sip::registrar::Registrar;
 use sip::trunk::Trunks;
 use tokio::sync::{Notify, mpsc};
@@ -51,6 +52,8 @@ pub(super) enum Input {
     Ack(Box<Request>),
     /// A request inside the dialog.
     Request(Box<Transaction>),
+    /// The final answer to a refresh of the session; none came.
+    Refreshed(Option<Box<Response>>),
 }
 
 /// Fixed settings.
@@ -61,6 +64,7 @@ pub(super) struct Settings {
     /// Address that peers are told.
     pub(super) advertised: SocketAddr,
     pub(super) timers: SipTimers,
+    pub(super) allow_sources: Vec<Network>,
 }
 
 /// Call-ID and local tag.
@@ -87,6 +91,8 @@ pub(super) struct Core {
     pub(super) nonces: Mutex<Nonces>,
     pub(super) admission: Mutex<Admission>,
     pub(super) trunks: Mutex<Trunks>,
+    /// Addresses that the trunks' names were last found at.
+    pub(super) trunk_addresses: Mutex<HashMap<String, IpAddr>>,
     /// A trunk may be due for a ping.
     pub(super) trunks_changed: Notify,
     /// Incoming INVITEs without a final answer.
@@ -134,6 +140,7 @@ impl Core {
             phones: parts.phones,
             settings: parts.settings,
             trunks: Mutex::new(Trunks::new(trunks, 0)),
+            trunk_addresses: Mutex::default(),
             trunks_changed: Notify::new(),
             clock: Clock::start(),
             registrar: Mutex::new(parts.registrar),

@@ -9,11 +9,13 @@ use rsipstack::transaction::transaction::Transaction;
 use sip::result::{HANGUP_BEFORE_VERDICT, reason_of_q850};
 use sip::sdp::{Remote, Session};
 use tokio::sync::mpsc;
+use tokio::time::sleep_until;
 
 use super::core::{Core, Input, Leg};
 use super::dialog::Dialog;
 use super::exchange::{Credentials, Destination, cancel_of};
 use super::message::{ALLOW, Reply, cseq, q850, sdp};
+use super::session::SessionTimer;
 use crate::media_engine::{MediaEvent, RemoteMedia};
 use crate::port::{CallId, Detection, Ended, EndedBy, EventKind, HangUpCause};
 
@@ -32,6 +34,7 @@ pub(super) struct Call {
     pub(super) contact: String,
     /// INVITEs without any answer that the call left for another trunk.
     pub(super) abandoned: Vec<(Request, Destination)>,
+    pub(super) timer: SessionTimer,
 }
 
 /// What a request inside the dialog meant for the call.
@@ -61,6 +64,7 @@ impl Call {
             credentials: None,
             contact: String::new(),
             abandoned: Vec::new(),
+            timer: SessionTimer::default(),
         }
     }
 
@@ -134,6 +138,7 @@ impl Call {
         let codec = match remote.codec {
             sip::sdp::Codec::Pcmu => media::codec::Codec::Pcmu,
             sip::sdp::Codec::Pcma => media::codec::Codec::Pcma,
+            sip::sdp::Codec::G722 => media::codec::Codec::G722,
         };
         self.core.media.connect(
             self.id(),
@@ -168,9 +173,16 @@ impl Call {
     pub(super) async fn established(&mut self, mut dialog: Dialog) -> Ended {
         let ending = self.core.ending.clone();
         loop {
+            let deadline = self.timer_deadline();
             let input = tokio::select! {
                 input = self.inbox.recv() => input.unwrap_or(Input::HangUp(HangUpCause::Normal)),
                 () = ending.cancelled() => Input::HangUp(HangUpCause::Normal),
+                () = sleep_until(deadline) => {
+                    if self.on_timer(&mut dialog) {
+                        return self.run_out(dialog);
+                    }
+                    continue;
+                }
             };
             match input {
                 Input::HangUp(_) => {
@@ -184,6 +196,11 @@ impl Call {
                     }
                 }
                 Input::Ack(ack) => self.on_late_answer(&ack),
+                Input::Refreshed(response)
+                    if self.on_refreshed(response.as_deref(), &mut dialog) =>
+                {
+                    return self.run_out(dialog);
+                }
                 Input::Response(number, response) => {
                     if self.is_abandoned(number) {
                         self.on_stale_answer(number, &response);
@@ -194,6 +211,14 @@ impl Call {
                 _ => {}
             }
         }
+    }
+
+    /// The session was not refreshed in time.
+    fn run_out(&self, dialog: Dialog) -> Ended {
+        self.bye(dialog, Some(reason_of_q850(102)));
+        let mut ended = self.ended(EndedBy::Local, None);
+        ended.detail = "session_expired";
+        ended
     }
 
     /// Sends BYE in the background.
@@ -298,8 +323,7 @@ impl Call {
     }
 
     async fn on_reinvite(&mut self, mut transaction: Box<Transaction>, request: &Request) {
-        let (status, body) = self.answer_offer(request, true).await;
-        let reply = self.dialog_reply(body, status);
+        let (status, reply) = self.answer_in_dialog(request, true).await;
         self.reply(&mut transaction, status, reply).await;
         // The transaction repeats its answer until the ACK, which may carry a session description.
         let inbox = self.leg.sender();
@@ -316,9 +340,32 @@ impl Call {
     }
 
     async fn on_update(&mut self, mut transaction: Box<Transaction>, request: &Request) {
-        let (status, body) = self.answer_offer(request, false).await;
-        let reply = self.dialog_reply(body, status);
+        let (status, reply) = self.answer_in_dialog(request, false).await;
         self.reply(&mut transaction, status, reply).await;
+    }
+
+    /// Answers offer and timer of a re-INVITE or UPDATE.
+    async fn answer_in_dialog(&mut self, request: &Request, invite: bool) -> (u16, Reply<'static>) {
+        if self.timer.inviting && (invite || !request.body.is_empty()) {
+            // Our own offer is under way (RFC 3261 §14.2).
+            return (491, self.dialog_reply(None, 491));
+        }
+        let timer = match self.answer_timer(request) {
+            Ok(headers) => headers,
+            Err(headers) => {
+                let reply = Reply {
+                    headers,
+                    ..Reply::default()
+                };
+                return (422, reply);
+            }
+        };
+        let (status, body) = self.answer_offer(request, invite).await;
+        let mut reply = self.dialog_reply(body, status);
+        if status == 200 {
+            reply.headers = timer;
+        }
+        (status, reply)
     }
 
     /// Answers the offer of a request; without one an INVITE gets an offer of ours.

@@ -2,13 +2,17 @@
 
 use rsipstack::sip::{Header, Method, Request};
 use sip::header::{encode_user, quoted, single_line};
+use sip::redirect::Redirects;
 use sip::result::{NO_TRUNK, NOT_REGISTERED, Outcome};
+use sip::sdp::Codec;
+use sip::session_timer::WANTED_S;
 
 use super::Trunk;
 use super::clock::token;
 use super::core::{Core, lock};
 use super::exchange::{Credentials, Destination};
 use super::message::{ALLOW, Parts, sdp_headers, uri};
+use super::session::offer_headers;
 use super::tries::Way;
 use crate::limits::HEADERS_MAX;
 use crate::port::{CallerId, Originate, TrunkNumber};
@@ -23,8 +27,15 @@ pub(super) struct Plan {
     pub(super) credentials: Option<Credentials>,
     pub(super) local_tag: String,
     pub(super) contact: String,
+    /// Where it may be redirected to.
+    pub(super) redirects: Redirects,
+    /// Codecs to offer; none = all.
+    pub(super) codecs: Vec<Codec>,
     identity: Option<String>,
 }
+
+/// Calls when nobody else is named; it is no identity that could be asserted.
+const NOBODY: &str = "ringback";
 
 /// A call that cannot be placed: outcome and the status that says it best.
 pub(super) type Impossible = (Outcome, u16);
@@ -59,7 +70,7 @@ async fn over_trunk(
     let destination = core.trunk_destination(trunk).await.ok_or((NO_TRUNK, 0))?;
     let user = encode_user(number);
     let host = &trunk.host;
-    let caller = first_of([&originate.caller_id.number, &trunk.caller_id, "ringback"]);
+    let caller = first_of([&originate.caller_id.number, &trunk.caller_id, NOBODY]);
     let credentials = (!trunk.username.is_empty()).then(|| Credentials {
         username: trunk.username.clone(),
         password: trunk.password.clone(),
@@ -72,9 +83,11 @@ async fn over_trunk(
         routes: Vec::new(),
         contact: core.contact(first_of([&trunk.username, caller, ""]), destination.tcp),
         destination,
+        redirects: Redirects::new(&trunk.uri(Some(number)), &trunk.redirect_hosts),
+        codecs: trunk.codecs.clone(),
         credentials,
         local_tag,
-        identity: identity(&originate.caller_id, caller, host),
+        identity: (caller != NOBODY).then(|| identity(&originate.caller_id, caller, host)),
     })
 }
 
@@ -104,7 +117,7 @@ async fn to_extension(
         destination.address = binding.source;
     }
     let host = sip::sdp::host(core.settings.advertised.ip());
-    let caller = first_of([&originate.caller_id.number, "ringback", ""]);
+    let caller = first_of([&originate.caller_id.number, NOBODY, ""]);
     let local_tag = token(16);
     Ok(Plan {
         request_uri: target.to_string(),
@@ -113,9 +126,11 @@ async fn to_extension(
         routes: binding.path,
         contact: core.contact("ringback", destination.tcp),
         destination,
+        redirects: Redirects::new(&binding.uri, &[]),
+        codecs: Vec::new(),
         credentials: None,
         local_tag,
-        identity: identity(&originate.caller_id, caller, &host),
+        identity: (caller != NOBODY).then(|| identity(&originate.caller_id, caller, &host)),
     })
 }
 
@@ -141,9 +156,8 @@ fn from(caller_id: &CallerId, caller: &str, host: &str, tag: &str) -> String {
     )
 }
 
-fn identity(caller_id: &CallerId, caller: &str, host: &str) -> Option<String> {
-    (!caller_id.number.is_empty())
-        .then(|| format!("{}<sip:{}@{host}>", display(caller_id), encode_user(caller)))
+fn identity(caller_id: &CallerId, caller: &str, host: &str) -> String {
+    format!("{}<sip:{}@{host}>", display(caller_id), encode_user(caller))
 }
 
 impl Plan {
@@ -184,6 +198,7 @@ impl Plan {
                 headers.push(Header::Other(name.clone(), single_line(value)));
             }
         }
+        headers.extend(offer_headers(WANTED_S));
         headers.push(sdp_headers());
         request.body = offer.into_bytes();
         Some(request)

@@ -1,5 +1,6 @@
 //! Trunks at work: room for calls, OPTIONS pings, reports of what goes up and down.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use crate::port::{CallId, Event, Room, TrunkView};
 
 /// Longest sleep when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
+/// Time between two look-ups of the trunks' names.
+const LOCATE_EVERY: Duration = Duration::from_secs(300);
 
 /// Pings trunks when their time has come.
 pub(super) async fn watch(core: Arc<Core>) {
@@ -36,6 +39,14 @@ pub(super) async fn watch(core: Arc<Core>) {
             () = tokio::time::sleep(wait) => {}
             () = core.trunks_changed.notified() => {}
         }
+    }
+}
+
+/// Keeps the addresses of the trunks known, for calls that come from them.
+pub(super) async fn locate(core: Arc<Core>) {
+    loop {
+        core.locate_trunks().await;
+        tokio::time::sleep(LOCATE_EVERY).await;
     }
 }
 
@@ -98,11 +109,36 @@ impl Core {
 
     /// Where a trunk's requests go; `None` when its name cannot be looked up.
     pub(super) async fn trunk_destination(&self, trunk: &Trunk) -> Option<Destination> {
+        let address = self.resolve(&trunk.host, trunk.port).await?;
+        lock(&self.trunk_addresses).insert(trunk.name.clone(), address.ip());
         Some(Destination {
-            address: self.resolve(&trunk.host, trunk.port).await?,
+            address,
             tcp: trunk.transport == Transport::Tcp,
             stream: None,
         })
+    }
+
+    /// Whether INVITEs of a source are taken: from trunks, registered phones and the networks
+    /// that were named.
+    pub(super) fn knows(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        self.settings
+            .allow_sources
+            .iter()
+            .any(|n| n.contains(source))
+            || lock(&self.trunk_addresses)
+                .values()
+                .any(|ip| ip.to_canonical() == source)
+            || lock(&self.registrar).is_source(source, self.clock.now_ms())
+    }
+
+    /// Looks the trunks' names up again.
+    async fn locate_trunks(&self) {
+        for trunk in &self.settings.trunks {
+            if self.trunk_destination(trunk).await.is_none() {
+                tracing::warn!(trunk = trunk.name, "the trunk's host cannot be looked up");
+            }
+        }
     }
 
     pub(super) fn reserve(&self, call: &CallId, wanted: &[&str]) -> Room {

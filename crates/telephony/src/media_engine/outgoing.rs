@@ -51,11 +51,11 @@ impl Outgoing {
     }
 
     /// A packet of a digit; all packets of a digit carry the timestamp of the first.
-    pub(super) fn event(&mut self, payload_type: u8, first: bool, payload: [u8; 4]) {
+    pub(super) fn event(&mut self, payload_type: u8, first: bool, payload: &[u8]) {
         if first {
             self.event_timestamp = self.next_timestamp;
         }
-        self.own(payload_type, first, self.event_timestamp, &payload);
+        self.own(payload_type, first, self.event_timestamp, payload);
     }
 
     /// Time passes without a packet; the next one begins a talk spurt.
@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn event(out: &mut Outgoing, first: bool) -> Header {
-        out.event(101, first, [0; 4]);
+        out.event(101, first, &[0; 4]);
         header(out)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use telephony::embedded::Trunk;
+use telephony::embedded::{Transport, Trunk};
 use telephony::port::{
     CallId, Command, Destination, EventKind, HangUpCause, Originate, Room, Telephony, TrunkNumber,
 };
@@ -283,4 +283,85 @@ async fn calls_a_second_space_the_dials() {
     first.answer(&invite, 486, "").await;
     side.ended(&call).await;
     side.send(Command::Stop { call });
+}
+
+#[tokio::test]
+async fn a_trunk_over_tcp_is_pinged_called_and_left_when_it_is_gone() {
+    let mut peer = Side::start(config(0)).await;
+    let second = Raw::start().await;
+    let mut config = config(0);
+    config.trunks = vec![
+        Trunk {
+            name: "first".to_owned(),
+            transport: Transport::Tcp,
+            ping_every: Duration::from_millis(100),
+            ..trunk(peer.address)
+        },
+        named("second", &second),
+    ];
+    let mut side = Side::start(config).await;
+    let call = side.originate(over_both("c1.1"));
+    let (incoming, ..) = peer.incoming().await;
+    peer.send(Command::Answer {
+        call: incoming.clone(),
+    });
+    side.answered(&call).await;
+    eventually("the ping was answered", || {
+        side.telephony.trunks()[0].reason == "answers"
+    })
+    .await;
+    peer.hang_up(&incoming, HangUpCause::Normal);
+    assert!(side.ended(&call).await.answered);
+    peer.telephony.shutdown().await;
+    drop(peer);
+    eventually("the trunk is down", || !side.telephony.trunks()[0].up).await;
+    side.originate(over_both("c2.1"));
+    second.until("INVITE").await;
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_where_the_trunk_allows_it() {
+    let (mut side, first, second) = two(|_| {}).await;
+    let third = Raw::start().await;
+    let call = side.originate(over_both("c1.1"));
+    let invite = first.until("INVITE").await;
+    let contacts = format!(
+        "Contact: <sip:+4930222@{}>;q=0.1, <sip:4930222@{}>;q=0.7\r\n\
+         Contact: <sip:+4930999@{}>, <sip:+4930222@elsewhere.invalid>\r\n",
+        second.address, third.address, second.address
+    );
+    first.answer(&invite, 302, &contacts).await;
+    first.until("ACK").await;
+    // The best of the allowed ones, in the same dialog to be.
+    let busy = third.until("INVITE").await;
+    assert!(
+        busy.start
+            .contains(&format!("sip:4930222@{}", third.address))
+    );
+    assert_eq!(busy.header("Call-ID"), invite.header("Call-ID"));
+    assert_eq!(busy.header("CSeq"), "2 INVITE");
+    third.answer(&busy, 480, "").await;
+    let invite = second.until("INVITE").await;
+    assert!(
+        invite
+            .start
+            .contains(&format!("sip:+4930222@{}", second.address))
+    );
+    second.answer(&invite, 200, &sdp(AUDIO)).await;
+    second.until("ACK").await;
+    side.answered(&call).await;
+    side.hang_up(&call, HangUpCause::Normal);
+    second.until("BYE").await;
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_number_is_not_followed() {
+    let (mut side, first, second) = two(|_| {}).await;
+    let call = side.originate(over_both("c1.1"));
+    let invite = first.until("INVITE").await;
+    let contact = format!("Contact: <sip:112@{}>\r\n", second.address);
+    first.answer(&invite, 302, &contact).await;
+    let ended = side.ended(&call).await;
+    assert_eq!((ended.call_state, ended.detail), (22, "redirect"));
+    second.never("INVITE", Duration::from_millis(50)).await;
 }

@@ -42,7 +42,10 @@ fn sent(walk: &Walk) -> Vec<String> {
                 line.push_str(&format!(" ({result}, {attempt})"));
             }
             "_cbe_on_service_exit" => {
-                line.push_str(&format!(" {}", body["c_termination_type"].as_str().unwrap()));
+                line.push_str(&format!(
+                    " {}",
+                    body["c_termination_type"].as_str().unwrap()
+                ));
             }
             _ => {}
         }
@@ -54,22 +57,36 @@ fn sent(walk: &Walk) -> Vec<String> {
 /// What was published after the virtual interaction existed, joined.
 fn session(walk: &Walk) -> String {
     let all = sent(walk);
-    let start = all.iter().position(|e| e == "virtual_ixn_create").map_or(0, |at| at + 1);
+    let start = all
+        .iter()
+        .position(|e| e == "virtual_ixn_create")
+        .map_or(0, |at| at + 1);
     all[start..].join(", ")
 }
 
 /// The one body of an event.
 fn body<'a>(walk: &'a Walk, event: &str) -> &'a Value {
     let id = format!("_cbe_on_{event}");
-    let mut found = walk.bodies.iter().filter(|body| body["event_id"] == id.as_str());
-    let body = found.next().unwrap_or_else(|| panic!("no {event} in {:?}", sent(walk)));
+    let mut found = walk
+        .bodies
+        .iter()
+        .filter(|body| body["event_id"] == id.as_str());
+    let body = found
+        .next()
+        .unwrap_or_else(|| panic!("no {event} in {:?}", sent(walk)));
     assert!(found.next().is_none(), "{event} twice");
     body
 }
 
 /// Keys of a body beside base and custom data.
 fn keys(body: &Value) -> Vec<&str> {
-    let base = ["event_id", "timestamp", "_service_id", "_callback_state", "schema"];
+    let base = [
+        "event_id",
+        "timestamp",
+        "_service_id",
+        "_callback_state",
+        "schema",
+    ];
     let keys = body.as_object().unwrap().keys().map(String::as_str);
     keys.filter(|key| !base.contains(key)).collect()
 }
@@ -99,7 +116,11 @@ fn success_with_a_list_of_all_events_is_the_sequence_of_section_10() {
              dial_done (0, 1), {CONNECTED}"
         )
     );
-    let states: Vec<&str> = walk.bodies.iter().map(|b| b["_callback_state"].as_str().unwrap()).collect();
+    let states: Vec<&str> = walk
+        .bodies
+        .iter()
+        .map(|b| b["_callback_state"].as_str().unwrap())
+        .collect();
     assert_eq!(states[..7], ["QUEUED"; 7]);
     assert_eq!(states[7..], ["ROUTING", "ROUTING", "ROUTING", "COMPLETED"]);
 }
@@ -108,7 +129,10 @@ fn success_with_a_list_of_all_events_is_the_sequence_of_section_10() {
 fn service_create_says_whom_to_call() {
     let walk = Walk::created(listed());
     let body = body(&walk, "service_create");
-    assert_eq!(keys(body), ["_service_name", "_customer_number", "_urs_virtual_queue"]);
+    assert_eq!(
+        keys(body),
+        ["_service_name", "_customer_number", "_urs_virtual_queue"]
+    );
     assert_eq!(body["_customer_number"], "+4930555010");
 }
 
@@ -123,7 +147,10 @@ fn dial_init_says_what_is_dialed() {
     let mut walk = Walk::created(listed());
     walk.turn();
     let body = body(&walk, "dial_init");
-    assert_eq!(keys(body), ["_service_name", "_customer_number", "c_dialed_number"]);
+    assert_eq!(
+        keys(body),
+        ["_service_name", "_customer_number", "c_dialed_number"]
+    );
     assert_eq!(body["c_dialed_number"], "04930555010");
 }
 
@@ -132,7 +159,10 @@ fn dial_done_has_numbers_as_numbers() {
     let mut walk = Walk::created(listed());
     walk.human();
     let body = body(&walk, "dial_done");
-    assert_eq!((&body["c_call_result"], &body["c_call_num_attempt"]), (&json!(0), &json!(1)));
+    assert_eq!(
+        (&body["c_call_result"], &body["c_call_num_attempt"]),
+        (&json!(0), &json!(1))
+    );
 }
 
 #[test]
@@ -141,7 +171,10 @@ fn connect_treatment_start_is_still_queued() {
     walk.human();
     let body = body(&walk, "connect_treatment_start");
     assert_eq!(body["_callback_state"], "QUEUED");
-    assert_eq!(keys(body), ["_service_name", "_vq_for_outbound_calls", "c_dialed_number"]);
+    assert_eq!(
+        keys(body),
+        ["_service_name", "_vq_for_outbound_calls", "c_dialed_number"]
+    );
 }
 
 #[test]
@@ -162,7 +195,10 @@ fn target_found_has_the_routers_object() {
         json!({"agent": "kim", "dn": "7001", "id": "Billing", "place": "Desk", "resource": "7001",
                "return": "target", "stat_value": "0", "switch": "North", "type": "GA", "vq": "VQ"})
     );
-    assert_eq!((&body["c_agent_id"], &body["c_agent_extension"]), (&json!("kim"), &json!("7001")));
+    assert_eq!(
+        (&body["c_agent_id"], &body["c_agent_extension"]),
+        (&json!("kim"), &json!("7001"))
+    );
 }
 
 #[test]
@@ -172,7 +208,10 @@ fn route_to_agent_comes_before_the_agent_answers() {
     walk.found();
     let body = body(&walk, "route_to_agent");
     assert_eq!(body["_callback_state"], "ROUTING");
-    assert_eq!(keys(body), ["_service_name", "c_agent_id", "c_agent_extension"]);
+    assert_eq!(
+        keys(body),
+        ["_service_name", "c_agent_id", "c_agent_extension"]
+    );
 }
 
 #[test]
@@ -187,7 +226,15 @@ fn service_exit_says_why() {
 fn server_events_have_queue_time_and_number() {
     let walk = scheduled(listed());
     let body = body(&walk, "callback_scheduled");
-    assert_eq!(keys(body), ["_service_name", "_desired_time", "_customer_number", "_v_queue"]);
+    assert_eq!(
+        keys(body),
+        [
+            "_service_name",
+            "_desired_time",
+            "_customer_number",
+            "_v_queue"
+        ]
+    );
     assert_eq!(body["_desired_time"], walk.callback.desired.to_iso());
     assert_eq!(body["_v_queue"], "VQ");
 }
@@ -198,35 +245,40 @@ fn callback_submitted_and_queued_come_with_the_hand_over() {
     assert_eq!(sent(&walk)[..2], ["callback_submitted", "callback_queued"]);
 }
 
+fn set(state: State, reason: Option<Reason>) -> Input {
+    Input::Update(Box::new(Change {
+        state: Some(state),
+        reason,
+        ..Change::default()
+    }))
+}
+
 #[test]
 fn callback_status_updated_comes_with_a_state_that_a_request_sets() {
     let mut walk = scheduled(listed());
-    walk.input(Input::SetState {
-        state: State::Queued,
-        reason: None,
-    });
+    walk.input(set(State::Queued, None));
     assert_eq!(
         sent(&walk)[1..5].join(", "),
         "callback_status_updated, callback_submitted, callback_queued, service_create"
     );
-    walk.input(Input::SetState {
-        state: State::Completed,
-        reason: Reason::parse("FAIL_ERROR"),
-    });
+    walk.input(set(State::Completed, Reason::parse("FAIL_ERROR")));
     assert_eq!(
         sent(&walk)[6..].join(", "),
         "callback_status_updated, service_exit COMPLETED.FAIL_ERROR"
     );
     let refused = |walk: &mut Walk, state| {
-        let input = Input::SetState {
-            state,
-            reason: None,
-        };
+        let input = set(state, None);
         walk.try_input(input).unwrap_err().code
     };
-    assert_eq!(refused(&mut walk, State::Completed), crate::ErrorCode::AlreadyCompleted);
+    assert_eq!(
+        refused(&mut walk, State::Completed),
+        crate::ErrorCode::AlreadyCompleted
+    );
     let mut walk = Walk::created(listed());
-    assert_eq!(refused(&mut walk, State::Processing), crate::ErrorCode::InvalidState);
+    assert_eq!(
+        refused(&mut walk, State::Processing),
+        crate::ErrorCode::InvalidState
+    );
 }
 
 #[test]
@@ -322,7 +374,10 @@ fn no_greeting_configured() {
     s.treatments.greeting = Treatment::Off;
     let mut walk = Walk::created(s);
     walk.human();
-    assert_eq!(session(&walk), "dial_init, dial_done (0, 1), customer_queued");
+    assert_eq!(
+        session(&walk),
+        "dial_init, dial_done (0, 1), customer_queued"
+    );
     assert_eq!(body(&walk, "customer_queued")["_callback_state"], "ROUTING");
 }
 
@@ -357,7 +412,10 @@ fn cancelled_while_scheduled() {
 fn cancelled_while_queued() {
     let mut walk = Walk::created(listed());
     walk.input(Input::Cancel);
-    assert_eq!(session(&walk), "callback_cancelled, service_exit COMPLETED.CANCELLED");
+    assert_eq!(
+        session(&walk),
+        "callback_cancelled, service_exit COMPLETED.CANCELLED"
+    );
 }
 
 #[test]
@@ -383,7 +441,10 @@ fn scheduled_with_a_reminder() {
         "callback_scheduled, callback_reminder, callback_submitted, callback_queued, \
          service_create, virtual_ixn_create"
     );
-    assert_eq!(body(&walk, "callback_reminder")["_callback_state"], "SCHEDULED");
+    assert_eq!(
+        body(&walk, "callback_reminder")["_callback_state"],
+        "SCHEDULED"
+    );
 }
 
 #[test]
@@ -392,7 +453,10 @@ fn scheduled_then_moved() {
     let desired = walk.now.plus_seconds(7200);
     walk.input(Input::Reschedule { desired });
     assert_eq!(sent(&walk), ["callback_scheduled", "callback_rescheduled"]);
-    assert_eq!(body(&walk, "callback_rescheduled")["_desired_time"], desired.to_iso());
+    assert_eq!(
+        body(&walk, "callback_rescheduled")["_desired_time"],
+        desired.to_iso()
+    );
 }
 
 #[test]
@@ -435,17 +499,31 @@ fn the_reminder_needs_no_section_and_comes_once_per_time() {
     s.notification.plan.reminder_s = Some(300);
     let mut walk = scheduled(s.clone());
     walk.after(3300, TimerKind::Reminder);
-    assert_eq!(sent(&walk), ["callback_reminder"], "with the default set as well");
+    assert_eq!(
+        sent(&walk),
+        ["callback_reminder"],
+        "with the default set as well"
+    );
     let desired = walk.now.plus_seconds(1000);
     walk.input(Input::Reschedule { desired });
     walk.after(700, TimerKind::Reminder);
-    assert_eq!(sent(&walk), ["callback_reminder", "callback_reminder"], "a new time, a new one");
+    assert_eq!(
+        sent(&walk),
+        ["callback_reminder", "callback_reminder"],
+        "a new time, a new one"
+    );
     walk.after(300, TimerKind::Due);
     walk.turn();
     walk.ended(call_state::BUSY);
-    assert!(!walk.callback.timers.contains_key(&TimerKind::Reminder), "not for a retry");
+    assert!(
+        !walk.callback.timers.contains_key(&TimerKind::Reminder),
+        "not for a retry"
+    );
     let walk = Walk::created(s.clone());
-    assert!(!walk.callback.timers.contains_key(&TimerKind::Reminder), "not for an immediate one");
+    assert!(
+        !walk.callback.timers.contains_key(&TimerKind::Reminder),
+        "not for an immediate one"
+    );
     s.notification.mode = NotificationMode::Off;
     let mut walk = scheduled(s);
     walk.after(3300, TimerKind::Reminder);
@@ -462,7 +540,11 @@ fn a_list_with_one_event_sends_exactly_that_one() {
     }]);
     let walk = talked(Walk::created(s));
     assert_eq!(walk.bodies.len(), 1);
-    assert_eq!(keys(&walk.bodies[0]), [""; 0], "without notify_params the base alone");
+    assert_eq!(
+        keys(&walk.bodies[0]),
+        [""; 0],
+        "without notify_params the base alone"
+    );
 }
 
 #[test]
@@ -489,7 +571,8 @@ fn parameters_data_and_options_are_sent_when_a_list_asks_for_them() {
     s.notification.plan.events = Events::List(vec![Wanted {
         event: EventId::DialDone,
         params: names.iter().map(|&n| n.to_owned()).collect(),
-        custom: serde_json::from_value(json!({"timestamp": "x", "topic": "custom", "z": [1]})).unwrap(),
+        custom: serde_json::from_value(json!({"timestamp": "x", "topic": "custom", "z": [1]}))
+            .unwrap(),
     }]);
     s.notification.plan.options = Map::from_iter([("_ttl".to_owned(), json!("77"))]);
     let mut walk = Walk::with(s);
@@ -503,7 +586,10 @@ fn parameters_data_and_options_are_sent_when_a_list_asks_for_them() {
         ["c_last_dialed_number", "topic", "_ttl", "_own", "z"],
         "what is not known is left out"
     );
-    assert_eq!((&body["topic"], &body["_ttl"]), (&json!("loans"), &json!("77")));
+    assert_eq!(
+        (&body["topic"], &body["_ttl"]),
+        (&json!("loans"), &json!("77"))
+    );
     assert_eq!(body["timestamp"], "1790000000", "base wins over custom");
 }
 
@@ -515,8 +601,14 @@ fn native_bodies_have_number_time_and_real_state() {
     let mut walk = Walk::created(s);
     walk.queued();
     let body = body(&walk, "customer_queued");
-    assert_eq!((&body["_callback_state"], &body["state_after"]), (&json!("QUEUED"), &json!("ROUTING")));
-    assert_eq!((&body["seq"], &body["time_ms"]), (&json!(6), &json!(1_790_000_000_000_i64)));
+    assert_eq!(
+        (&body["_callback_state"], &body["state_after"]),
+        (&json!("QUEUED"), &json!("ROUTING"))
+    );
+    assert_eq!(
+        (&body["seq"], &body["time_ms"]),
+        (&json!(6), &json!(1_790_000_000_000_i64))
+    );
     walk.ended(0);
     assert_eq!(walk.bodies.last().unwrap()["_callback_state"], "COMPLETED");
 }
@@ -531,11 +623,17 @@ fn a_body_that_is_too_large_loses_attached_data_from_the_end() {
         custom: Map::from_iter([("desk".to_owned(), json!("billing"))]),
     }]);
     let mut walk = Walk::with(s);
-    walk.callback.user_data = names.iter().map(|n| (n.clone(), json!("x".repeat(10_000)))).collect();
+    walk.callback.user_data = names
+        .iter()
+        .map(|n| (n.clone(), json!("x".repeat(10_000))))
+        .collect();
     walk.input(Input::Create { notes: vec![] });
     let body = &walk.bodies[0];
     assert!(body.to_string().len() <= crate::limits::EVENT_BODY_MAX);
-    assert_eq!((&body["_truncated"], &body["desk"]), (&json!(true), &json!("billing")));
+    assert_eq!(
+        (&body["_truncated"], &body["desk"]),
+        (&json!(true), &json!("billing"))
+    );
     assert!(body.get("key5").is_some() && body.get("key6").is_none());
 }
 
@@ -545,18 +643,25 @@ fn the_page_of_events_names_a_test_of_each() {
     let page = include_str!("../../../../../docs/notifications-events.md");
     let tests = include_str!("sequences.rs");
     for event in EventId::ALL.iter().filter(|e| e.family() != Family::Native) {
-        let row = page.lines().find(|line| line.contains(&format!("`{}`", event.as_str())));
+        let row = page
+            .lines()
+            .find(|line| line.contains(&format!("`{}`", event.as_str())));
         let row = row.unwrap_or_else(|| panic!("{} is not on the page", event.as_str()));
         let named: Vec<&str> = row.split('`').skip(3).step_by(2).collect();
         assert!(!named.is_empty(), "{row}");
         let short = event.as_str().trim_start_matches("_cbe_on_");
         for name in named {
-            let at = tests.find(&format!("fn {name}()")).unwrap_or_else(|| panic!("{name}"));
+            let at = tests
+                .find(&format!("fn {name}()"))
+                .unwrap_or_else(|| panic!("{name}"));
             let text = tests[at..].split("\n}\n").next().unwrap();
             assert!(text.contains(short), "{name} says nothing of {short}");
         }
     }
-    for row in page.lines().filter(|line| line.starts_with("| ") && line.contains("sequence:")) {
+    for row in page
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains("sequence:"))
+    {
         let name = row.split('`').nth(1).unwrap();
         assert!(tests.contains(&format!("fn {name}()")), "{name}");
     }

@@ -158,3 +158,28 @@ fn a_receiver_that_is_gone_is_not_asked_again() {
     lanes.take(row("a", 1, "t"), NOW);
     assert_eq!(ids(&mut lanes, NOW), ["a.1.t"], "asked for by hand");
 }
+
+#[test]
+fn targets_of_one_host_share_its_connections() {
+    for (target, route) in [
+        ("https://crm:8443/in?x", "https://crm:8443"),
+        ("http://crm?x", "http://crm"),
+        ("session-1", "session-1"),
+    ] {
+        assert_eq!(route_of(target), route);
+    }
+    let mut lanes = Lanes::default();
+    for n in 0..60 {
+        let target = format!("http://crm/{}", n % 3);
+        lanes.take(row(&format!("c{n}"), 1, &target), NOW);
+    }
+    let first = started(&mut lanes, NOW);
+    assert_eq!(first.len(), limits::CONNECTIONS_PER_ROUTE_MAX);
+    for (key, _) in first {
+        lanes.over(&key, Some(false), NOW);
+    }
+    assert_eq!(
+        ids(&mut lanes, NOW).len(),
+        limits::CONNECTIONS_PER_ROUTE_MAX
+    );
+}

@@ -40,7 +40,12 @@ pub(super) fn telephony(config: &Config) -> embedded::Config {
         trunks: config.trunk.iter().map(trunk).collect(),
         user_agent: concat!("Ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
         timers: SipTimers::default(),
-        admission: sip::admission::Limits::default(),
+        admission: sip::admission::Limits {
+            per_source_rate: config.sip.source_rate,
+            per_source_burst: config.sip.source_burst,
+            half_open_max: config.sip.half_open_max,
+        },
+        allow_sources: config.sip.allow_sources.iter().map(|n| n.0).collect(),
         registrar: sip::registrar::Policy::default(),
     }
 }
@@ -62,6 +67,16 @@ fn trunk(trunk: &config::Trunk) -> embedded::Trunk {
         max_calls: trunk.max_calls,
         cps: trunk.cps,
         ping_every: Duration::from_secs(trunk.options_ping_s.into()),
+        redirect_hosts: trunk.redirect_hosts.clone(),
+        codecs: trunk
+            .codecs
+            .iter()
+            .map(|codec| match codec {
+                config::Codec::Pcmu => sip::sdp::Codec::Pcmu,
+                config::Codec::Pcma => sip::sdp::Codec::Pcma,
+                config::Codec::G722 => sip::sdp::Codec::G722,
+            })
+            .collect(),
     }
 }
 
