@@ -142,6 +142,17 @@ pub struct TransactionListRow {
     pub changed: Timestamp,
 }
 
+/// What operators and subscribers have set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// All services.
+    pub services: Vec<ServiceRow>,
+    /// All Transaction Lists.
+    pub lists: Vec<TransactionListRow>,
+    /// All subscriptions, ended ones included.
+    pub subscriptions: Vec<SubscriptionRow>,
+}
+
 /// Request and answer of an attempt in debug mode, kept for a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {

@@ -41,8 +41,8 @@ use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
     AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventCursor, EventRow,
-    IdempotencyRow, IntentRow, Query, ServiceRow, StorageRow, Store, StoreError, SubscriptionRow,
-    TransactionListRow,
+    IdempotencyRow, IntentRow, Query, ServiceRow, Setup, StorageRow, Store, StoreError,
+    SubscriptionRow, TransactionListRow,
 };
 
 /// A store in one SQLite file.
@@ -85,6 +85,25 @@ impl SqliteStore {
     /// when it cannot be read.
     pub fn schema(path: &Path) -> Result<Schema, StoreError> {
         schema::inspect(path)
+    }
+
+    /// Reads what operators have set up, without a change; `None` when the file is absent or has
+    /// not the newest schema. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for a file that is no store of ours, [`StoreError::Unavailable`]
+    /// when it cannot be read.
+    pub fn setup(path: &Path) -> Result<Option<Setup>, StoreError> {
+        let schema = schema::inspect(path)?;
+        if schema.found != schema.known {
+            return Ok(None);
+        }
+        let conn = schema::open_reader(path)?;
+        Ok(Some(Setup {
+            services: select::services(&conn)?,
+            lists: select::transaction_lists(&conn)?,
+            subscriptions: select::subscriptions(&conn)?,
+        }))
     }
 
     /// Copies the store at `from`, which may be running in another process, to the new file `to`.
