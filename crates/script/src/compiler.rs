@@ -90,8 +90,10 @@ impl Compiler {
         })
     }
 
-    /// An expression; evaluated as `( … )`, so that an object literal is one.
+    /// An expression; evaluated as `( … )`, so that an object literal is one. A semicolon at its
+    /// end, which people write, is taken off.
     pub fn expression(&mut self, source: &str) -> Snippet {
+        let source = source.trim_end_matches(|c: char| c.is_whitespace() || c == ';');
         if source.trim().is_empty() {
             return self.keep(Kind::Function, Err(syntax("an expression is empty")));
         }

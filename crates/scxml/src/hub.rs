@@ -13,7 +13,7 @@ use crate::effect::{Ending, LogLine, Message, ModuleAction};
 use crate::event::{Data, Event};
 use crate::http::HttpRequest;
 use crate::model::Document;
-use crate::session::{Session, Start};
+use crate::session::{Directory, Session, Start};
 
 /// Deliveries that one call makes; what is left is due at once, so that a hub whose sessions
 /// write to each other without end still returns to its host.
@@ -82,6 +82,8 @@ pub enum Output {
 pub struct HubSettings {
     /// Base of the addresses of `BasicHTTP` processors; the id of the session is appended.
     pub http_base: Option<String>,
+    /// Messages to sessions that are not here go to the host; otherwise nobody is there.
+    pub sessions_elsewhere: bool,
     /// What a hub as a whole may take.
     pub limits: crate::limits::Limits,
 }
@@ -117,6 +119,7 @@ pub struct Hub {
     mail: VecDeque<(String, Mail)>,
     outputs: VecDeque<Output>,
     sequence: u64,
+    directory: Arc<Directory>,
 }
 
 impl std::fmt::Debug for Hub {
@@ -274,6 +277,10 @@ impl Hub {
         if let Some(base) = &self.settings.http_base {
             start.http_location = Some(format!("{}/{id}", base.trim_end_matches('/')));
         }
+        if !self.settings.sessions_elsewhere {
+            start.directory = Some(Arc::clone(&self.directory));
+        }
+        self.directory.insert(&id);
         let session = Session::new(document, start.clone());
         let entry = Entry {
             session,

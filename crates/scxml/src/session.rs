@@ -7,8 +7,8 @@ mod model;
 mod select;
 mod send;
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use script::{HostFunction, Unwatched, Watch};
 use serde_json::Value as Json;
@@ -20,6 +20,40 @@ use crate::effect::{Effect, Ending, Message, Target};
 use crate::event::{Data, Event};
 use crate::limits::Limits;
 use crate::model::{Document, ROOT};
+
+/// Ids of live sessions, shared by those who may write to each other.
+///
+/// A document learns at once that nobody is there, before anything else it does (C.1).
+#[derive(Debug, Default)]
+pub struct Directory {
+    ids: RwLock<HashSet<String>>,
+}
+
+impl Directory {
+    /// Notes a session.
+    pub fn insert(&self, id: &str) {
+        self.ids
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.to_owned());
+    }
+
+    /// Forgets a session.
+    pub fn remove(&self, id: &str) {
+        self.ids
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id);
+    }
+
+    /// True when a session is there.
+    pub fn contains(&self, id: &str) -> bool {
+        self.ids
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(id)
+    }
+}
 
 /// What a session begins with.
 #[derive(Clone)]
@@ -36,6 +70,8 @@ pub struct Start {
     pub extra: Json,
     /// Globals that scripts cannot change.
     pub constants: Vec<(String, Json)>,
+    /// The sessions that can be reached; without it every id may be one.
+    pub directory: Option<Arc<Directory>>,
     /// Functions of the host.
     pub functions: Vec<(String, HostFunction)>,
     /// Clock of the time limit.
@@ -55,6 +91,7 @@ impl Default for Start {
             http_location: None,
             extra: Json::Object(serde_json::Map::new()),
             constants: Vec::new(),
+            directory: None,
             functions: Vec::new(),
             watch: Arc::new(Unwatched),
             seed: 1,

@@ -15,6 +15,8 @@ enum Refused {
     Execution(String),
     /// `error.communication`: nobody is there.
     Communication(String),
+    /// `error.communication`, with a name of its own in the draft.
+    NoSession(String),
 }
 
 impl Session {
@@ -49,8 +51,11 @@ impl Session {
         };
         let (name, text) = match (refused, doc.dialect) {
             (Refused::Execution(text), Dialect::W3c10) => ("error.execution", text),
-            (Refused::Communication(text), Dialect::W3c10) => ("error.communication", text),
+            (Refused::Communication(text) | Refused::NoSession(text), Dialect::W3c10) => {
+                ("error.communication", text)
+            }
             (Refused::Execution(text), Dialect::Ors2009) => ("error.illegalvalue.send", text),
+            (Refused::NoSession(text), Dialect::Ors2009) => ("error.send.nosuchsession", text),
             (Refused::Communication(text), Dialect::Ors2009) => ("error.send.failed", text),
         };
         let data = serde_json::json!({ "message": text });
@@ -178,11 +183,7 @@ impl Session {
 
     fn session_target(&self, target: &str, original: bool) -> Result<Target, Refused> {
         if let Some(id) = target.strip_prefix("#_scxml_") {
-            return Ok(if id == self.start.id {
-                Target::Own
-            } else {
-                Target::Session(id.to_owned())
-            });
+            return self.known_session(id);
         }
         if let Some(id) = target.strip_prefix("#_") {
             let active = self.invoked.iter().any(|invoke| invoke.id == id);
@@ -194,9 +195,20 @@ impl Session {
             };
         }
         match original {
-            true if target == self.start.id => Ok(Target::Own),
-            true => Ok(Target::Session(target.to_owned())),
+            true => self.known_session(target),
             false => Err(Refused::Execution(format!("`{target}` is no target"))),
+        }
+    }
+
+    fn known_session(&self, id: &str) -> Result<Target, Refused> {
+        if id == self.start.id {
+            return Ok(Target::Own);
+        }
+        match &self.start.directory {
+            Some(directory) if !directory.contains(id) => {
+                Err(Refused::NoSession(format!("there is no session `{id}`")))
+            }
+            _ => Ok(Target::Session(id.to_owned())),
         }
     }
 }
