@@ -8,12 +8,22 @@ use crate::xml::{Child, Element};
 /// What stands for the prefix in included text.
 const MARKER: &str = "$$_MY_PREFIX_$$";
 
-/// Puts the prefix for the marker.
+/// Variable that holds the prefix; every part has its own, so it is put in as a text.
+const VARIABLE: &str = "_my_prefix";
+
+/// Puts the prefix for the marker and the variable.
 pub(crate) fn in_text<'a>(text: &'a str, prefix: &str) -> Cow<'a, str> {
-    match text.contains(MARKER) {
-        true => Cow::Owned(text.replace(MARKER, prefix)),
-        false => Cow::Borrowed(text),
+    if !text.contains(MARKER) && (prefix.is_empty() || !text.contains(VARIABLE)) {
+        return Cow::Borrowed(text);
     }
+    let text = text.replace(MARKER, prefix);
+    if prefix.is_empty() {
+        return Cow::Owned(text);
+    }
+    Cow::Owned(text.replace(
+        VARIABLE,
+        &format!("'{}'", prefix.replace(['\'', '\\', '<', '&', '"'], "")),
+    ))
 }
 
 /// Gives every id of a part the prefix `prefix.`, and every reference to one of them.

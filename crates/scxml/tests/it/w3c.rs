@@ -5,39 +5,11 @@ use std::path::{Path, PathBuf};
 
 use scxml::Start;
 
+use crate::lost_conditions::restored;
 use crate::support::{World, load};
 
 /// Tests that fail and why; this list may only shrink.
 const KNOWN_FAILURES: &[(&str, &str)] = &[];
-
-/// Conditions that the suite's style sheet left empty (`cond=""`), in document order; an empty
-/// condition counts as none, which these documents cannot pass with.
-const LOST_CONDITIONS: &[(&str, &[&str])] = &[
-    ("test153.scxml", &["Var1 &lt; Var2", "Var4 == 0"]),
-    ("test159.scxml", &["Var1 == 1"]),
-    ("test225.scxml", &["Var1 === Var2"]),
-    (
-        "test388.scxml",
-        &[
-            "Var1 == 1",
-            "Var1 == 2",
-            "Var1 == 2",
-            "Var1 == 3",
-            "Var1 == 3",
-        ],
-    ),
-    ("test580.scxml", &["Var1 == 0", "Var1 == 1"]),
-];
-
-fn restored(name: &str, text: String) -> String {
-    let lost = LOST_CONDITIONS
-        .iter()
-        .find(|(document, _)| *document == name);
-    let conditions = lost.map_or(&[][..], |(_, conditions)| conditions);
-    conditions.iter().fold(text, |text, condition| {
-        text.replacen("cond=\"\"", &format!("cond=\"{condition}\""), 1)
-    })
-}
 
 /// The folder of the documents; a skip is counted where the gate asks for it.
 #[expect(
@@ -67,8 +39,10 @@ fn folder(test: &str) -> Option<PathBuf> {
 
 /// Runs one document; gives what went wrong.
 fn verdict(folder: &Path, name: &str) -> Result<(), String> {
-    let files =
-        |url: &str| std::fs::read_to_string(folder.join(url)).map_err(|error| error.to_string());
+    let files = |url: &str| {
+        let text = std::fs::read_to_string(folder.join(url)).map_err(|error| error.to_string())?;
+        Ok(restored(url, text))
+    };
     let document = load(name, &files).map_err(|problems| format!("{problems:?}"))?;
     let report = World::new(document, Start::default(), &files).run(600_000);
     match report.final_state() {
