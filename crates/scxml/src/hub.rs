@@ -98,10 +98,16 @@ struct Entry {
     /// Sessions that this one invoked, by the id of the `<invoke>`.
     invoked: HashMap<String, String>,
     timers: usize,
+    /// Ended by its parent: nobody wants to know how.
+    quiet: bool,
 }
 
+/// What waits for a session. Starts and ends of others wait, too: nested calls would let a chain
+/// of sessions use up the stack.
 enum Mail {
     Event(Event),
+    Document(String, Result<Arc<Document>, String>),
+    Stop,
     Undelivered(Box<Message>, String),
 }
 
@@ -217,7 +223,7 @@ impl Hub {
             let timer = first.remove();
             if let Some(entry) = self.sessions.get_mut(&timer.session) {
                 entry.timers = entry.timers.saturating_sub(1);
-                self.deliver(&timer.session, timer.message, now_ms);
+                self.deliver(&timer.session, timer.message);
             }
             self.pump(now_ms);
         }
@@ -290,6 +296,7 @@ impl Hub {
             loading: HashMap::new(),
             invoked: HashMap::new(),
             timers: 0,
+            quiet: false,
         };
         let entry = self.sessions.entry(id.clone()).or_insert(entry);
         entry.session.start(now_ms);
@@ -311,6 +318,11 @@ impl Hub {
                 Mail::Event(event) => {
                     entry.session.handle_event(event, now_ms);
                 }
+                Mail::Document(invoke_id, document) => {
+                    self.loaded(&to, &invoke_id, document, now_ms);
+                    continue;
+                }
+                Mail::Stop => entry.session.stop(now_ms),
                 Mail::Undelivered(message, reason) => {
                     entry.session.handle_undelivered(&message, &reason, now_ms);
                 }

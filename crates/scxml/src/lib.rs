@@ -25,6 +25,7 @@ mod compile;
 mod dialect;
 mod effect;
 mod event;
+mod graph;
 mod http;
 mod hub;
 pub mod limits;

@@ -209,7 +209,6 @@ pub(crate) struct Send {
     pub(crate) id: Option<String>,
     pub(crate) id_location: Option<Snippet>,
     pub(crate) delay: Option<Text>,
-    pub(crate) hints: Option<Snippet>,
     pub(crate) payload: Payload,
 }
 

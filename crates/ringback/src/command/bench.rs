@@ -2,6 +2,7 @@
 
 mod calls;
 mod idle;
+mod scxml;
 mod usage;
 
 use std::path::Path;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use self::calls::CallsArgs;
 use self::idle::IdleArgs;
+use self::scxml::ScxmlArgs;
 use self::usage::Machine;
 use crate::outcome::Status;
 use crate::output;
@@ -30,6 +32,8 @@ enum Name {
     Calls(CallsArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
     Idle(IdleArgs),
+    /// The SCXML engine alone: events, microsteps, starts and memory of sessions
+    Scxml(ScxmlArgs),
 }
 
 /// A figure with its goal.
@@ -49,6 +53,16 @@ impl Goal {
             value: rounded(value),
             goal,
             met: value <= goal,
+        }
+    }
+
+    /// The value must reach the goal.
+    fn at_least(name: &'static str, value: f64, goal: f64) -> Self {
+        Self {
+            name,
+            value: rounded(value),
+            goal,
+            met: value >= goal,
         }
     }
 
@@ -92,6 +106,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
     let outcome = match args.name {
         Name::Calls(args) => calls::run(&args, &dir, json).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
+        Name::Scxml(args) => scxml::run(&args)?,
     };
     let steal_pct = usage::steal_pct(before, usage::processor()?);
     let ok = outcome.goals.iter().all(|g| g.met);

@@ -171,7 +171,6 @@ impl Builder<'_> {
         let id = element
             .attribute("id")
             .or_else(|| element.attribute("sendid").filter(|_| !strict));
-        let hints = element.attribute("hints").filter(|_| !strict);
         Send {
             event: self.text_of(element, "event"),
             target: self.text_of(element, "target"),
@@ -179,7 +178,6 @@ impl Builder<'_> {
             id: id.map(str::to_owned),
             id_location: id_location.map(|location| self.location(location, strict, place)),
             delay: self.text_of(element, "delay"),
-            hints: hints.map(|hints| self.expression(hints, place)),
             payload: self.payload(element),
         }
     }

@@ -14,7 +14,7 @@ use crate::session::Start;
 impl Hub {
     pub(super) fn carry_out(&mut self, id: &str, effect: Effect, now_ms: i64) {
         match effect {
-            Effect::Send(message) if message.delay_ms == 0 => self.deliver(id, message, now_ms),
+            Effect::Send(message) if message.delay_ms == 0 => self.deliver(id, message),
             Effect::Send(message) => self.delay(id, message, now_ms),
             Effect::Cancel { send_id } => {
                 let meant = |timer: &Timer| timer.session == id && timer.message.send_id == send_id;
@@ -23,14 +23,14 @@ impl Hub {
                 let gone = before - self.timers.len();
                 self.canceled(id, &send_id, gone);
             }
-            Effect::Invoke(invocation) => self.invoke(id, invocation, now_ms),
+            Effect::Invoke(invocation) => self.invoke(id, invocation),
             Effect::Uninvoke { invoke_id } => {
                 let Some(entry) = self.sessions.get_mut(id) else {
                     return;
                 };
                 entry.loading.remove(&invoke_id);
                 if let Some(child) = entry.invoked.remove(&invoke_id) {
-                    self.end_quietly(&child, now_ms);
+                    self.end_quietly(&child);
                 }
             }
             Effect::Forward { invoke_id, event } => {
@@ -50,7 +50,7 @@ impl Hub {
                 session: id.to_owned(),
                 action,
             }),
-            Effect::Done(ending) => self.done(id, ending, now_ms),
+            Effect::Done(ending) => self.done(id, ending),
         }
     }
 
@@ -104,8 +104,7 @@ impl Hub {
     }
 
     /// Delivers a message that is due.
-    pub(super) fn deliver(&mut self, id: &str, message: Message, now_ms: i64) {
-        let _ = now_ms;
+    pub(super) fn deliver(&mut self, id: &str, message: Message) {
         let Some(entry) = self.sessions.get(id) else {
             return;
         };
@@ -165,7 +164,7 @@ impl Hub {
         }
     }
 
-    fn invoke(&mut self, id: &str, invocation: Invocation, now_ms: i64) {
+    fn invoke(&mut self, id: &str, invocation: Invocation) {
         let Invocation {
             invoke_id,
             source,
@@ -183,7 +182,10 @@ impl Hub {
                     url,
                 });
             }
-            Source::Inline(document) => self.loaded(id, &invoke_id, Ok(document), now_ms),
+            Source::Inline(document) => {
+                let mail = Mail::Document(invoke_id, Ok(document));
+                self.mail.push_back((id.to_owned(), mail));
+            }
             Source::Text(text) => {
                 let url = entry.session.document().url().to_owned();
                 let mut loader = Loader::new(url, text, None);
@@ -199,7 +201,8 @@ impl Hub {
                         .map(ToString::to_string)
                         .unwrap_or_default()
                 });
-                self.loaded(id, &invoke_id, document, now_ms);
+                self.mail
+                    .push_back((id.to_owned(), Mail::Document(invoke_id, document)));
             }
         }
     }
@@ -242,21 +245,25 @@ impl Hub {
     }
 
     /// Ends a session without telling the one that invoked it.
-    fn end_quietly(&mut self, id: &str, now_ms: i64) {
+    fn end_quietly(&mut self, id: &str) {
         if let Some(entry) = self.sessions.get_mut(id) {
-            entry.session.stop(now_ms);
+            entry.parent = None;
+            entry.quiet = true;
+            self.mail.push_back((id.to_owned(), Mail::Stop));
         }
-        self.drain(id, now_ms);
     }
 
     /// A session is at its end: what it started ends, who started it is told.
-    fn done(&mut self, id: &str, ending: Ending, now_ms: i64) {
+    fn done(&mut self, id: &str, ending: Ending) {
         let Some(mut entry) = self.sessions.remove(id) else {
             return;
         };
         self.timers.retain(|_, timer| timer.session != id);
         for child in std::mem::take(&mut entry.invoked).into_values() {
-            self.end_quietly(&child, now_ms);
+            self.end_quietly(&child);
+        }
+        if entry.quiet {
+            return;
         }
         let Some(parent) = &entry.parent else {
             let session = &entry.session;

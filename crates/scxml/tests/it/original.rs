@@ -104,7 +104,7 @@ fn errors_have_the_names_of_the_draft() {
             "error.script.RangeError",
         ),
         (
-            "<script>var a = []; for (;;) a.push([1])</script>",
+            "<script>var a = []; for (;;) a.push(new Array(1000).fill(1))</script>",
             "error.script.memory",
         ),
         (
