@@ -78,7 +78,7 @@ enum Command {
     /// Play customers, machines, faxes, busy lines and agents' phones over SIP and RTP
     Carrier(carrier::Carrier),
     /// Run, check and draw SCXML documents
-    Scxml(self::scxml::Scxml),
+    Scxml(scxml::Scxml),
     /// Print the completions of a shell
     Completions(completions::Completions),
 }
@@ -156,7 +156,7 @@ pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Fail
             logging::start(&arguments.log, arguments.log_format)?;
             on_all_threads(carrier::run(command, json))
         }
-        Command::Scxml(command) => on_one_thread(self::scxml::run(command, json)),
+        Command::Scxml(command) => on_one_thread(scxml::run(command, json)),
         Command::Completions(command) => Ok(command.run()),
     }
 }

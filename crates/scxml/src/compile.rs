@@ -170,9 +170,9 @@ impl<'a> Builder<'a> {
             if let Some(state) = self.state_mut(index) {
                 state.last = last;
                 if is_history {
-                    state.histories.push(child)
+                    state.histories.push(child);
                 } else {
-                    state.children.push(child)
+                    state.children.push(child);
                 }
             }
         }
@@ -213,6 +213,9 @@ impl<'a> Builder<'a> {
             self.error(&root.place, "there is no state");
         }
         if !self.errors.is_empty() {
+            self.errors.append(&mut self.faults);
+            self.errors
+                .sort_by_key(|problem| (problem.place.line, problem.place.column));
             return Err(self.errors);
         }
         let mut atomic = Bits::new(self.states.len());

@@ -129,7 +129,7 @@ pub struct ActionElement {
     /// What `<content>` gives.
     pub content: Option<Data>,
     /// Elements of modules inside.
-    pub children: Vec<ActionElement>,
+    pub children: Vec<Self>,
 }
 
 impl ActionElement {

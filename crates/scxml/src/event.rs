@@ -38,7 +38,7 @@ pub enum Data {
 
 impl Data {
     /// Members from names and values; a name that comes again becomes a list of its values.
-    pub fn from_pairs(pairs: Vec<(String, Data)>) -> Self {
+    pub fn from_pairs(pairs: Vec<(String, Self)>) -> Self {
         if pairs.is_empty() {
             return Self::None;
         }

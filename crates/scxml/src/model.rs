@@ -238,7 +238,7 @@ pub(crate) struct ModuleElement {
     pub(crate) attributes: Vec<(String, Text)>,
     pub(crate) params: Vec<Param>,
     pub(crate) content: Option<Content>,
-    pub(crate) children: Vec<ModuleElement>,
+    pub(crate) children: Vec<Self>,
 }
 
 impl Document {

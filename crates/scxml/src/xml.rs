@@ -204,7 +204,7 @@ impl Reader<'_> {
             match child.node_type() {
                 NodeType::Element => children.push(Child::Element(self.element(child, depth + 1)?)),
                 NodeType::Text => {
-                    children.push(Child::Text(child.text().unwrap_or_default().to_owned()))
+                    children.push(Child::Text(child.text().unwrap_or_default().to_owned()));
                 }
                 NodeType::Root | NodeType::PI | NodeType::Comment => {}
             }

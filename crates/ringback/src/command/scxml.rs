@@ -63,9 +63,15 @@ pub(crate) async fn run(command: Scxml, as_json: bool) -> Result<Status, Failure
 }
 
 /// Loads a document with all it includes.
-async fn load(document: &str, dialect: Option<Dialect>) -> Result<Result<scxml::Document, Vec<Problem>>, Failure> {
+async fn load(
+    document: &str,
+    dialect: Option<Dialect>,
+) -> Result<Result<scxml::Document, Vec<Problem>>, Failure> {
     let text = files::read(document).await.map_err(|error| {
-        Failure::bad_input(format!("{document}: {error}"), "name a readable file or an http address")
+        Failure::bad_input(
+            format!("{document}: {error}"),
+            "name a readable file or an http address",
+        )
     })?;
     let mut loader = Loader::new(document, text, dialect);
     while let Some(missing) = loader.poll_missing() {
@@ -94,7 +100,11 @@ async fn check(command: Check, as_json: bool) -> Result<Status, Failure> {
         output::line(&json!({"ok": ok, "problems": problems}).to_string());
     } else {
         for problem in &problems {
-            let file = if problem.place.file.is_empty() { format!("{}:", command.document) } else { String::new() };
+            let file = if problem.place.file.is_empty() {
+                format!("{}:", command.document)
+            } else {
+                String::new()
+            };
             output::line(&format!("{file}{problem}"));
         }
         output::line(&match problems.len() {
@@ -106,9 +116,14 @@ async fn check(command: Check, as_json: bool) -> Result<Status, Failure> {
 }
 
 async fn graph(command: Graph, as_json: bool) -> Result<Status, Failure> {
-    let document = load(&command.document, command.dialect).await?.map_err(|problems| refused(&problems))?;
+    let document = load(&command.document, command.dialect)
+        .await?
+        .map_err(|problems| refused(&problems))?;
     std::fs::write(&command.output, document.to_svg()).map_err(|error| {
-        Failure::bad_input(format!("{}: {error}", command.output.display()), "name a file that can be written")
+        Failure::bad_input(
+            format!("{}: {error}", command.output.display()),
+            "name a file that can be written",
+        )
     })?;
     if as_json {
         let states = document.state_count();
@@ -120,5 +135,8 @@ async fn graph(command: Graph, as_json: bool) -> Result<Status, Failure> {
 /// A document that cannot run.
 fn refused(problems: &[Problem]) -> Failure {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    Failure::bad_input(lines.join("\n"), "`ringback scxml check` lists all problems")
+    Failure::bad_input(
+        lines.join("\n"),
+        "`ringback scxml check` lists all problems",
+    )
 }

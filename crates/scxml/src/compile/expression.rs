@@ -52,7 +52,8 @@ impl Builder<'_> {
         let begins = text.starts_with(['{', '[', '\'', '"', '('])
             || text.starts_with("function")
             || text.starts_with("new ");
-        if !begins && !(self.original() && !text.contains(char::is_whitespace)) {
+        let is_draft_word = self.original() && !text.contains(char::is_whitespace);
+        if !(begins || is_draft_word) {
             return false;
         }
         let snippet = self.script.expression(text);
@@ -115,7 +116,8 @@ impl Builder<'_> {
             };
             let location = inner.attribute("location");
             let source = inner.attribute("expr").or(location);
-            let Some(source) = source.or(self.original().then_some(name)) else {
+            let source = source.or_else(|| self.original().then_some(name));
+            let Some(source) = source else {
                 self.fault(&inner.place, "`param` needs `expr` or `location`");
                 params.push(self.param(name, "", None, &inner.place));
                 continue;

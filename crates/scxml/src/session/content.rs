@@ -338,7 +338,7 @@ impl Session {
         for call in self.model.take_calls() {
             match call {
                 Call::Log { text, label, level } => {
-                    self.effect(Effect::Log(LogLine { label, text, level }))
+                    self.effect(Effect::Log(LogLine { label, text, level }));
                 }
                 Call::Raise { name, data } => self.raise(Event::internal(name, data)),
             }

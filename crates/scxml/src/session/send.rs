@@ -101,36 +101,31 @@ impl Session {
             None => 0,
             Some(Some(delay)) => delay,
             Some(None) => {
-                return Ok(Err(Refused::Execution(
-                    "the delay is no duration".to_owned(),
-                )));
+                let text = "the delay is no duration".to_owned();
+                return Ok(Err(Refused::Execution(text)));
             }
         };
         let Some(processor) = Processor::of(kind.trim(), original) else {
-            return Ok(Err(Refused::Execution(format!(
-                "there is no processor `{kind}`"
-            ))));
+            let text = format!("there is no processor `{kind}`");
+            return Ok(Err(Refused::Execution(text)));
         };
         let data = content
             .clone()
             .unwrap_or_else(|| Data::from_pairs(pairs.clone()));
-        let mut event = Event::external(name.as_deref().unwrap_or_default(), data);
+        let mut event = Event::external(name.unwrap_or_default(), data);
         // A document sees the id only when it gave one or asked for it (6.2.4).
         event.send_id = (send.id.is_some() || send.id_location.is_some()).then(|| id.to_owned());
         if processor == Processor::Scxml {
+            self.sign(&mut event);
             if event.name.is_empty() {
-                return Ok(Err(Refused::Execution(
-                    "the message has no event name".to_owned(),
-                )));
+                let text = "the message has no event name".to_owned();
+                return Ok(Err(Refused::Execution(text)));
             }
-            event.origin = Some(format!("#_scxml_{}", self.start.id));
-            event.origin_type = Some(SCXML.to_owned());
         }
         if is_internal(&target) && processor == Processor::Scxml {
             if delay > 0 {
-                return Ok(Err(Refused::Execution(
-                    "the internal queue knows no delay".to_owned(),
-                )));
+                let text = "the internal queue knows no delay".to_owned();
+                return Ok(Err(Refused::Execution(text)));
             }
             self.raise(Event {
                 kind: EventKind::Internal,
@@ -153,6 +148,12 @@ impl Session {
             pairs,
             content,
         })))
+    }
+
+    /// Says whom to answer.
+    fn sign(&self, event: &mut Event) {
+        event.origin = Some(format!("#_scxml_{}", self.start.id));
+        event.origin_type = Some(SCXML.to_owned());
     }
 
     fn optional_text(

@@ -1,4 +1,10 @@
 //! Tests of the engine from outside.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking and name what they skip"
+)]
 
 mod hostile;
 mod lost_conditions;

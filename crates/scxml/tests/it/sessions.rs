@@ -54,7 +54,7 @@ fn faults_are_told_with_their_place() {
         .iter()
         .map(|problem| (problem.place.line, problem.place.column))
         .collect();
-    assert_eq!(places, [(5, 1), (3, 3)], "{problems:?}");
+    assert_eq!(places, [(3, 3), (5, 1)], "{problems:?}");
     let text = format!(
         "{HEAD}\n<state id='s'>\n  <onentry><script>\nvar a = ;\n</script></onentry></state></scxml>"
     );

@@ -13,18 +13,29 @@ pub(super) async fn read(address: &str) -> Result<String, String> {
         return fetch(address).await;
     }
     let path = address.strip_prefix("file://").unwrap_or(address);
-    let size = tokio::fs::metadata(path).await.map_err(|error| error.to_string())?.len();
+    let size = tokio::fs::metadata(path)
+        .await
+        .map_err(|error| error.to_string())?
+        .len();
     if size > u64::try_from(DOCUMENT_BYTES_MAX).unwrap_or(u64::MAX) {
         return Err(format!("it is larger than {DOCUMENT_BYTES_MAX} bytes"));
     }
-    tokio::fs::read_to_string(path).await.map_err(|error| error.to_string())
+    tokio::fs::read_to_string(path)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 async fn fetch(address: &str) -> Result<String, String> {
     let client = reqwest::Client::builder().timeout(FETCH_WITHIN).build();
     let client = client.map_err(|error| error.to_string())?;
-    let answer = client.get(address).send().await.map_err(|error| error.to_string())?;
-    let mut answer = answer.error_for_status().map_err(|error| error.to_string())?;
+    let answer = client
+        .get(address)
+        .send()
+        .await
+        .map_err(|error| error.to_string())?;
+    let mut answer = answer
+        .error_for_status()
+        .map_err(|error| error.to_string())?;
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| error.to_string())? {
         body.extend_from_slice(&chunk);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use clap::Args;
-use scxml::{Data, Dialect, Ending, Event, Hub, HubSettings, HttpRequest, Output, Start, Watch};
+use scxml::{Data, Dialect, Ending, Event, HttpRequest, Hub, HubSettings, Output, Start, Watch};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 
@@ -54,8 +54,16 @@ impl Watch for Stopwatch {
 
 /// What comes from outside while the document runs.
 enum Input {
-    Request { session: String, request: HttpRequest, taken: tokio::sync::oneshot::Sender<bool> },
-    Undelivered { session: String, message: Box<scxml::Message>, reason: String },
+    Request {
+        session: String,
+        request: HttpRequest,
+        taken: tokio::sync::oneshot::Sender<bool>,
+    },
+    Undelivered {
+        session: String,
+        message: Box<scxml::Message>,
+        reason: String,
+    },
 }
 
 struct Runner {
@@ -86,7 +94,10 @@ pub(super) async fn run(command: Run, as_json: bool) -> Result<Status, Failure> 
     let (inputs, received) = mpsc::channel(REQUESTS_MAX);
     let base = listen(inputs.clone()).await?;
     let clock = Arc::new(Stopwatch(clock::now()));
-    let settings = HubSettings { http_base: Some(base), ..HubSettings::default() };
+    let settings = HubSettings {
+        http_base: Some(base),
+        ..HubSettings::default()
+    };
     let mut runner = Runner {
         hub: Hub::new(settings),
         inputs,
@@ -94,14 +105,23 @@ pub(super) async fn run(command: Run, as_json: bool) -> Result<Status, Failure> 
         ended: None,
         actions: Vec::new(),
     };
-    let start = Start { id: SESSION.to_owned(), params, watch: clock, ..Start::default() };
+    let start = Start {
+        id: SESSION.to_owned(),
+        params,
+        watch: clock,
+        ..Start::default()
+    };
     let now_ms = runner.now_ms();
-    runner.hub.start(document, start, now_ms)
+    runner
+        .hub
+        .start(document, start, now_ms)
         .map_err(|error| Failure::bad_input(error.to_string(), ""))?;
     runner.outputs().await;
     for (name, data) in events {
         let now_ms = runner.now_ms();
-        runner.hub.handle_event(SESSION, Event::external(name, data), now_ms);
+        runner
+            .hub
+            .handle_event(SESSION, Event::external(name, data), now_ms);
         runner.outputs().await;
     }
     let limit = Duration::from_secs_f64(command.timeout.clamp(0.0, 1e6));
@@ -140,12 +160,21 @@ impl Runner {
     fn input(&mut self, input: Input) {
         let now_ms = self.now_ms();
         match input {
-            Input::Request { session, request, taken } => {
+            Input::Request {
+                session,
+                request,
+                taken,
+            } => {
                 // The one who asked may have gone.
                 let _gone = taken.send(self.hub.handle_http(&session, request, now_ms));
             }
-            Input::Undelivered { session, message, reason } => {
-                self.hub.handle_undelivered(&session, *message, &reason, now_ms);
+            Input::Undelivered {
+                session,
+                message,
+                reason,
+            } => {
+                self.hub
+                    .handle_undelivered(&session, *message, &reason, now_ms);
             }
         }
     }
@@ -153,18 +182,32 @@ impl Runner {
     async fn outputs(&mut self) {
         while let Some(next) = self.hub.poll_output() {
             match next {
-                Output::Load { session, invoke_id, url } => {
+                Output::Load {
+                    session,
+                    invoke_id,
+                    url,
+                } => {
                     let document = child(&url).await;
                     let now_ms = self.now_ms();
-                    self.hub.handle_document(&session, &invoke_id, document, now_ms);
+                    self.hub
+                        .handle_document(&session, &invoke_id, document, now_ms);
                 }
-                Output::Http { session, request, message } => self.send(session, request, message),
+                Output::Http {
+                    session,
+                    request,
+                    message,
+                } => self.send(session, request, message),
                 Output::Message { session, message } => {
                     let now_ms = self.now_ms();
-                    self.hub.handle_undelivered(&session, *message, "nobody is there", now_ms);
+                    self.hub
+                        .handle_undelivered(&session, *message, "nobody is there", now_ms);
                 }
                 Output::Log { line, .. } => {
-                    let label = if line.label.is_empty() { String::new() } else { format!("{}: ", line.label) };
+                    let label = if line.label.is_empty() {
+                        String::new()
+                    } else {
+                        format!("{}: ", line.label)
+                    };
                     output::line(&format!("{label}{}", line.text));
                 }
                 Output::Action { session, action } => self.action(&session, &action),
@@ -176,10 +219,17 @@ impl Runner {
     /// There is no call here to act on: the document is told.
     fn action(&mut self, session: &str, action: &scxml::ModuleAction) {
         let element = &action.element.name;
-        output::note(&format!("{}:{element} needs a running server", action.module));
-        self.actions.push(json!(format!("{}:{element}", action.module)));
+        output::note(&format!(
+            "{}:{element} needs a running server",
+            action.module
+        ));
+        self.actions
+            .push(json!(format!("{}:{element}", action.module)));
         let data = json!({"requestid": action.request_id, "error": "notsupported"});
-        let event = Event::external(format!("error.{}.{element}", action.module), Data::Json(data));
+        let event = Event::external(
+            format!("error.{}.{element}", action.module),
+            Data::Json(data),
+        );
         let now_ms = self.now_ms();
         self.hub.handle_event(session, event, now_ms);
     }
@@ -190,7 +240,13 @@ impl Runner {
         let sending = async move {
             if let Err(reason) = post(request).await {
                 // The run may be over.
-                let _over = inputs.send(Input::Undelivered { session, message, reason }).await;
+                let _over = inputs
+                    .send(Input::Undelivered {
+                        session,
+                        message,
+                        reason,
+                    })
+                    .await;
             }
         };
         spawn(sending);
@@ -198,20 +254,37 @@ impl Runner {
 
     fn report(&self, as_json: bool) -> Status {
         let (outcome, state, data, error) = match &self.ended {
-            Some(Output::Ended { ending: Ending::Final { state, data }, .. }) => {
-                ("final", json!(state), data.clone().into_json(), Json::Null)
-            }
-            Some(Output::Ended { ending: Ending::Limit { message }, .. }) => {
-                ("limit", Json::Null, Json::Null, json!({"name": "error.platform", "message": message}))
-            }
+            Some(Output::Ended {
+                ending: Ending::Final { state, data },
+                ..
+            }) => ("final", json!(state), data.clone().into_json(), Json::Null),
+            Some(Output::Ended {
+                ending: Ending::Limit { message },
+                ..
+            }) => (
+                "limit",
+                Json::Null,
+                Json::Null,
+                json!({"name": "error.platform", "message": message}),
+            ),
             Some(_) => ("stopped", Json::Null, Json::Null, Json::Null),
             None => ("timeout", Json::Null, Json::Null, Json::Null),
         };
         let (configuration, events, microsteps) = match (&self.ended, self.hub.session(SESSION)) {
-            (Some(Output::Ended { configuration, events, microsteps, .. }), _) => {
-                (json!(configuration), *events, *microsteps)
-            }
-            (_, Some(session)) => (json!(session.configuration()), session.events(), session.microsteps()),
+            (
+                Some(Output::Ended {
+                    configuration,
+                    events,
+                    microsteps,
+                    ..
+                }),
+                _,
+            ) => (json!(configuration), *events, *microsteps),
+            (_, Some(session)) => (
+                json!(session.configuration()),
+                session.events(),
+                session.microsteps(),
+            ),
             _ => (json!([]), 0, 0),
         };
         if as_json {
@@ -220,10 +293,19 @@ impl Runner {
                 "events": events, "microsteps": microsteps, "error": error,
             }).to_string());
         } else {
-            let state = state.as_str().map(|state| format!(" in {state}")).unwrap_or_default();
-            output::line(&format!("{outcome}{state}: {events} events, {microsteps} microsteps"));
+            let state = state
+                .as_str()
+                .map(|state| format!(" in {state}"))
+                .unwrap_or_default();
+            output::line(&format!(
+                "{outcome}{state}: {events} events, {microsteps} microsteps"
+            ));
         }
-        if outcome == "final" { Status::Ok } else { Status::Missed }
+        if outcome == "final" {
+            Status::Ok
+        } else {
+            Status::Missed
+        }
     }
 }
 
@@ -231,7 +313,10 @@ impl Runner {
 async fn child(url: &str) -> Result<Arc<scxml::Document>, String> {
     match load(url, None).await {
         Ok(Ok(document)) => Ok(Arc::new(document)),
-        Ok(Err(problems)) => Err(problems.first().map(ToString::to_string).unwrap_or_default()),
+        Ok(Err(problems)) => Err(problems
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default()),
         Err(failure) => Err(failure.message),
     }
 }
@@ -246,13 +331,17 @@ async fn post(request: HttpRequest) -> Result<(), String> {
         .send()
         .await
         .map_err(|error| error.to_string())?;
-    sent.error_for_status().map(|_| ()).map_err(|error| error.to_string())
+    sent.error_for_status()
+        .map(|_| ())
+        .map_err(|error| error.to_string())
 }
 
 /// The `BasicHTTP` processor; gives the base of its addresses.
 async fn listen(inputs: mpsc::Sender<Input>) -> Result<String, Failure> {
     let failed = |error: std::io::Error| Failure::bad_input(format!("no free port: {error}"), "");
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let routes = axum::Router::new()
         .route("/scxml/{session}", axum::routing::any(receive))
@@ -273,7 +362,10 @@ async fn receive(
     let Ok(body) = axum::body::to_bytes(body, BODY_MAX).await else {
         return StatusCode::PAYLOAD_TOO_LARGE;
     };
-    let content_type = parts.headers.get("content-type").and_then(|value| value.to_str().ok());
+    let content_type = parts
+        .headers
+        .get("content-type")
+        .and_then(|value| value.to_str().ok());
     let request = HttpRequest {
         method: parts.method.to_string(),
         target: parts.uri.to_string(),
@@ -281,7 +373,15 @@ async fn receive(
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     let (taken, answer) = tokio::sync::oneshot::channel();
-    if inputs.send(Input::Request { session, request, taken }).await.is_err() {
+    if inputs
+        .send(Input::Request {
+            session,
+            request,
+            taken,
+        })
+        .await
+        .is_err()
+    {
         return StatusCode::SERVICE_UNAVAILABLE;
     }
     match answer.await {
@@ -290,7 +390,10 @@ async fn receive(
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command ends with its process; nothing outlives it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command ends with its process; nothing outlives it"
+)]
 fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(task);
 }
@@ -306,7 +409,11 @@ fn pairs(arguments: &[String]) -> Result<Vec<(String, Data)>, Failure> {
             None => (argument.as_str(), Data::None),
         };
         if name.trim().is_empty() {
-            return Err(Failure::new(Status::Usage, format!("`{argument}` has no name"), "write NAME=JSON"));
+            return Err(Failure::new(
+                Status::Usage,
+                format!("`{argument}` has no name"),
+                "write NAME=JSON",
+            ));
         }
         Ok((name.trim().to_owned(), value))
     };
