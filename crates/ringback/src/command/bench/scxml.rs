@@ -44,6 +44,7 @@ pub(super) fn run(args: &ScxmlArgs) -> anyhow::Result<Outcome> {
     let started = clock::now();
     let pid = std::process::id();
     let before = usage::cpu_s(pid)?;
+    let processor = usage::processor()?;
     let each = Duration::from_secs_f64(args.seconds.clamp(0.1, 600.0));
     let plain = document(&plain_page())?;
     // Memory first: what later measurements leave behind would blur it.
@@ -69,6 +70,7 @@ pub(super) fn run(args: &ScxmlArgs) -> anyhow::Result<Outcome> {
         cpu_s: usage::cpu_s(pid)? - before,
         peer_cpu_s: 0.0,
         rss_mb: usage::rss_mb(pid)?,
+        processor: (processor, usage::processor()?),
         goals: vec![
             Goal::at_least("events_per_s", events, 150_000.0),
             Goal::at_least("microsteps_per_s", microsteps, 1_000_000.0),
