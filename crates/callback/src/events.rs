@@ -104,6 +104,10 @@ events! {
         ["_service_name", "_desired_time", "_customer_number", "_v_queue"];
     /// A note on the request.
     Note = "rb.note", Native, [];
+    /// A client added or replaced attached data.
+    DataUpdated = "rb.data_updated", Native, [];
+    /// A client changed target or priority.
+    RoutingUpdated = "rb.routing_updated", Native, [];
     /// An option is set whose function is not built yet.
     PendingOption = "rb.pending_option", Native, [];
     /// Status notification is switched on, but nothing can be published; says why.

@@ -1,8 +1,8 @@
 //! The state machine of a callback: pure, total, one [`step`] per input.
 //!
 //! `step(state, input, now)` gives the new state, the events for the log and the effects for the
-//! engine. It never fails but for the two inputs that a client sends ([`Input::Cancel`],
-//! [`Input::Reschedule`]); an input that comes too late for the phase changes nothing. Every
+//! engine. It never fails but for the inputs that a client sends ([`Input::Cancel`],
+//! [`Input::Reschedule`], [`Input::Update`]); an input that comes too late for the phase changes nothing. Every
 //! phase is named in every match: a new phase does not compile until each input has an answer.
 
 mod agent;
@@ -12,10 +12,13 @@ mod customer;
 mod recover;
 mod run;
 mod timer;
+mod update;
 mod withdraw;
 
 #[cfg(test)]
 mod tests;
+
+pub use update::Change;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,6 +53,8 @@ pub enum Input {
         /// The new desired time.
         desired: Timestamp,
     },
+    /// A client changes data, target or priority, and perhaps the time.
+    Update(Box<Change>),
     /// A timer of the callback is due.
     Timer(TimerKind),
     /// It is this callback's turn to contact the customer.
@@ -249,7 +254,7 @@ pub struct Step {
 /// Applies one input to a callback.
 ///
 /// # Errors
-/// Only for [`Input::Cancel`] and [`Input::Reschedule`], when the present state does not allow
+/// Only for [`Input::Cancel`], [`Input::Reschedule`] and [`Input::Update`], when the present state does not allow
 /// it; nothing changed then.
 pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step, Error> {
     let mut run = run::Run::new(callback, context);
@@ -257,6 +262,7 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
         Input::Create { notes } => create::create(&mut run, &notes),
         Input::Cancel => withdraw::cancel(&mut run)?,
         Input::Reschedule { desired } => withdraw::reschedule(&mut run, desired)?,
+        Input::Update(change) => update::update(&mut run, *change)?,
         Input::Timer(kind) => timer::timer(&mut run, kind),
         Input::ContactTurn(plan) => contact::contact_turn(&mut run, plan),
         Input::Customer { attempt, event } => {

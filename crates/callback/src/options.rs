@@ -414,6 +414,8 @@ mod tests {
         "_throttle_callbacks_per_service_2",
         "_throttle_ttl_2",
         "max_queued_callbacks_per_service",
+        "filter-keys",
+        "returned-keys",
         "_reject_future_desired_time",
     ];
 

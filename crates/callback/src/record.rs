@@ -223,7 +223,8 @@ pub struct Callback {
 impl Callback {
     /// A record that nothing has happened to; whom to call is still to be filled in.
     #[must_use]
-    pub fn new(id: CallbackId, settings: Settings, now: Timestamp) -> Self {
+    pub fn new(id: CallbackId, settings: impl Into<Arc<Settings>>, now: Timestamp) -> Self {
+        let settings = settings.into();
         Self {
             id,
             customer_number: String::new(),
@@ -236,7 +237,7 @@ impl Callback {
             scheduled: false,
             started: now,
             expires: now.plus_seconds(settings.ttl_s),
-            settings: Arc::new(settings),
+            settings,
             state: State::Queued,
             reason: None,
             detail: None,

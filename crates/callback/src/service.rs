@@ -11,6 +11,7 @@ mod import;
 mod overrides;
 mod request;
 mod resolve;
+mod resolver;
 
 pub use import::{Fault, Import, Notice, import};
 pub use request::{
@@ -19,6 +20,7 @@ pub use request::{
 pub use resolve::{
     DetectionDefaults, Request, ServerDefaults, admission_rules, number_rules, resolve,
 };
+pub use resolver::{Resolved, Resolver};
 
 /// A service as it is stored: `[service.<name>]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

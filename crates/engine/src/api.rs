@@ -2,6 +2,7 @@
 
 mod admin;
 mod create;
+mod storage;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -9,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use callback::agent::AgentConfig;
-use callback::lifecycle::Input;
+use callback::lifecycle::{Change, Input};
 use callback::number::Dialplan;
-use callback::service::{ServerDefaults, Service};
+use callback::options;
+use callback::service::{Resolver, ServerDefaults, Service};
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
 use store::{AgentRow, Query, Store, StoreError};
@@ -113,7 +115,7 @@ struct Inner {
     services: RwLock<HashMap<ServiceName, Arc<Service>>>,
     directory: Arc<AgentDirectory>,
     dialplan: Arc<Dialplan>,
-    defaults: ServerDefaults,
+    resolver: Resolver,
     allow_hosts: Vec<String>,
     node: u16,
     metrics: Arc<Metrics>,
@@ -121,6 +123,7 @@ struct Inner {
     supervisor: Supervisor,
     stop_shard: CancellationToken,
     imports: tokio::sync::Mutex<()>,
+    storage: tokio::sync::Mutex<()>,
 }
 
 impl Engine {
@@ -180,7 +183,7 @@ impl Engine {
                 services: RwLock::new(services),
                 directory,
                 dialplan,
-                defaults: config.defaults,
+                resolver: Resolver::new(config.defaults),
                 allow_hosts,
                 node: config.node,
                 metrics,
@@ -188,6 +191,7 @@ impl Engine {
                 supervisor: supervisor.clone(),
                 stop_shard,
                 imports: tokio::sync::Mutex::new(()),
+                storage: tokio::sync::Mutex::new(()),
             }),
         };
         supervisor.spawn("retention", engine.clone().sweep(config.retention_days));
@@ -198,6 +202,13 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// An option of `[callback]` of the configuration, else its default (options §11).
+    #[must_use]
+    pub fn application_option(&self, name: &str) -> &str {
+        let set = self.inner.resolver.defaults.application.get(name);
+        set.map_or_else(|| options::default_of(name), String::as_str)
     }
 
     /// The number rules.
@@ -238,6 +249,36 @@ impl Engine {
             reply,
         })
         .await?
+    }
+
+    /// Changes data, target, priority or time of a callback, all or nothing; answers when that is
+    /// durable.
+    ///
+    /// # Errors
+    /// Not found, over, or not possible in its state; values that cannot be used.
+    pub async fn update(
+        &self,
+        service: Option<ServiceName>,
+        id: CallbackId,
+        change: Change,
+    ) -> Result<(), Error> {
+        let input = Input::Update(Box::new(change));
+        self.ask(|reply| Command::Ask {
+            service,
+            id,
+            input,
+            reply,
+        })
+        .await?
+    }
+
+    /// The place of a callback in its virtual queue, from 1, and how many wait there; `None` when
+    /// it does not wait.
+    ///
+    /// # Errors
+    /// The engine is overloaded.
+    pub async fn position(&self, id: CallbackId) -> Result<Option<(usize, usize)>, Error> {
+        self.ask(|reply| Command::Position { id, reply }).await
     }
 
     /// One callback, completed ones included.

@@ -35,6 +35,9 @@ pub const TREATMENT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const TREATMENTS_CACHED_MAX: usize = 256;
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
+/// Pause after which new callbacks are let through to a store that refused the last write: long
+/// enough that a full disk is not hammered, short enough that a hiccup costs little.
+pub const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// How often the retention sweep runs.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long a draining server waits for what is under way.

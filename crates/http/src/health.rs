@@ -26,7 +26,7 @@ async fn livez() -> &'static str {
 }
 
 /// The server can take callbacks and dial.
-async fn readyz(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
+pub(crate) async fn readyz(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
     let readiness = api.engine.readiness();
     let mut reasons = Vec::new();
     if !readiness.store {

@@ -13,6 +13,7 @@ mod tone;
 mod verdict;
 mod voice;
 
+pub use plan::tells_apart;
 pub use verdict::Detector;
 
 /// How much of a greeting is still taken for a person (reference: telephony 6.3).
@@ -134,10 +135,42 @@ pub enum Finding {
         hz: f32,
         /// When the beep (or the wait for it) ended, ms since the start of the stage.
         at_ms: u32,
+        /// Nobody beeped: the greeting was as long as that of an assistant that asks who is
+        /// calling, and it listens now.
+        screening: bool,
     },
 }
 
+/// What a detector sees at one moment, for drawings and traces.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sight {
+    /// Level of the last 10 ms, dBFS.
+    pub dbfs: f32,
+    /// What was louder counted as voice, dBFS.
+    pub threshold_dbfs: f32,
+    /// Whether voice was counted.
+    pub voice: bool,
+    /// Frequency of a steady tone, Hz.
+    pub tone_hz: Option<f32>,
+}
+
 impl Outcome {
+    /// Fixed word of the outcome, as the command line prints it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Machine => "machine",
+            Self::Fax => "fax",
+            Self::Busy => "busy",
+            Self::Congestion => "congestion",
+            Self::Ring => "ring",
+            Self::Sit => "sit",
+            Self::Silence => "silence",
+            Self::Undecided => "none",
+        }
+    }
+
     /// The call state number of an outcome.
     #[must_use]
     pub const fn call_state(self) -> u8 {

@@ -6,6 +6,7 @@ mod bench;
 mod callbacks;
 mod carrier;
 mod completions;
+mod cpd;
 mod deliveries;
 mod demo;
 mod doctor;
@@ -72,6 +73,8 @@ enum Command {
     Backup(Remote<backup::Backup>),
     /// Run five callbacks against a simulated carrier, all on this machine
     Demo(demo::Demo),
+    /// Detect what answered in audio files, or judge a labelled corpus
+    Cpd(cpd::Cpd),
     /// Measure and compare with goals
     Bench(bench::Bench),
     /// Play customers, machines, faxes, busy lines and agents' phones over SIP and RTP
@@ -145,6 +148,7 @@ pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Fail
             logging::start(&arguments.log, arguments.log_format)?;
             on_all_threads(demo::run(command, json))
         }
+        Command::Cpd(command) => command.run(json),
         Command::Bench(command) => {
             logging::start(&arguments.log, arguments.log_format)?;
             on_all_threads(bench::run(command, json))

@@ -1,6 +1,7 @@
 //! What the engine asks of a store; everything in plain data.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use callback::record::State;
@@ -116,7 +117,7 @@ pub struct IdempotencyRow {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// New or changed callbacks (whole records; inserted or replaced).
-    pub callbacks: Vec<Callback>,
+    pub callbacks: Vec<Arc<Callback>>,
     /// New events.
     pub events: Vec<EventRow>,
     /// New deliveries.
@@ -161,6 +162,12 @@ pub struct Query {
     pub conditions: Vec<(String, Vec<String>)>,
     /// Records whose `_ttl` is over at this time are left out; `None` = all.
     pub alive_at: Option<Timestamp>,
+    /// Only records desired at this time or later.
+    pub desired_from: Option<Timestamp>,
+    /// Only records desired before this time.
+    pub desired_until: Option<Timestamp>,
+    /// So many of the first ones are left out: earlier pages.
+    pub skip: usize,
     /// At most so many.
     pub limit: usize,
 }
@@ -202,6 +209,31 @@ pub struct AgentRow {
     pub since: Timestamp,
 }
 
+/// Something that an app keeps with a callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageRow {
+    /// Name, unique per callback.
+    pub key: String,
+    /// What.
+    pub value: StorageValue,
+    /// Bytes of the value, also where it was left out of an answer.
+    pub size: usize,
+}
+
+/// A value of the storage of a callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageValue {
+    /// A text.
+    Text(String),
+    /// An attachment.
+    Binary {
+        /// Its media type.
+        media_type: String,
+        /// Its bytes; empty in lists.
+        bytes: Vec<u8>,
+    },
+}
+
 /// Why a store operation failed; variants by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -232,7 +264,12 @@ pub enum StoreError {
 pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Writes a batch in one transaction. Concurrent batches may share one commit (group commit);
     /// each still is all or nothing, and they take effect in the order of the calls.
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.commit_shared(Arc::new(batch)).await
+    }
+
+    /// Like [`Self::commit`], for callers that keep the batch to try again.
+    async fn commit_shared(&self, batch: Arc<Batch>) -> Result<(), StoreError>;
 
     /// All callbacks that are not completed.
     async fn open_callbacks(&self) -> Result<Vec<Callback>, StoreError>;
@@ -280,6 +317,26 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// All agents by id.
     async fn agents(&self) -> Result<Vec<AgentRow>, StoreError>;
+
+    /// Inserts or replaces keys of a callback's storage, all or nothing; they go with it.
+    async fn put_storage(
+        &self,
+        callback: &CallbackId,
+        rows: Vec<StorageRow>,
+    ) -> Result<(), StoreError>;
+
+    /// A callback's storage by key; attachments come without their bytes.
+    async fn storage(&self, callback: &CallbackId) -> Result<Vec<StorageRow>, StoreError>;
+
+    /// One key of a callback's storage.
+    async fn storage_value(
+        &self,
+        callback: &CallbackId,
+        key: &str,
+    ) -> Result<Option<StorageRow>, StoreError>;
+
+    /// Removes one key of a callback's storage; tells whether it was there.
+    async fn remove_storage(&self, callback: &CallbackId, key: &str) -> Result<bool, StoreError>;
 
     /// Removes completed callbacks with their events and deliveries whose `_ttl` ended before
     /// `before`, and idempotency keys older than it; returns how many callbacks went.

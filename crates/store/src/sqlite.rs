@@ -12,6 +12,7 @@
 
 mod apply;
 mod backup;
+mod checkpoint;
 mod failure;
 mod limits;
 mod purge;
@@ -21,13 +22,16 @@ mod record;
 mod schema;
 mod select;
 mod settings;
+mod storage;
 mod writer;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use callback::{Callback, CallbackId, Timestamp};
+use rusqlite::Connection;
 
 use self::apply::Rows;
 use self::limits::PURGE_STEP;
@@ -37,7 +41,7 @@ use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
     AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventRow, IdempotencyRow, IntentRow,
-    Query, ServiceRow, Store, StoreError,
+    Query, ServiceRow, StorageRow, Store, StoreError,
 };
 
 /// A store in one SQLite file.
@@ -99,7 +103,7 @@ impl SqliteStore {
         let conn = schema::open_writer(path, max_bytes)?;
         Ok(Self {
             readers: Readers::new(PathBuf::from(path)),
-            writer: Writer::start(conn, lock)?,
+            writer: Writer::start(conn, path, lock)?,
             settings: Arc::new(SettingsCache::default()),
         })
     }
@@ -119,7 +123,7 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+    async fn commit_shared(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -131,11 +135,20 @@ impl Store for SqliteStore {
     }
 
     async fn open_callbacks(&self) -> Result<Vec<Callback>, StoreError> {
-        let settings = Arc::clone(&self.settings);
-        let sql = select::callbacks_where("open = 1");
-        self.readers
-            .run(move |conn| select::callbacks(conn, &settings, &sql, []))
-            .await
+        // Read in parts at the same time: most of the work is decoding, and a server that starts
+        // waits for it.
+        let [a, b, c, d] = self.readers.run(select::open_parts).await?;
+        let part = |rows: Range<i64>| {
+            let settings = Arc::clone(&self.settings);
+            let sql = select::callbacks_where("open = 1 AND row >= ?1 AND row < ?2");
+            let read = move |conn: &Connection| {
+                select::callbacks(conn, &settings, &sql, [rows.start, rows.end])
+            };
+            self.readers.run(read)
+        };
+        let (mut all, b, c, d) = tokio::try_join!(part(a), part(b), part(c), part(d))?;
+        all.extend(b.into_iter().chain(c).chain(d));
+        Ok(all)
     }
 
     async fn counted_since(&self, since: Timestamp) -> Result<Vec<CountedRow>, StoreError> {
@@ -214,6 +227,36 @@ impl Store for SqliteStore {
 
     async fn agents(&self) -> Result<Vec<AgentRow>, StoreError> {
         self.readers.run(select::agents).await
+    }
+
+    async fn put_storage(
+        &self,
+        callback: &CallbackId,
+        rows: Vec<StorageRow>,
+    ) -> Result<(), StoreError> {
+        let work = Work::Storage(callback.clone(), rows);
+        self.writer.write(work).await.map(drop)
+    }
+
+    async fn storage(&self, callback: &CallbackId) -> Result<Vec<StorageRow>, StoreError> {
+        let id = callback.clone();
+        self.readers.run(move |conn| storage::all(conn, &id)).await
+    }
+
+    async fn storage_value(
+        &self,
+        callback: &CallbackId,
+        key: &str,
+    ) -> Result<Option<StorageRow>, StoreError> {
+        let (id, key) = (callback.clone(), String::from(key));
+        self.readers
+            .run(move |conn| storage::one(conn, &id, &key))
+            .await
+    }
+
+    async fn remove_storage(&self, callback: &CallbackId, key: &str) -> Result<bool, StoreError> {
+        let work = Work::RemoveStorage(callback.clone(), String::from(key));
+        Ok(self.writer.write(work).await? > 0)
     }
 
     /// Removes a few at a time, so that other batches are written in between. Stopped by an error

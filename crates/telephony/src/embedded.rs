@@ -459,9 +459,9 @@ async fn obey_one(core: &Arc<Core>, command: Command) {
         Command::SendDigits { call, digits } => core.media.send_digits(&call, &digits),
         Command::Bridge { a, b } => core.media.bridge(&a, &b),
         Command::Unbridge { call } => core.media.unbridge(&call),
-        Command::EndLeftover(record) => {
+        Command::EndLeftover { call, record } => {
             let task = Arc::clone(core);
-            core.spawn_call(async move { Box::pin(leftover::end(task, record)).await });
+            core.spawn_call(async move { Box::pin(leftover::run(task, call, record)).await });
         }
         Command::Register(account) => start_account(core, account, None),
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use media::audio::Clip;
 use media::cpd;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 
 /// Identifies one call leg; chosen by whoever starts the leg.
 ///
@@ -243,8 +244,14 @@ pub enum Command {
         cause: HangUpCause,
     },
     /// Ends a call that a crash left over: CANCEL while early, BYE when confirmed or when its
-    /// 200 arrives late. Nothing is reported.
-    EndLeftover(Box<DialogRecord>),
+    /// 200 arrives late. [`EventKind::Ended`] follows when that is done, or was given up because
+    /// nobody answers; nothing else is reported.
+    EndLeftover {
+        /// The key that the leg had before the crash.
+        call: CallId,
+        /// Its dialog as it was reported last.
+        record: Box<DialogRecord>,
+    },
     /// Registers an account and keeps it registered.
     Register(Account),
 }
@@ -275,6 +282,27 @@ pub struct Ended {
     pub q850: Option<u8>,
 }
 
+/// Something waits until every clone of this is dropped.
+#[derive(Clone, Debug)]
+pub struct Hold(
+    #[expect(dead_code, reason = "dropping it is what counts")] Option<Arc<oneshot::Sender<()>>>,
+);
+
+impl Hold {
+    /// Nothing waits.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// A hold and what ends when it is dropped.
+    #[must_use]
+    pub fn new() -> (Self, oneshot::Receiver<()>) {
+        let (sender, released) = oneshot::channel();
+        (Self(Some(Arc::new(sender))), released)
+    }
+}
+
 /// What happened on a call.
 #[derive(Clone, Debug)]
 pub enum EventKind {
@@ -282,8 +310,10 @@ pub enum EventKind {
     Ringing,
     /// 183 (or 180) with SDP: the network plays something.
     EarlyMedia,
-    /// The dialog record changed and is worth storing.
-    Dialog(Box<DialogRecord>),
+    /// The dialog record changed and is worth storing. Before an INVITE leaves, the driver waits
+    /// until the hold is dropped: keep it until the record is durable, and a call that a crash
+    /// leaves over can always be ended.
+    Dialog(Box<DialogRecord>, Hold),
     /// The network behind the first trunk failed: the call goes over another one now.
     Rerouted(TrunkNumber),
     /// 200 OK, acknowledged; media runs.

@@ -343,6 +343,8 @@ impl Leg {
             .answer(status, "line", &message::contact(ports.sip));
         self.stage = Stage::Refused;
         self.next = Some(now() + REPEAT);
+        // The phone is idle; only the answer is repeated until somebody acknowledges it.
+        self.call.over.get_or_insert_with(now);
         self.to(self.final_answer.clone())
     }
 

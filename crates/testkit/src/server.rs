@@ -27,7 +27,7 @@ const LIMITS_OFF: &[&str] = &[
     "max_queued_callbacks_per_service = 0",
 ];
 /// Lines of the log that a failing test shows.
-const LOG_LINES: usize = 60;
+const LOG_LINES: usize = 120;
 
 /// A configuration of a server that is not started yet.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
     run.arm(TimerKind::RecordTtl, expires);
     if run.callback.scheduled {
         run.callback.state = State::Scheduled;
+        run.callback.started = run.callback.desired.max(run.now());
         run.callback.phase = Phase::Scheduled;
         run.emit(EventId::CallbackScheduled);
         tell(run, notes);

@@ -619,6 +619,75 @@ fn moved_callback_goes_back_to_scheduled_until_it_was_dialed() {
 }
 
 #[test]
+fn a_change_of_target_takes_a_new_place_and_of_data_alone_none() {
+    let mut walk = Walk::created(settings());
+    let data = Change {
+        user_data: Map::from_iter([("topic".to_owned(), Value::from("loans"))]),
+        ..Change::default()
+    };
+    let desired = walk.callback.desired;
+    walk.input(Input::Update(Box::new(data.clone())));
+    assert_eq!(walk.callback.user_data["topic"], "loans");
+    assert_eq!(
+        (walk.callback.state, walk.callback.desired),
+        (State::Queued, desired)
+    );
+    let target = Target::parse("Loans@Stats.GA").unwrap();
+    let routed = Change {
+        target: Some(target.clone()),
+        priority: Some(9),
+        ..Change::default()
+    };
+    walk.input(Input::Update(Box::new(routed.clone())));
+    assert_eq!(walk.callback.settings.target, target);
+    assert_eq!(walk.callback.settings.priority, 9);
+    walk.turn();
+    walk.customer(LegEvent::Answered);
+    walk.human();
+    walk.input(Input::Update(Box::new(data)));
+    let token = walk.callback.play_token;
+    walk.customer(LegEvent::Played { token });
+    assert_eq!(walk.callback.state, State::Routing);
+    let refused = walk.try_input(Input::Update(Box::new(routed))).unwrap_err();
+    assert_eq!(refused.code, crate::ErrorCode::InvalidState);
+    walk.input(Input::Cancel);
+    let refused = walk.try_input(Input::Update(Box::default())).unwrap_err();
+    assert_eq!(refused.code, crate::ErrorCode::AlreadyCompleted);
+}
+
+#[test]
+fn moved_to_now_the_callback_keeps_its_place() {
+    let mut walk = Walk::created(settings());
+    let start = walk.callback.started;
+    walk.now = walk.now.plus_seconds(600);
+    let now = walk.now;
+    walk.input(Input::Reschedule { desired: now });
+    walk.after(0, TimerKind::Due);
+    assert_eq!(walk.callback.started, start);
+
+    let desired = now.plus_seconds(3600);
+    walk.input(Input::Reschedule { desired });
+    walk.after(3600, TimerKind::Due);
+    assert_eq!(walk.callback.started, desired, "the wait begins anew");
+}
+
+#[test]
+fn moved_into_the_past_is_called_now_and_not_given_up() {
+    let mut walk = Walk::with(settings());
+    walk.callback.scheduled = true;
+    walk.callback.desired = walk.now.plus_seconds(3600);
+    walk.input(Input::Create { notes: vec![] });
+    let desired = walk.now.plus_seconds(-1_000_000);
+    walk.input(Input::Reschedule { desired });
+    assert_eq!(walk.callback.expires, walk.now.plus_seconds(86_400));
+    walk.after(0, TimerKind::Due);
+    walk.after(0, TimerKind::RecordTtl);
+    assert_eq!(walk.reason(), None);
+    walk.turn();
+    assert_eq!(walk.callback.phase, Phase::Dialing);
+}
+
+#[test]
 fn submission_is_repeated_then_given_up() {
     let mut walk = Walk::with(settings());
     walk.submission = Err("no such target".into());
@@ -766,6 +835,10 @@ fn inputs(walk: &Walk) -> Vec<Input> {
     };
     let token = walk.callback.play_token;
     let mut all = vec![Input::Cancel, Input::Recover];
+    all.push(Input::Update(Box::new(Change {
+        priority: Some(3),
+        ..Change::default()
+    })));
     all.push(Input::Reschedule {
         desired: walk.now.plus_seconds(600),
     });

@@ -73,7 +73,13 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
     run.callback.phase = Phase::Scheduled;
     run.callback.scheduled = true;
     run.callback.desired = desired;
-    run.callback.expires = desired.plus_seconds(run.callback.settings.ttl_s);
+    if desired > run.now() {
+        run.callback.started = desired;
+    }
+    // A time in the past means now: the record must not have expired by then.
+    run.callback.expires = desired
+        .max(run.now())
+        .plus_seconds(run.callback.settings.ttl_s);
     for kind in [
         TimerKind::Submit,
         TimerKind::ContactAllowed,

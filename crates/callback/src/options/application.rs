@@ -107,15 +107,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         Csv,
         "_callback_state,_callback_reason,_request_queue_time_stat,_request_ewt_service,_vq",
         "Filters of the query by queues.",
-    )
-    .pending("the query by queues is not built yet"),
+    ),
     opt(
         "returned-keys",
         Csv,
         "_desired_time,_callback_state,_callback_state,_callback_reason,_ors_session_id",
         "Extra keys of a query's answer.",
-    )
-    .pending("answers hold the built-in keys"),
+    ),
     opt(
         "max_queued_callbacks_per_service",
         COUNT,

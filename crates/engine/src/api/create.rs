@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use callback::request;
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
-use callback::{request, service};
 use rand::RngExt;
 use store::IdempotencyRow;
 
@@ -36,27 +36,22 @@ impl Engine {
         if let Some(known) = self.answered_before(&new, now).await? {
             return Ok(known);
         }
-        let id = CallbackId::from_random(self.inner.node, rand::rng().random());
-        let parts = service::Request {
-            parameters: &new.parameters,
-            user_data: &new.user_data,
-        };
-        let rules = service::admission_rules(&service, &parts, &self.inner.defaults)?;
+        let id = CallbackId::at_time(self.inner.node, now, rand::rng().random());
         let request = request::Request {
             parameters: new.parameters,
             user_data: new.user_data,
             gms_user: new.gms_user,
         };
-        let (mut callback, notes) = request::prepare(
+        let (mut callback, resolved) = request::prepare(
             &service,
             request,
             &self.inner.dialplan,
-            &self.inner.defaults,
+            &self.inner.resolver,
             id.clone(),
             now,
         )?;
         self.check_target(&callback)?;
-        callback.counted.values = rules.values_of(&callback, &new.headers);
+        callback.counted.values = resolved.admission.values_of(&callback, &new.headers);
         let idempotency = new.idempotency.map(|idempotency| IdempotencyRow {
             key: scoped_key(&new.service, &idempotency.key),
             body_hash: idempotency.body_hash,
@@ -65,8 +60,7 @@ impl Engine {
         });
         let new = Box::new(NewRecord {
             callback,
-            notes,
-            rules,
+            resolved,
             idempotency,
         });
         self.ask(|reply| Command::Create { new, reply }).await?

@@ -8,163 +8,19 @@ use callback::lifecycle::{self, ContactFault, Context, DialPlan, Effect, Input, 
 use callback::number;
 use callback::record::{Phase, TimerKind};
 use callback::routing::{Decision, Released};
-use callback::{Callback, CallbackId, Error, ErrorCode, LegKey, Timestamp};
+use callback::{Callback, CallbackId, Error, LegKey, Timestamp};
 use serde_json::{Value, json};
 use store::{DeliveryRow, DeliveryState, EventRow, IntentRow};
 use telephony::media::cpd;
 use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind, Room};
 
+use super::Shard;
 use super::act::call_id;
-use super::round::{Created, Round};
-use super::{Command, NewRecord, Reply, Shard};
+use super::round::Round;
 use crate::limits;
 use crate::trunks::TrunkInfo;
 
 impl Shard {
-    pub(super) async fn on_command(&mut self, command: Command, round: &mut Round) {
-        match command {
-            Command::Create { new, reply } => {
-                self.on_create(*new, reply, round);
-            }
-            Command::Ask {
-                service,
-                id,
-                input,
-                reply,
-            } => {
-                self.on_ask(service.as_ref(), &id, input, reply, round)
-                    .await;
-            }
-            Command::Tell { id, input } => self.step(&id, input, round),
-            Command::Send(command) => self.send(*command),
-            Command::SetAgents { agents, reply } => {
-                self.set_agents(agents);
-                let _ = reply.send(());
-            }
-            Command::SetReady { id, ready, reply } => {
-                let result = self
-                    .router
-                    .set_ready(&id, ready, self.now)
-                    .map_err(|_unknown| {
-                        Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
-                    });
-                self.router_changed = true;
-                drop(reply.send(result));
-            }
-            Command::Agents { reply } => drop(reply.send(self.router.agents())),
-        }
-    }
-
-    pub(crate) fn set_agents(
-        &mut self,
-        agents: Vec<(callback::agent::AgentConfig, Result<(), String>)>,
-    ) {
-        let wishes: Vec<_> = agents
-            .iter()
-            .map(|(config, ready)| (config.id.clone(), ready.clone()))
-            .collect();
-        let known: std::collections::HashSet<_> = self
-            .router
-            .agents()
-            .into_iter()
-            .map(|view| view.id)
-            .collect();
-        self.router.set_agents(
-            agents.into_iter().map(|(config, _)| config).collect(),
-            self.now,
-        );
-        for (id, ready) in wishes {
-            if !known.contains(&id) {
-                // The agent was just added, so it is known.
-                drop(self.router.set_ready(&id, ready, self.now));
-            }
-        }
-        self.router_changed = true;
-    }
-
-    fn on_create(
-        &mut self,
-        new: NewRecord,
-        reply: Reply<Result<Arc<Callback>, Error>>,
-        round: &mut Round,
-    ) {
-        let NewRecord {
-            callback,
-            notes,
-            rules,
-            idempotency,
-        } = new;
-        if let Some(row) = &idempotency
-            && let Some((hash, known)) = self.recent_keys.get(&row.key)
-        {
-            let answer = if *hash == row.body_hash {
-                Ok(known.clone())
-            } else {
-                Err(super::start::key_used_differently())
-            };
-            drop(reply.send(answer));
-            return;
-        }
-        if let Err(error) = self.ledger.check(&callback, &rules, self.now) {
-            drop(reply.send(Err(error)));
-            return;
-        }
-        self.ledger.record(&callback, &rules);
-        let id = callback.id.clone();
-        let key = idempotency.as_ref().map(|row| row.key.clone());
-        if let Some(row) = idempotency {
-            if self.recent_order.len() >= limits::RECENT_KEYS_MAX
-                && let Some(oldest) = self.recent_order.pop_front()
-            {
-                self.recent_keys.remove(&oldest);
-            }
-            self.recent_order.push_back(row.key.clone());
-            self.recent_keys.insert(
-                row.key.clone(),
-                (row.body_hash.clone(), Arc::new(callback.clone())),
-            );
-            round.batch.idempotency.push(row);
-        }
-        self.callbacks.insert(id.clone(), callback);
-        self.step(&id, Input::Create { notes }, round);
-        round.created.push(Created { id, key, reply });
-    }
-
-    async fn on_ask(
-        &mut self,
-        service: Option<&callback::ServiceName>,
-        id: &CallbackId,
-        input: Input,
-        reply: Reply<Result<(), Error>>,
-        round: &mut Round,
-    ) {
-        let missing = || Error::new(ErrorCode::NotFound, format!("There is no callback {id}"));
-        let fits = |callback: &Callback| service.is_none_or(|name| callback.service() == name);
-        let result = match self.callbacks.get(id) {
-            Some(callback) if !fits(callback) => Err(missing()),
-            Some(_) => self.try_step(id, input, round),
-            // Not open: it is over, or it never was.
-            None => match self.parts.store.callback(id).await {
-                Ok(Some(callback)) if fits(&callback) => Err(Error::new(
-                    ErrorCode::AlreadyCompleted,
-                    "The callback is over already",
-                )),
-                Ok(_) => Err(missing()),
-                Err(error) => {
-                    tracing::error!(%error, "a callback cannot be read");
-                    Err(Error::new(
-                        ErrorCode::NotReady,
-                        "The store cannot be read now",
-                    ))
-                }
-            },
-        };
-        match result {
-            Ok(()) => round.asked.push(reply),
-            Err(error) => drop(reply.send(Err(error))),
-        }
-    }
-
     /// Applies an input that cannot be refused.
     pub(super) fn step(&mut self, id: &CallbackId, input: Input, round: &mut Round) {
         if let Err(error) = self.try_step(id, input, round) {
@@ -173,8 +29,13 @@ impl Shard {
     }
 
     /// Lets the lifecycle decide and notes everything that follows.
-    fn try_step(&mut self, id: &CallbackId, input: Input, round: &mut Round) -> Result<(), Error> {
-        let Some(callback) = self.callbacks.remove(id) else {
+    pub(super) fn try_step(
+        &mut self,
+        id: &CallbackId,
+        input: Input,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let Some(callback) = self.callbacks.remove(id).map(Arc::unwrap_or_clone) else {
             return Ok(());
         };
         let before = if matches!(input, Input::Create { .. }) {
@@ -184,8 +45,11 @@ impl Shard {
         };
         let timer_before = callback.next_timer();
         let recovers = matches!(input, Input::Recover);
-        let kept =
-            matches!(input, Input::Cancel | Input::Reschedule { .. }).then(|| callback.clone());
+        let kept = matches!(
+            input,
+            Input::Cancel | Input::Reschedule { .. } | Input::Update(_)
+        )
+        .then(|| callback.clone());
         let submits = matches!(
             input,
             Input::Create { .. } | Input::Timer(TimerKind::Due | TimerKind::Submit)
@@ -203,7 +67,7 @@ impl Shard {
             Ok(step) => step,
             Err(error) => {
                 if let Some(kept) = kept {
-                    self.callbacks.insert(id.clone(), kept);
+                    self.callbacks.insert(id.clone(), Arc::new(kept));
                 }
                 return Err(error);
             }
@@ -227,7 +91,7 @@ impl Shard {
                 self.timers.insert((at, id.clone()));
             }
         }
-        self.callbacks.insert(id.clone(), step.callback);
+        self.callbacks.insert(id.clone(), Arc::new(step.callback));
         if !(recovers && unchanged) {
             round.changed.push(id.clone());
         }
@@ -303,29 +167,6 @@ impl Shard {
         }
     }
 
-    /// Whether a submission made now would succeed (notifications §9.2).
-    fn can_submit(&self, callback: &Callback) -> Result<(), String> {
-        let s = &callback.settings;
-        if s.virtual_queue.is_empty() {
-            return Err("the service has no _urs_virtual_queue".to_owned());
-        }
-        if s.target.steps.is_empty() {
-            return Err("the service has no _target".to_owned());
-        }
-        self.router.known_target(&s.target)?;
-        if self.parts.trunks.candidates(&s.route_point).is_empty() {
-            return Err(if s.route_point.is_empty() {
-                "no trunk is configured".to_owned()
-            } else {
-                format!("there is no trunk {}", s.route_point)
-            });
-        }
-        if self.parts.max_running > 0 && self.callbacks.len() >= self.parts.max_running {
-            return Err(format!("{} callbacks run already", self.parts.max_running));
-        }
-        Ok(())
-    }
-
     pub(super) fn on_timers(&mut self, round: &mut Round) {
         for _ in 0..limits::BATCH_INPUTS_MAX {
             let Some((at, id)) = self.timers.first().cloned() else {
@@ -346,7 +187,12 @@ impl Shard {
                 self.step(&id, Input::Timer(kind), round);
             }
             // Steps move the entry. It stays when the next timer is due at the very same time.
-            if self.callbacks.get(&id).and_then(Callback::next_timer) != Some(at) {
+            if self
+                .callbacks
+                .get(&id)
+                .and_then(|callback| callback.next_timer())
+                != Some(at)
+            {
                 self.timers.remove(&(at, id));
             }
         }
@@ -409,6 +255,10 @@ impl Shard {
     /// Whether a callback may be dialed now: a place on a trunk is taken with the decision, so
     /// that one round cannot overshoot.
     fn turn(&self, callback: &Callback) -> Turn {
+        // The customer's phone may still ring from before a crash.
+        if self.leftovers.values().any(|id| *id == callback.id) {
+            return Turn::Wait;
+        }
         let trunks = self.parts.trunks.candidates(&callback.settings.route_point);
         if let Err(fault) = self.check_number(callback) {
             return Turn::Dial(Err(fault));
@@ -508,7 +358,8 @@ impl Shard {
             return;
         };
         let event = match kind {
-            EventKind::Dialog(record) => {
+            EventKind::Dialog(record, hold) => {
+                round.holds.push(hold);
                 if let Ok(text) = serde_json::to_string(&record) {
                     round.batch.dialogs.push((call.as_str().to_owned(), text));
                 }
@@ -535,6 +386,10 @@ impl Shard {
             }
             EventKind::Ended(ended) => {
                 round.batch.intents_over.push(call.as_str().to_owned());
+                if self.leftovers.remove(call.as_str()).is_some() {
+                    // The attempt was judged at the start of the server.
+                    return;
+                }
                 self.agent_leg_over(call.as_str());
                 LegEvent::Ended {
                     call_state: ended.call_state,

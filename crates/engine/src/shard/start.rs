@@ -1,9 +1,11 @@
 //! Going on after a start: what the store holds is taken up again.
 
+use std::sync::Arc;
+
 use callback::lifecycle::Input;
 use callback::{Error, ErrorCode};
 use store::StoreError;
-use telephony::port::{Command as TelephonyCommand, DialogRecord};
+use telephony::port::{CallId, Command as TelephonyCommand, DialogRecord};
 
 use super::Shard;
 use super::round::Round;
@@ -32,9 +34,14 @@ impl Shard {
                     call.id = intent.leg,
                     "a call left over from before is ended"
                 );
-                self.send(TelephonyCommand::EndLeftover(Box::new(record)));
+                // The intent stays until the call is over: the next crash may come before.
+                let call = CallId::new(intent.leg.as_str());
+                let record = Box::new(record);
+                self.send(TelephonyCommand::EndLeftover { call, record });
+                self.leftovers.insert(intent.leg, intent.callback);
+            } else {
+                round.batch.intents_over.push(intent.leg);
             }
-            round.batch.intents_over.push(intent.leg);
         }
         let since = self.now.plus_seconds(-limits::COUNTED_BACK_S);
         let (open, counted) = tokio::join!(
@@ -54,7 +61,7 @@ impl Shard {
                 self.timers.insert((at, id.clone()));
             }
             self.ledger.moved(None, Some(callback.state), &callback);
-            self.callbacks.insert(id.clone(), callback);
+            self.callbacks.insert(id.clone(), Arc::new(callback));
             self.step(&id, Input::Recover, &mut round);
         }
         self.commit(round).await;

@@ -44,11 +44,7 @@ pub(super) async fn start(
             idempotency,
         })
         .await?;
-    Ok(answer::ok(&record(
-        &callback,
-        Some(&service),
-        &api.public_url,
-    ))?)
+    Ok(answer::ok(&record(&api, &callback, Some(&service)))?)
 }
 
 /// The headers that may take part in throttling (callback-api §1.1); never secrets.

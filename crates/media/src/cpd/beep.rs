@@ -12,6 +12,9 @@ pub(super) const VOICE_BEFORE_MS: u64 = 300;
 /// Half the width around the answer tone of fax machines in which the end has to be awaited, Hz.
 const NEAR_CED_HZ: f32 = 30.0;
 
+/// A beep holds its frequency: greatest standard deviation, Hz.
+const DEVIATION_HZ_MAX: f32 = 7.0;
+
 /// The beep that sounds now.
 pub(super) fn sounding(tracker: &Tracker) -> Option<Segment> {
     tracker.steady().filter(is_beep)
@@ -41,5 +44,8 @@ pub(super) fn ended(tracker: &Tracker, since_ms: u64) -> Option<Segment> {
 }
 
 fn is_beep(segment: &Segment) -> bool {
-    segment.second_hz.is_none() && BEEP_HZ.contains(&segment.hz) && segment.ms() >= BEEP_MS_MIN
+    segment.second_hz.is_none()
+        && BEEP_HZ.contains(&segment.hz)
+        && segment.ms() >= BEEP_MS_MIN
+        && segment.deviation_hz <= DEVIATION_HZ_MAX
 }

@@ -7,7 +7,10 @@ use super::{Outcome, Reason};
 
 /// Complete intervals that decide with a plan, and without.
 const INTERVALS_PLAN: usize = 3;
+const INTERVALS_SIT: usize = 2;
 const INTERVALS_GENERIC: usize = 4;
+/// Shortest interval of the generic rule, ms.
+const GENERIC_MS_MIN: u64 = 140;
 /// Frequencies of call progress tones for the generic rule, Hz.
 const GENERIC_HZ: std::ops::RangeInclusive<f32> = 340.0..=650.0;
 
@@ -18,13 +21,16 @@ pub(super) fn classify(
     tone: &Segment,
     intervals: &[Interval],
 ) -> Option<Found> {
-    if let Some(plan) = plan
-        && intervals.len() >= INTERVALS_PLAN
-    {
+    if let Some(plan) = plan {
+        let enough = |c: &&Cadence| match c.outcome {
+            // Nothing else has as long a tone and as short a pause.
+            Outcome::Sit => intervals.len() >= INTERVALS_SIT,
+            _ => intervals.len() >= INTERVALS_PLAN,
+        };
         let fitting: Vec<&Cadence> = plan
             .cadences
             .iter()
-            .filter(|c| fits(c, tone, intervals))
+            .filter(|c| enough(c) && fits(c, tone, intervals))
             .collect();
         if !fitting.is_empty() {
             return choose(&fitting, tone, intervals);
@@ -42,7 +48,7 @@ pub(super) struct Interval {
 
 /// Whether the newest intervals follow the cadence from some point on.
 fn fits(cadence: &Cadence, tone: &Segment, intervals: &[Interval]) -> bool {
-    fits_frequency(cadence.hz, tone)
+    fits_frequency(&cadence.hz, tone)
         && (0..cadence.times_ms.len()).any(|shift| {
             let times = cadence.times_ms.iter().enumerate().cycle().skip(shift);
             let newest = intervals
@@ -95,7 +101,7 @@ fn generic(tone: &Segment, intervals: &[Interval]) -> Option<Found> {
     let newest = intervals.last_chunk::<INTERVALS_GENERIC>()?;
     let [a, b, c, d] = newest.map(|i| i.ms);
     let even = is_about(a, c) && is_about(b, d) && a * 5 >= b * 2 && b * 5 >= a * 2;
-    if !even || !GENERIC_HZ.contains(&tone.hz) {
+    if !even || newest.iter().any(|i| i.ms < GENERIC_MS_MIN) || !GENERIC_HZ.contains(&tone.hz) {
         return None;
     }
     match u64::midpoint(a + c, b + d) {

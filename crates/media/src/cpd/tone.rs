@@ -15,10 +15,14 @@ const STEADY_MS: u64 = 140;
 const REST_MS: u64 = 70;
 /// A hop belongs to a run when its level is at most this far away, dB.
 const SAME_DB: f32 = 12.0;
+/// A tone this much weaker than the tones before it is background, dB.
+const BACKGROUND_DB: f32 = 15.0;
 /// A hole in a tone that is no pause (a lost packet and the windows that see it), ms.
 const HOLE_MS: u64 = 60;
 /// Hops at another frequency that end a run.
 const OTHER_HOPS: u32 = 3;
+/// A short tone below this frequency may be a voice, Hz.
+const TONE_HZ_MIN: f32 = 345.0;
 /// Shortest tone, ms.
 const SEGMENT_MS_MIN: u64 = 80;
 /// A run counts as an edge of a cadence from this length on, ms.
@@ -38,6 +42,10 @@ pub(super) struct Segment {
     pub(super) second_hz: Option<f32>,
     pub(super) start_ms: u64,
     pub(super) end_ms: u64,
+    /// Mean level, dBFS.
+    pub(super) dbfs: f32,
+    /// Standard deviation of the frequency, Hz; a machine holds it, a voice does not.
+    pub(super) deviation_hz: f32,
 }
 
 impl Segment {
@@ -63,6 +71,9 @@ struct Run {
     level_sum: f32,
     level_square_sum: f32,
     share_sum: f32,
+    /// Sums of the distance to the first frequency and of its square, and of how many.
+    hz_sums: (f32, f32, f32),
+    first_hz: f32,
 }
 
 impl Run {
@@ -77,6 +88,8 @@ impl Run {
             level_sum: 0.0,
             level_square_sum: 0.0,
             share_sum: 0.0,
+            hz_sums: (0.0, 0.0, 0.0),
+            first_hz: tones.hz,
         };
         run.add(tones, hop, at_ms);
         run
@@ -103,6 +116,10 @@ impl Run {
         }
         if let Some(hz) = first.filter(|hz| (hz - self.hz).abs() <= SAME_HZ) {
             self.hz += (hz - self.hz) * weight;
+            let distance = hz - self.first_hz;
+            self.hz_sums.0 += distance;
+            self.hz_sums.1 += distance * distance;
+            self.hz_sums.2 += 1.0;
         }
         if let Some(hz) = second {
             self.double_hops += 1;
@@ -122,7 +139,17 @@ impl Run {
             second_hz: double.then_some(self.second_hz),
             start_ms: self.start_ms,
             end_ms: self.last_ms,
+            dbfs: self.level_dbfs(),
+            deviation_hz: self.deviation_hz(),
         }
+    }
+
+    /// Standard deviation of the frequency, Hz.
+    fn deviation_hz(&self) -> f32 {
+        let (sum, squares, count) = self.hz_sums;
+        let count = count.max(1.0);
+        let mean = sum / count;
+        (squares / count - mean * mean).max(0.0).sqrt()
     }
 
     /// Whether nothing but a tone sounds, which voice never does for long.
@@ -182,6 +209,8 @@ pub(super) struct Tracker {
     ring_ms: Option<u64>,
     /// Levels of the last hops, dBFS.
     levels: [f32; 3],
+    /// Level of the loudest tone, dBFS, and when it sounded last.
+    loudest: (f32, u64),
 }
 
 impl Tracker {
@@ -196,6 +225,17 @@ impl Tracker {
             near_2100: 0,
             ring_ms: None,
             levels: [-120.0; 3],
+            loudest: (-120.0, start_ms),
+        }
+    }
+
+    /// Begins the next stage: only a tone that sounds is remembered.
+    pub(super) fn restart(&mut self, start_ms: u64) {
+        self.segments.clear();
+        self.ring_ms = None;
+        // The beginning of a tone that sounds is known.
+        if self.run.is_none() {
+            self.start_ms = start_ms;
         }
     }
 
@@ -203,7 +243,10 @@ impl Tracker {
     pub(super) fn steady(&self) -> Option<Segment> {
         let run = self.run.as_ref()?;
         let ms = run.last_ms - run.start_ms;
-        let steady = run.purity() >= 0.75 && run.level_deviation_db() < 4.0 && ms >= STEADY_MS;
+        // A vowel may be nearly one harmonic; tones of networks and machines are higher.
+        let high = run.hz >= TONE_HZ_MIN || ms >= 600;
+        let steady =
+            high && run.purity() >= 0.75 && run.level_deviation_db() < 4.0 && ms >= STEADY_MS;
         // The rest of a tone that had begun before.
         let rest = run.start_ms <= self.start_ms + HOLE_MS && run.is_pure() && ms >= REST_MS;
         (steady || rest).then(|| run.segment())
@@ -250,6 +293,7 @@ impl Tracker {
             .is_some_and(|(hz, s)| (hz - 2_100.0).abs() <= 40.0 && s > 0.5);
         self.near_2100 = (self.near_2100 << 1 | u128::from(at_2100)) & ((1 << 100) - 1);
         let edge = self.follow(hop, at_ms);
+        self.note_level(at_ms);
         self.note_ring(at_ms);
         if let Some(found) = self.fax(at_ms, heard) {
             return Some(found);
@@ -279,7 +323,10 @@ impl Tracker {
             dbfs: level_dbfs,
             ..*hop
         };
-        let Some(tones) = hop.tones else { return edge };
+        let background = level_dbfs < self.loudest.0 - BACKGROUND_DB;
+        let Some(tones) = hop.tones.filter(|_| !background) else {
+            return edge;
+        };
         match &mut self.run {
             None => self.run = Some(Run::new(tones, hop, at_ms)),
             Some(run) if run.takes(tones, level_dbfs) => {
@@ -305,6 +352,20 @@ impl Tracker {
             }
         }
         edge
+    }
+
+    /// Remembers how loud the tones of the call are: much weaker ones are music behind them.
+    fn note_level(&mut self, at_ms: u64) {
+        if at_ms - self.loudest.1 > PAUSE_MS_MAX {
+            self.loudest = (-120.0, at_ms);
+        }
+        let Some(run) = &self.run else { return };
+        if run.last_ms - run.start_ms >= STEADY_MS && run.purity() > 0.7 {
+            let level_dbfs = run.level_dbfs();
+            if level_dbfs >= self.loudest.0 - BACKGROUND_DB {
+                self.loudest = (self.loudest.0.max(level_dbfs), at_ms);
+            }
+        }
     }
 
     fn close(&mut self, segment: Segment) -> bool {
@@ -343,7 +404,7 @@ impl Tracker {
             && (330..=470).contains(&before.ms())
             && (140..=260).contains(&gap_ms)
             && now.ms() >= 330
-            && self.plan.is_some_and(|p| {
+            && self.plan.is_none_or(|p| {
                 p.cadences
                     .iter()
                     .any(|c| c.outcome == Outcome::Ring && c.times_ms.len() == 4)

@@ -4,7 +4,7 @@ use super::beep;
 use super::spectrum::{Analyser, HOP_MS, Hop};
 use super::tone::{Found, Heard, Segment, Tracker};
 use super::voice::Voice;
-use super::{Finding, Outcome, Profile, Reason, Settings, Stage, Verdict};
+use super::{Finding, Outcome, Profile, Reason, Settings, Sight, Stage, Verdict};
 use crate::FRAME_MS;
 
 /// Media time may be this far behind the clock before the gap is taken for silence, ms.
@@ -19,17 +19,25 @@ const RING_MS_MAX: u64 = 30_000;
 const AFTER_RING_MS: u64 = 6_500;
 /// Silence after a greeting at which a message may begin, ms.
 const GREETING_PAUSE_MS: u64 = 2_000;
+/// Greeting of an assistant that screens calls, ms, and the silence in which it listens, ms
+/// (reference: telephony 6.6).
+const SCREENING_MS: std::ops::RangeInclusive<u64> = 3_000..=8_000;
+const SCREENING_PAUSE_MS: u64 = 1_500;
 /// Longest wait for a beep after the verdict, ms.
 const BEEP_WAIT_MS: u64 = 30_000;
 
 /// Limits of a profile (reference: telephony 6.3).
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    /// Voice of a machine, ms.
+    /// Speech of a machine, the holes between its syllables included, ms.
     machine_ms: u64,
-    /// Time from the first to the last voice of a machine, short pauses included, ms.
+    /// Time from the first to the last voice of a machine, pauses included, ms.
     span_ms: u64,
-    /// Pause after the voice of a human, ms.
+    /// Speech from which on a beep may follow, so that the pause has to be longer, ms.
+    brief_ms: u64,
+    /// Pause after brief speech of a human, ms.
+    brief_pause_ms: u64,
+    /// Pause after longer speech of a human, ms.
     pause_ms: u64,
     /// Least voice, ms.
     voice_ms_min: u64,
@@ -39,21 +47,27 @@ impl Limits {
     const fn of(profile: Profile) -> Self {
         match profile {
             Profile::Human => Self {
-                machine_ms: 2_100,
-                span_ms: 3_400,
-                pause_ms: 1_000,
+                machine_ms: 3_900,
+                span_ms: 4_400,
+                brief_ms: 1_200,
+                brief_pause_ms: 900,
+                pause_ms: 1_150,
                 voice_ms_min: 100,
             },
             Profile::Balanced => Self {
-                machine_ms: 1_850,
-                span_ms: 3_000,
-                pause_ms: 900,
+                machine_ms: 2_900,
+                span_ms: 3_300,
+                brief_ms: 1_200,
+                brief_pause_ms: 900,
+                pause_ms: 1_150,
                 voice_ms_min: 100,
             },
             Profile::Machine => Self {
-                machine_ms: 1_500,
+                machine_ms: 1_600,
                 span_ms: 2_400,
-                pause_ms: 800,
+                brief_ms: 1_000,
+                brief_pause_ms: 800,
+                pause_ms: 1_100,
                 voice_ms_min: 120,
             },
         }
@@ -97,6 +111,8 @@ pub struct Detector {
     steady: Option<Segment>,
     /// End of the last steady tone that was about as loud as the voice.
     loud_tone_ms: u64,
+    /// The verdict was given for a beep.
+    beeped: bool,
 }
 
 impl Detector {
@@ -115,14 +131,49 @@ impl Detector {
             first_sound_ms: None,
             steady: None,
             loud_tone_ms: 0,
+            beeped: false,
             settings,
         }
+    }
+
+    /// Goes on after the answer: the state is that of a new detector, but a tone that sounds is
+    /// remembered.
+    pub fn answer(&mut self, settings: Settings, now_ms: u64) {
+        if self.settings.country != settings.country {
+            *self = Self::new(settings, Stage::Answered, now_ms);
+            return;
+        }
+        self.limits = Limits::of(settings.profile);
+        self.settings = settings;
+        (self.stage, self.phase) = (Stage::Answered, Phase::Deciding);
+        (self.start_ms, self.media_ms) = (now_ms, now_ms.max(self.media_ms));
+        self.tracker.restart(now_ms);
+        self.voice.restart();
+        (self.first_sound_ms, self.steady) = (None, None);
+        (self.loud_tone_ms, self.beeped) = (0, false);
     }
 
     /// Whether nothing more will be found.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Finished)
+    }
+
+    /// When ring-back was heard last, ms since the start of the stage; it is no verdict.
+    #[must_use]
+    pub fn ring_ms(&self) -> Option<u32> {
+        self.tracker.ring_ms().map(|at| since(self.start_ms, at))
+    }
+
+    /// What was seen in the last 10 ms of the audio.
+    #[must_use]
+    pub fn sight(&self) -> Sight {
+        Sight {
+            dbfs: self.voice.level_dbfs(),
+            threshold_dbfs: self.voice.threshold_dbfs(),
+            voice: self.voice.last_ms() == Some(self.media_ms),
+            tone_hz: self.tracker.steady().map(|s| s.hz),
+        }
     }
 
     /// Takes one 20 ms frame of 8 kHz PCM that arrived at `now_ms`; other lengths are tolerated.
@@ -171,7 +222,7 @@ impl Detector {
         self.media_ms += HOP_MS;
         let at_ms = self.media_ms;
         let heard = Heard {
-            voiced_ms: self.voice.voiced_ms(),
+            voiced_ms: self.voice.speech_ms(),
             last_voice_ms: self.voice.last_ms(),
         };
         let found = self.tracker.handle(hop, at_ms, heard);
@@ -180,7 +231,7 @@ impl Detector {
             self.voice.handle_hop(hop, at_ms, tone.is_some());
         }
         if self.first_sound_ms.is_none() {
-            let tone_ms = tone.map(|t| t.start_ms);
+            let tone_ms = tone.map(|t| t.start_ms.max(self.start_ms));
             self.first_sound_ms = self.voice.first_ms().or(tone_ms);
         }
         match self.phase {
@@ -221,6 +272,7 @@ impl Detector {
             return None;
         }
         if let Some(reasons) = self.beep_after_voice(at_ms) {
+            self.beeped = true;
             return Some(self.verdict(Outcome::Machine, "beep", now_ms, reasons));
         }
         if let Some(reason) = self.long_speech() {
@@ -238,12 +290,14 @@ impl Detector {
             limit: 0.0,
             unit: "Hz",
         };
-        let spoken = self.voice.voiced_ms() >= beep::VOICE_BEFORE_MS;
-        spoken.then(|| vec![ms("beep", beep.ms(), beep::BEEP_MS_MIN), hz])
+        let spoken = self.voice.speech_ms() >= beep::VOICE_BEFORE_MS;
+        let fits =
+            self.is_loud() && self.tracker.level_dbfs() < self.voice.peak_dbfs() + LOUD_TONE_DB;
+        (spoken && fits).then(|| vec![ms("beep", beep.ms(), beep::BEEP_MS_MIN), hz])
     }
 
     fn long_speech(&self) -> Option<Reason> {
-        let voiced_ms = self.voice.voiced_ms();
+        let voiced_ms = self.voice.speech_ms();
         if voiced_ms >= self.limits.machine_ms {
             return Some(ms("voiced", voiced_ms, self.limits.machine_ms));
         }
@@ -256,10 +310,16 @@ impl Detector {
     fn pause_after_voice(&self, at_ms: u64) -> Option<Reason> {
         let quiet_since_ms = self.voice.last_ms()?.max(self.loud_tone_ms);
         let pause_ms = at_ms.saturating_sub(quiet_since_ms);
+        let brief = self.voice.speech_ms() < self.limits.brief_ms;
+        let limit_ms = if brief {
+            self.limits.brief_pause_ms
+        } else {
+            self.limits.pause_ms
+        };
         let sounding = self.tracker.is_sounding() && self.is_loud();
-        let over = pause_ms >= self.limits.pause_ms && !sounding && !self.voice.is_starting();
-        let spoken = self.voice.voiced_ms() >= self.limits.voice_ms_min;
-        (over && spoken).then(|| ms("pause", pause_ms, self.limits.pause_ms))
+        let over = pause_ms >= limit_ms && !sounding && !self.voice.is_starting();
+        let spoken = self.voice.speech_ms() >= self.limits.voice_ms_min;
+        (over && spoken).then(|| ms("pause", pause_ms, limit_ms))
     }
 
     /// Silence and the hard stop, by the clock.
@@ -281,7 +341,7 @@ impl Detector {
         };
         let rang = self.tracker.ring_ms().is_some() && ring_ms.is_none();
         let silent = !rang
-            && self.voice.voiced_ms() < self.limits.voice_ms_min
+            && self.voice.speech_ms() < self.limits.voice_ms_min
             && !self.voice.is_starting()
             && !self.tracker.is_sounding();
         if silent && now_ms >= after_ms(self.settings.silence_ms) {
@@ -305,13 +365,26 @@ impl Detector {
         None
     }
 
+    /// Whether a beep is about as loud as the voice before it and not a part of it.
+    fn is_apart(&self, beep: &Segment) -> bool {
+        let (peak_dbfs, dbfs) = (self.voice.peak_dbfs(), beep.dbfs);
+        (peak_dbfs - LOUD_TONE_DB..peak_dbfs + LOUD_TONE_DB).contains(&dbfs)
+    }
+
     fn beep_end(&mut self, at_ms: u64, since_ms: u64, now_ms: u64) -> Option<Finding> {
         if beep::sounding(&self.tracker).is_some() && now_ms < since_ms + BEEP_WAIT_MS {
             return None;
         }
-        let beep = beep::ended(&self.tracker, since_ms);
+        let beep = beep::ended(&self.tracker, since_ms).filter(|b| self.is_apart(b));
         let quiet_ms = at_ms.saturating_sub(self.voice.last_ms().unwrap_or(since_ms));
-        let over = quiet_ms >= GREETING_PAUSE_MS && !self.tracker.is_sounding();
+        let greeting_ms = self.greeting_ms();
+        let asks = SCREENING_MS.contains(&greeting_ms);
+        let pause_ms = if asks {
+            SCREENING_PAUSE_MS
+        } else {
+            GREETING_PAUSE_MS
+        };
+        let over = quiet_ms >= pause_ms && !self.tracker.is_sounding();
         if beep.is_none() && !over && now_ms < since_ms + BEEP_WAIT_MS {
             return None;
         }
@@ -320,7 +393,14 @@ impl Detector {
         Some(Finding::BeepEnd {
             hz,
             at_ms: since(self.start_ms, now_ms),
+            screening: asks && over && beep.is_none() && !self.beeped,
         })
+    }
+
+    /// From the first to the last voice, ms.
+    fn greeting_ms(&self) -> u64 {
+        let ends = self.voice.first_ms().zip(self.voice.last_ms());
+        ends.map_or(0, |(first, last)| last.saturating_sub(first))
     }
 
     fn verdict_of(&mut self, found: Found, now_ms: u64) -> Verdict {
@@ -363,7 +443,7 @@ impl Detector {
         };
         if self.stage == Stage::Answered {
             if !reasons.iter().any(|r| r.rule == "voiced") {
-                reasons.push(ms("voiced", self.voice.voiced_ms(), self.limits.machine_ms));
+                reasons.push(ms("voiced", self.voice.speech_ms(), self.limits.machine_ms));
             }
             reasons.push(count("segments", f64::from(self.voice.segments())));
             let snr = f64::from(self.voice.snr_db());

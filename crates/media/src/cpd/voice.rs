@@ -13,6 +13,14 @@ const USUAL_FLOOR_DBFS: f32 = -45.0;
 const ABOVE_FLOOR_DB: f32 = 6.0;
 /// Voice is at most this much under the speech peak, dB: what is weaker is somebody else.
 const BELOW_PEAK_DB: f32 = 19.0;
+/// The loudest part of a burst is at most this much under the speech peak, dB.
+const BURST_BELOW_PEAK_DB: f32 = 12.0;
+/// The loudest part of a burst is at least this much above the floor, dB.
+const BURST_ABOVE_FLOOR_DB: f32 = 10.0;
+/// With speech in it the floor is at most this much under the speech peak, dB.
+const FLOOR_BELOW_PEAK_DB: f32 = 18.0;
+/// Voice this much louder than all before shows that what came before was background, dB.
+const LOUDER_DB: f32 = 13.0;
 /// What is weaker is no voice, dBFS.
 const VOICE_DBFS_MIN: f32 = -50.0;
 /// Score of the voice detector that confirms a burst.
@@ -21,8 +29,10 @@ const SCORE_MIN: f32 = 0.5;
 const BURST_MS_MIN: u64 = 50;
 /// A hole in a burst, ms.
 const HOLE_MS: u64 = 60;
-/// A pause between two segments, ms.
+/// A pause between two segments, ms; shorter ones belong to the speech.
 const SEGMENT_GAP_MS: u64 = 200;
+/// A tone is known as one a little after it began, ms.
+const ONSET_MS: u64 = 30;
 /// How long counted hops can be taken back, ms.
 const TAKE_BACK_MS: u64 = 600;
 
@@ -31,22 +41,39 @@ const TAKE_BACK_MS: u64 = 600;
 pub(super) struct Voice {
     floor: Floor,
     vad: Vad,
+    level_dbfs: f32,
     peak_dbfs: f32,
     /// Active hops that have not become voice yet.
     burst: Option<Burst>,
-    counted: VecDeque<(u64, u64)>,
-    voiced_ms: u64,
+    counted: VecDeque<Counted>,
+    speech_ms: u64,
     segments: u32,
     first_ms: Option<u64>,
     last_ms: Option<u64>,
 }
 
+/// Voice that may turn out to be a tone.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    at_ms: u64,
+    ms: u64,
+    /// The speech peak before it, dBFS.
+    peak_dbfs: f32,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Burst {
+    start_ms: u64,
     last_ms: u64,
-    active_ms: u64,
     score: f32,
+    max_dbfs: f32,
     voice: bool,
+}
+
+impl Burst {
+    const fn ms(&self) -> u64 {
+        self.last_ms - self.start_ms
+    }
 }
 
 impl Voice {
@@ -54,19 +81,20 @@ impl Voice {
         Self {
             floor: Floor::default(),
             vad: Vad::new(),
+            level_dbfs: -120.0,
             peak_dbfs: -120.0,
             burst: None,
             counted: VecDeque::new(),
-            voiced_ms: 0,
+            speech_ms: 0,
             segments: 0,
             first_ms: None,
             last_ms: None,
         }
     }
 
-    /// Voice so far, ms.
-    pub(super) const fn voiced_ms(&self) -> u64 {
-        self.voiced_ms
+    /// Speech so far, the holes between its syllables included, ms.
+    pub(super) const fn speech_ms(&self) -> u64 {
+        self.speech_ms
     }
 
     /// Segments of voice so far.
@@ -89,10 +117,23 @@ impl Voice {
         self.peak_dbfs
     }
 
+    /// Level of the last hop, dBFS.
+    pub(super) const fn level_dbfs(&self) -> f32 {
+        self.level_dbfs
+    }
+
+    /// What is louder may be voice, dBFS.
+    pub(super) fn threshold_dbfs(&self) -> f32 {
+        (self.floor_dbfs() + ABOVE_FLOOR_DB)
+            .max(self.peak_dbfs - BELOW_PEAK_DB)
+            .max(VOICE_DBFS_MIN)
+    }
+
     /// Whether something may be voice, but is too short to tell.
     pub(super) fn is_starting(&self) -> bool {
-        self.burst
-            .is_some_and(|b| !b.voice && b.active_ms >= 30 && b.score >= 0.3)
+        self.burst.is_some_and(|b| {
+            !b.voice && b.ms() >= 30 && b.score >= 0.3 && b.max_dbfs >= self.burst_dbfs_min()
+        })
     }
 
     /// Speech peak above the floor, dB; 0 before any voice.
@@ -104,6 +145,12 @@ impl Voice {
         }
     }
 
+    /// Begins again with the same line: its noise is known, what was said is forgotten.
+    pub(super) fn restart(&mut self) {
+        self.forget();
+        (self.burst, self.peak_dbfs) = (None, -120.0);
+    }
+
     /// Takes a whole frame for the voice detector, before its hops.
     pub(super) fn handle_frame(&mut self, frame: &[i16]) {
         self.vad.handle(frame);
@@ -112,10 +159,8 @@ impl Voice {
     /// Takes a hop that ended at `at_ms`; `tone` says that a steady tone sounds.
     pub(super) fn handle_hop(&mut self, hop: &Hop, at_ms: u64, tone: bool) {
         self.floor.add(hop.dbfs);
-        let threshold = (self.floor.dbfs() + ABOVE_FLOOR_DB)
-            .max(self.peak_dbfs - BELOW_PEAK_DB)
-            .max(VOICE_DBFS_MIN);
-        let active = hop.dbfs > threshold && !tone;
+        self.level_dbfs = hop.dbfs;
+        let active = hop.dbfs > self.threshold_dbfs() && !tone;
         if let Some(burst) = self.burst
             && at_ms - burst.last_ms > HOLE_MS
         {
@@ -124,64 +169,98 @@ impl Voice {
         if !active {
             return;
         }
-        let before = self.burst;
-        let mut burst = before.unwrap_or(Burst {
-            last_ms: at_ms - HOP_MS,
-            active_ms: 0,
+        let mut burst = self.burst.unwrap_or(Burst {
+            start_ms: at_ms - HOP_MS,
+            last_ms: at_ms,
             score: 0.0,
+            max_dbfs: hop.dbfs,
             voice: false,
         });
-        let passed_ms = at_ms - burst.last_ms;
-        burst.active_ms += passed_ms;
         burst.last_ms = at_ms;
         burst.score = burst.score.max(self.vad.score);
+        burst.max_dbfs = burst.max_dbfs.max(hop.dbfs);
         if burst.voice {
-            self.count(at_ms, passed_ms);
-        } else if burst.active_ms >= BURST_MS_MIN && burst.score >= SCORE_MIN {
-            burst.voice = true;
-            let started_ms = at_ms - burst.active_ms;
-            if self
-                .last_ms
-                .is_none_or(|l| started_ms.saturating_sub(l) > SEGMENT_GAP_MS)
-            {
-                self.segments += 1;
-            }
-            self.first_ms.get_or_insert(started_ms);
-            self.count(at_ms, burst.active_ms);
-        }
-        if burst.voice {
+            self.count(at_ms - HOP_MS, at_ms);
             self.peak_dbfs = self.peak_dbfs.max(hop.dbfs);
+        } else if burst.ms() >= BURST_MS_MIN
+            && burst.score >= SCORE_MIN
+            && burst.max_dbfs >= self.burst_dbfs_min()
+        {
+            burst.voice = true;
+            if burst.max_dbfs > self.peak_dbfs + LOUDER_DB {
+                self.forget();
+            }
+            self.count(burst.start_ms, at_ms);
+            self.peak_dbfs = self.peak_dbfs.max(burst.max_dbfs);
         }
         self.burst = Some(burst);
+    }
+
+    /// The loudest part of a burst of voice reaches this, dBFS.
+    fn burst_dbfs_min(&self) -> f32 {
+        (self.peak_dbfs - BURST_BELOW_PEAK_DB).max(self.floor_dbfs() + BURST_ABOVE_FLOOR_DB)
+    }
+
+    /// The floor; speech without a pause does not lift it, dBFS.
+    fn floor_dbfs(&self) -> f32 {
+        let floor_dbfs = self.floor.dbfs();
+        if self.first_ms.is_some() {
+            floor_dbfs.min(self.peak_dbfs - FLOOR_BELOW_PEAK_DB)
+        } else {
+            floor_dbfs
+        }
+    }
+
+    /// What was counted was only the background.
+    fn forget(&mut self) {
+        (self.first_ms, self.last_ms) = (None, None);
+        (self.segments, self.speech_ms) = (0, 0);
+        self.counted.clear();
     }
 
     /// Takes back what was counted since `since_ms`: it was a tone. What is much weaker than the
     /// tone between its repetitions is no voice either.
     pub(super) fn take_back(&mut self, since_ms: u64, tone_dbfs: f32) {
-        while let Some((at_ms, ms)) = self.counted.back().copied() {
-            if at_ms <= since_ms {
+        while let Some(counted) = self.counted.back().copied() {
+            if counted.at_ms + ONSET_MS <= since_ms {
                 break;
             }
-            self.voiced_ms -= ms;
+            self.speech_ms -= counted.ms;
+            self.peak_dbfs = counted.peak_dbfs;
             self.counted.pop_back();
         }
         self.burst = None;
-        if self.voiced_ms == 0 {
-            (self.first_ms, self.last_ms, self.segments) = (None, None, 0);
+        if self.speech_ms == 0 {
+            self.forget();
             self.peak_dbfs = tone_dbfs;
         } else {
             self.last_ms = self.last_ms.map(|l| l.min(since_ms));
         }
     }
 
-    fn count(&mut self, at_ms: u64, ms: u64) {
-        self.voiced_ms += ms;
+    /// Counts voice, and the hole before it when it is no pause.
+    fn count(&mut self, since_ms: u64, at_ms: u64) {
+        let since_ms = match self.last_ms {
+            Some(last_ms) if since_ms.saturating_sub(last_ms) <= SEGMENT_GAP_MS => last_ms,
+            _ => {
+                self.segments += 1;
+                since_ms
+            }
+        };
+        self.first_ms.get_or_insert(since_ms);
+        let ms = at_ms.saturating_sub(since_ms);
+        self.speech_ms += ms;
         self.last_ms = Some(at_ms);
-        self.counted.push_back((at_ms, ms));
+        let peak_dbfs = self.peak_dbfs;
+        self.counted.push_back(Counted {
+            at_ms,
+            ms,
+            peak_dbfs,
+        });
         while self
             .counted
             .front()
-            .is_some_and(|(old, _)| old + TAKE_BACK_MS < at_ms)
+            .is_some_and(|old| old.at_ms + TAKE_BACK_MS < at_ms)
         {
             self.counted.pop_front();
         }

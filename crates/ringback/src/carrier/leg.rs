@@ -170,7 +170,7 @@ impl Leg {
             | EventKind::Ringing
             | EventKind::EarlyMedia
             | EventKind::Rerouted(_)
-            | EventKind::Dialog(_)
+            | EventKind::Dialog(..)
             | EventKind::Verdict(_)
             | EventKind::Beep { .. }
             | EventKind::Incoming { .. } => Vec::new(),

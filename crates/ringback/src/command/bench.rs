@@ -4,6 +4,7 @@ mod calls;
 mod create;
 mod idle;
 mod load;
+mod recover;
 mod usage;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use self::calls::CallsArgs;
 use self::create::CreateArgs;
 use self::idle::IdleArgs;
 use self::load::LoadArgs;
+use self::recover::RecoverArgs;
 use self::usage::{Machine, Processor};
 use crate::outcome::Status;
 use crate::output;
@@ -36,6 +38,8 @@ enum Name {
     Create(CreateArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
     Idle(IdleArgs),
+    /// Start with many pending callbacks
+    Recover(RecoverArgs),
     /// The generator of `create`
     #[command(hide = true)]
     Load(LoadArgs),
@@ -122,6 +126,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         Name::Calls(args) => calls::run(&args, &dir, json).await?,
         Name::Create(args) => create::run(&args, &dir).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
+        Name::Recover(args) => recover::run(&args, &dir).await?,
         Name::Load(args) => {
             tokio::task::spawn_blocking(move || load::run(&args)).await??;
             return Ok(Status::Ok);

@@ -37,6 +37,10 @@ pub(crate) struct Http {
     pub(crate) listen: Listen,
     /// Empty = `http://<listen>`.
     pub(crate) public_url: String,
+    /// Prefix of the compatible API.
+    pub(crate) app: String,
+    /// Ids that the header `ContactCenterId` may hold.
+    pub(crate) contact_centers: Vec<String>,
     pub(crate) tls_cert: String,
     pub(crate) tls_key: String,
 }
@@ -46,6 +50,8 @@ impl Default for Http {
         Self {
             listen: loopback(8080),
             public_url: String::new(),
+            app: "/genesys".to_owned(),
+            contact_centers: Vec::new(),
             tls_cert: String::new(),
             tls_key: String::new(),
         }

@@ -72,6 +72,20 @@ fn http(config: &Config, found: &mut Found<'_>) {
             "Basic credentials end it there",
         );
     }
+    let app = &config.http.app;
+    let is_path = app.starts_with('/')
+        && !app.ends_with('/')
+        && !app.starts_with("/api")
+        && app
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c));
+    if !app.is_empty() && !is_path {
+        found.add(
+            "http.app",
+            "must be empty or a path such as /genesys, without / at its end, not below /api",
+            "the default is /genesys",
+        );
+    }
     let url = &config.http.public_url;
     if !url.is_empty() && !is_base_url(url) {
         found.add(

@@ -235,6 +235,7 @@ fn configuration(dir: &Path, trunk: Option<SocketAddr>) -> String {
          [store]\npath = {}\n\n\
          {LIMITS_OFF}\n\
          [sip]\nlisten = \"127.0.0.1:0\"\n\n\
+         [engine]\nmax_running_callbacks = 0\n\n\
          [media]\nrtp_ports = \"{SERVER_PORTS}\"\ntreatments_dir = {}\n",
         quoted(dir.join("ringback.db")),
         quoted(dir.join("treatments")),

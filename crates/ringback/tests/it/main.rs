@@ -4,6 +4,7 @@ mod admission;
 mod agents;
 mod command;
 mod common;
+mod compatible;
 mod detection;
 mod identity;
 mod kill;

@@ -1,5 +1,7 @@
 //! Batches as SQL. Statements are prepared once per connection.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, ToSql, params};
 
 use super::failure::Failure;
@@ -15,13 +17,14 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Rows {
     records: Vec<Record>,
-    rest: Batch,
+    rest: Arc<Batch>,
 }
 
 impl Rows {
-    pub(super) fn of(mut batch: Batch, cache: &SettingsCache) -> Result<Self, Failure> {
-        let records = std::mem::take(&mut batch.callbacks)
-            .into_iter()
+    pub(super) fn of(batch: Arc<Batch>, cache: &SettingsCache) -> Result<Self, Failure> {
+        let records = batch
+            .callbacks
+            .iter()
             .map(|callback| Record::of(callback, cache))
             .collect::<Result<_, _>>()?;
         Ok(Self {

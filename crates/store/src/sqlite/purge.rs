@@ -8,7 +8,8 @@ use super::limits::PURGE_STEP;
 use super::settings::{Key, StoredSettings};
 
 /// Everything that belongs to one callback; `?1` is its id.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
+    "DELETE FROM storage WHERE callback_id = ?1",
     "DELETE FROM attempts WHERE delivery IN (SELECT row FROM deliveries WHERE callback_id = ?1)",
     "DELETE FROM deliveries WHERE callback_id = ?1",
     "DELETE FROM events WHERE callback_id = ?1",

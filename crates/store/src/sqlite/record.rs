@@ -37,20 +37,20 @@ pub(super) struct Record {
 
 impl Record {
     /// Splits a callback.
-    pub(super) fn of(callback: Callback, cache: &SettingsCache) -> Result<Self, Failure> {
-        let body = serde_json::to_string(&BorrowedBody::of(&callback))
+    pub(super) fn of(callback: &Callback, cache: &SettingsCache) -> Result<Self, Failure> {
+        let body = serde_json::to_string(&BorrowedBody::of(callback))
             .map_err(|e| Failure::Damaged(format!("callback {}: {e}", callback.id)))?;
         Ok(Self {
             settings_key: cache.key_of(&callback.settings)?,
             next_timer: callback.next_timer(),
-            id: callback.id,
+            id: callback.id.clone(),
             state: callback.state,
             reason: callback.reason,
-            number: callback.dial_number,
+            number: callback.dial_number.clone(),
             desired: callback.desired,
             expires: callback.expires,
             created: callback.created,
-            settings: callback.settings,
+            settings: Arc::clone(&callback.settings),
             body,
         })
     }

@@ -1,5 +1,6 @@
 //! Reading rows back; a row that cannot be read is named by table and key.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use callback::settings::Settings;
@@ -25,6 +26,20 @@ pub(super) fn callbacks(
     all(conn, sql, values, "callbacks", |row| {
         callback(conn, cache, row)
     })
+}
+
+/// Numbers of rows that divide the open callbacks in four parts of about the same size.
+pub(super) fn open_parts(conn: &Connection) -> Result<[Range<i64>; 4], Failure> {
+    let count = "SELECT count(*) FROM callbacks WHERE open = 1";
+    let count: i64 = conn.query_row(count, [], |row| row.get(0))?;
+    let nth = "SELECT row FROM callbacks WHERE open = 1 ORDER BY row LIMIT 1 OFFSET ?1";
+    let mut nth = conn.prepare(nth)?;
+    let mut border = |part: i64| -> Result<i64, Failure> {
+        let row = nth.query_row([count * part / 4], |row| row.get(0));
+        Ok(row.optional()?.unwrap_or(i64::MAX))
+    };
+    let (a, b, c) = (border(1)?, border(2)?, border(3)?);
+    Ok([i64::MIN..a, a..b, b..c, c..i64::MAX])
 }
 
 /// The statement that selects callbacks by a condition, which is fixed text with parameters.

@@ -275,7 +275,7 @@ pub(crate) fn idempotency(key: &str, callback: &CallbackId, at: Timestamp) -> Id
 /// A batch with callbacks and nothing else.
 pub(crate) fn of_callbacks(callbacks: Vec<Callback>) -> Batch {
     Batch {
-        callbacks,
+        callbacks: callbacks.into_iter().map(Arc::new).collect(),
         ..Batch::default()
     }
 }
@@ -283,7 +283,7 @@ pub(crate) fn of_callbacks(callbacks: Vec<Callback>) -> Batch {
 /// A new callback with its first event.
 pub(crate) fn creation(n: u32, settings: &Arc<Settings>) -> Batch {
     Batch {
-        callbacks: vec![callback(n, settings)],
+        callbacks: vec![Arc::new(callback(n, settings))],
         events: vec![event(&id(n), 1)],
         ..Batch::default()
     }

@@ -18,7 +18,7 @@ use super::message::{contact, cseq, q850, record_route, sdp, uri, value, values}
 use super::outgoing::asked_for;
 use super::plan::Plan;
 use super::session::{longer, offer_headers};
-use crate::port::{DialogRecord, Ended, EndedBy, EventKind};
+use crate::port::{DialogRecord, Ended, EndedBy, EventKind, Hold};
 
 /// After a CANCEL the final answer is waited for this long; then the call is reported as over and
 /// looked after in the background.
@@ -69,7 +69,9 @@ pub(super) enum Finished {
 impl Attempt {
     /// Rings, talks, ends.
     pub(super) async fn run(mut self: Box<Self>) -> Finished {
-        self.send_invite().await;
+        if !self.send_invite().await {
+            return Finished::Over(self.over(Final::Silence, None));
+        }
         let ring_end = Instant::now() + self.ring_timeout;
         let mut patience_end = ring_end;
         let ending = self.call.core.ending.clone();
@@ -273,6 +275,7 @@ impl Attempt {
         value(&self.invite.headers, "Via").clone_into(&mut self.record.via);
         self.record.to.clone_from(&self.plan.to);
         self.provisional = false;
+        // Given up meanwhile: the loop ends it, as for a call that has not been heard of.
         self.send_invite().await;
     }
 
@@ -327,7 +330,10 @@ impl Attempt {
         self.record.confirmed = confirmed;
         if self.record != before {
             self.call
-                .emit(EventKind::Dialog(Box::new(self.record.clone())))
+                .emit(EventKind::Dialog(
+                    Box::new(self.record.clone()),
+                    Hold::none(),
+                ))
                 .await;
         }
     }
@@ -439,11 +445,22 @@ impl Attempt {
         }
     }
 
-    /// Reports the record and sends the INVITE; its answers come to the inbox.
-    async fn send_invite(&mut self) {
+    /// Makes the dialog known, waits until it is kept, and sends the INVITE, whose answers come
+    /// to the inbox. `false` when the call was given up before.
+    async fn send_invite(&mut self) -> bool {
+        let (hold, kept) = Hold::new();
         self.call
-            .emit(EventKind::Dialog(Box::new(self.record.clone())))
+            .emit(EventKind::Dialog(Box::new(self.record.clone()), hold))
             .await;
+        // The sender is never used: it is dropped when the record is kept, or nobody cares.
+        drop(kept.await);
+        if self.asked == Asked::Nothing
+            && let Some(cause) = self.call.take_hang_up()
+        {
+            // Wanted to be over before anything was sent: nobody is called.
+            self.ask(asked_for(cause).0);
+            return false;
+        }
         let core = Arc::clone(&self.call.core);
         let invite = self.invite.clone();
         let destination = self.plan.destination.clone();
@@ -451,6 +468,7 @@ impl Attempt {
         self.call
             .core
             .spawn(async move { Box::pin(pump(core, invite, destination, inbox)).await });
+        true
     }
 
     /// Goes on after the call was reported as over: a CANCEL that had to wait for the first

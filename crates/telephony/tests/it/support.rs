@@ -9,7 +9,7 @@ use telephony::embedded::{Config, Embedded, SipTimers, Transport, Trunk};
 use telephony::media_engine::MediaConfig;
 use telephony::port::{
     CallId, CallerId, Command, Destination, DialogRecord, Ended, Event, EventKind, HangUpCause,
-    Originate, PhoneDirectory, Telephony,
+    Hold, Originate, PhoneDirectory, Telephony,
 };
 use tokio::sync::mpsc;
 
@@ -84,7 +84,24 @@ impl Side {
     }
 
     pub(crate) fn of(started: telephony::embedded::Started) -> Self {
-        let (telephony, events) = (started.telephony, started.events);
+        let (telephony, mut from_driver) = (started.telephony, started.events);
+        let (sender, events) = mpsc::channel(telephony::limits::EVENT_QUEUE_MAX);
+        // Dialog records count as kept at once: a test need not read the caller's events for
+        // the INVITE to leave.
+        drop(tokio_util::task::TaskTracker::new().spawn(async move {
+            while let Some(mut event) = from_driver.recv().await {
+                if let Event::Call {
+                    kind: EventKind::Dialog(_, hold),
+                    ..
+                } = &mut event
+                {
+                    *hold = Hold::none();
+                }
+                if sender.send(event).await.is_err() {
+                    return;
+                }
+            }
+        }));
         Self {
             telephony,
             events,
@@ -191,7 +208,7 @@ impl Side {
 
     pub(crate) async fn dialog(&mut self, call: &CallId) -> DialogRecord {
         self.until_call(call, |kind| match kind {
-            EventKind::Dialog(record) => Some(*record),
+            EventKind::Dialog(record, _) => Some(*record),
             _ => None,
         })
         .await

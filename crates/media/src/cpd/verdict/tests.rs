@@ -65,8 +65,8 @@ fn a_short_greeting_is_a_human() {
         for ms in [300, 700, 1_400] {
             let greeting = after(600, &[tone::voice(ms, -15.0, seed)]);
             let found = check(&greeting, Outcome::Human, "human");
-            let after_ms = u64::from(found.decided_after_ms).abs_diff(600 + u64::from(ms) + 1_000);
-            assert!(after_ms < 200, "{found:?}");
+            let after_ms = u64::from(found.decided_after_ms) - 600 - u64::from(ms);
+            assert!((800..1_200).contains(&after_ms), "{found:?}");
         }
     }
     let noisy = with_noise(
@@ -82,7 +82,7 @@ fn a_long_greeting_is_a_machine() {
         let greeting = after(600, &[tone::voice(5_000, -15.0, seed)]);
         let found = check(&greeting, Outcome::Machine, "machine");
         assert!(
-            found.decided_after_first_sound_ms.unwrap() < 3_600,
+            found.decided_after_first_sound_ms.unwrap() < 4_600,
             "{found:?}"
         );
     }
@@ -90,7 +90,7 @@ fn a_long_greeting_is_a_machine() {
 
 #[test]
 fn profiles_shift_the_border() {
-    let greeting = after(600, &[tone::voice(1_800, -15.0, 1)]);
+    let greeting = after(600, &[tone::voice(3_200, -15.0, 1)]);
     let outcome = |profile| {
         let settings = Settings {
             profile,
@@ -99,7 +99,75 @@ fn profiles_shift_the_border() {
         verdict(settings, Stage::Answered, &greeting).map(|v| v.outcome)
     };
     assert_eq!(outcome(Profile::Human), Some(Outcome::Human));
+    assert_eq!(outcome(Profile::Balanced), Some(Outcome::Machine));
     assert_eq!(outcome(Profile::Machine), Some(Outcome::Machine));
+}
+
+#[test]
+fn a_company_that_greets_and_waits_is_a_human() {
+    let greeting = after(600, &[tone::voice(3_300, -15.0, 4), tone::silence(2_000)]);
+    check(&greeting, Outcome::Human, "human");
+}
+
+#[test]
+fn a_tone_in_progress_is_carried_over_the_answer() {
+    let settings = || Settings {
+        country: "US".to_owned(),
+        ..Settings::default()
+    };
+    let mut detector = Detector::new(settings(), Stage::Early, 0);
+    let busy = after(240, &[tone::busy(5_000)]);
+    let mut found = None;
+    for (frame, n) in busy.chunks(160).zip(1u64..) {
+        // The answer comes in the middle of the first tone.
+        if n == 30 {
+            detector.answer(settings(), n * 20);
+        }
+        found = found.or(detector.handle_frame(frame, n * 20));
+    }
+    let Some(Finding::Verdict(verdict)) = found else {
+        panic!("no verdict")
+    };
+    assert_eq!(
+        (verdict.outcome, verdict.stage),
+        (Outcome::Busy, Stage::Answered)
+    );
+    // A new detector would not know when the first tone had begun.
+    assert!(verdict.decided_after_ms < 1_400, "{verdict:?}");
+}
+
+#[test]
+fn what_was_heard_before_the_answer_is_no_answer() {
+    let mut detector = Detector::new(Settings::default(), Stage::Early, 0);
+    let early = after(0, &[tone::ring(2_000), tone::voice(6_000, -15.0, 3)]);
+    for (frame, n) in early.chunks(160).zip(1u64..) {
+        assert_eq!(detector.handle_frame(frame, n * 20), None);
+    }
+    detector.answer(Settings::default(), 8_000);
+    let findings: Vec<_> = (401u64..900)
+        .filter_map(|n| detector.handle_frame(&[0; 160], n * 20))
+        .collect();
+    let [Finding::Verdict(verdict)] = findings.as_slice() else {
+        panic!("{findings:?}")
+    };
+    assert_eq!(
+        (verdict.outcome, verdict.decided_after_ms),
+        (Outcome::Silence, 5_000)
+    );
+}
+
+#[test]
+fn a_background_does_not_become_an_answer() {
+    let mut samples = tone::voice(9_000, -34.0, 8);
+    for (sample, voice) in samples
+        .iter_mut()
+        .skip(16_000)
+        .zip(tone::voice(700, -14.0, 3))
+    {
+        *sample = sample.saturating_add(voice);
+    }
+    let found = verdict(Settings::default(), Stage::Answered, &samples[8_000..]).unwrap();
+    assert_eq!(found.outcome, Outcome::Human, "{found:?}");
 }
 
 #[test]
@@ -224,11 +292,40 @@ fn the_end_of_the_beep_follows_a_machine_verdict_once() {
         Stage::Answered,
         &after(300, &[tone::voice(4_000, -15.0, 5)]),
     );
-    let Some((Finding::BeepEnd { hz, at_ms }, _)) = findings.get(1) else {
+    let Some((
+        Finding::BeepEnd {
+            hz,
+            at_ms,
+            screening,
+        },
+        _,
+    )) = findings.get(1)
+    else {
         panic!("{findings:?}")
     };
     assert_eq!(*hz, 0.0);
-    assert!((6_200..=6_500).contains(at_ms), "{at_ms}");
+    assert!(
+        *screening,
+        "4 s, then silence: an assistant may be listening"
+    );
+    assert!((5_700..=6_000).contains(at_ms), "{at_ms}");
+
+    let findings = detect_all(
+        settings(),
+        Stage::Answered,
+        &after(300, &[tone::voice(9_000, -15.0, 5)]),
+    );
+    let Some((
+        Finding::BeepEnd {
+            screening, at_ms, ..
+        },
+        _,
+    )) = findings.get(1)
+    else {
+        panic!("{findings:?}")
+    };
+    assert!(!*screening, "too long for an assistant");
+    assert!((11_200..=11_500).contains(at_ms), "{at_ms}");
 }
 
 #[test]
@@ -241,9 +338,9 @@ fn a_verdict_says_why() {
     let first = &found.reasons[0];
     assert_eq!(
         (first.rule, first.limit, first.unit),
-        ("voiced", 2_100.0, "ms")
+        ("voiced", 3_900.0, "ms")
     );
-    assert!(first.value >= 2_100.0);
+    assert!(first.value >= 3_900.0);
     for rule in ["segments", "snr", "tones"] {
         assert!(found.reasons.iter().any(|r| r.rule == rule), "{rule}");
     }
@@ -258,4 +355,54 @@ fn lost_packets_do_not_make_a_pause_of_a_tone() {
         .map(|(frame, n)| detector.handle_frame(frame, n * 20))
         .find_map(|f| f.filter(|f| matches!(f, Finding::Verdict(_))));
     assert!(matches!(found, Some(Finding::Verdict(v)) if v.outcome == Outcome::Busy));
+}
+
+#[test]
+fn no_input_makes_it_panic() {
+    let mut seed = 0x2545_F491_4F6C_DD1Du64;
+    let mut random = move |below: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % below
+    };
+    let sources = [
+        tone::busy(3_000),
+        tone::ced(3_000),
+        tone::voice(3_000, -15.0, 1),
+        tone::sit(tone::Sit::VacantCode),
+        tone::noise(3_000, -20.0, 2),
+    ];
+    for _ in 0..30 {
+        let stage = [Stage::Early, Stage::Answered][random(2) as usize];
+        let mut detector = Detector::new(Settings::default(), stage, random(5_000));
+        let mut now_ms = 0;
+        for _ in 0..200 {
+            let source = &sources[random(5) as usize];
+            let from = random(source.len() as u64) as usize;
+            let mut frame: Vec<i16> = source[from..]
+                .iter()
+                .copied()
+                .take(random(700) as usize)
+                .collect();
+            match random(8) {
+                0 => frame.fill(i16::MIN),
+                1 => frame.iter_mut().step_by(3).for_each(|s| *s = i16::MAX),
+                2 => frame.clear(),
+                _ => {}
+            }
+            // The clock may jump, stand still and go back.
+            now_ms = match random(12) {
+                0 => now_ms + random(9_000),
+                1 => now_ms.saturating_sub(random(2_000)),
+                _ => now_ms + 20,
+            };
+            match random(20) {
+                0 => detector.answer(Settings::default(), now_ms),
+                1 => drop(detector.handle_tick(now_ms)),
+                _ => drop(detector.handle_frame(&frame, now_ms)),
+            }
+            assert!(detector.sight().dbfs <= 0.5);
+        }
+    }
 }

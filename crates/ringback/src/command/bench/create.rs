@@ -18,11 +18,12 @@ use crate::harness::site::{answer, client, start_server};
 /// Execution name of the service.
 const SERVICE: &str = "bench";
 /// Longest wait for a child to be ready.
-const READY_WITHIN: Duration = Duration::from_secs(20);
+pub(super) const READY_WITHIN: Duration = Duration::from_secs(20);
 /// Time the generator gets beyond its own duration.
 const DRAIN: Duration = Duration::from_secs(30);
 /// Nobody listens there: the trunk has to exist, but no callback of this bench is ever dialed.
-const TRUNK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
+pub(super) const TRUNK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
 
 /// Arguments of `bench create`.
 #[derive(Args, Debug)]
@@ -46,7 +47,7 @@ pub(super) async fn run(args: &CreateArgs, dir: &Path) -> anyhow::Result<Outcome
     let mut server = start_server(&site, Some(TRUNK))?;
     let ready = server.ready(READY_WITHIN).await?;
     let http = ready["http"].as_str().context("address of the server")?;
-    prepare(http).await?;
+    import(http).await?;
 
     let before = (usage::cpu_s(server.pid())?, usage::processor()?);
     let started = Instant::now();
@@ -64,7 +65,7 @@ pub(super) async fn run(args: &CreateArgs, dir: &Path) -> anyhow::Result<Outcome
     let cpu_s = usage::cpu_s(server.pid())? - before.0;
     let processor = (before.1, usage::processor()?);
     let rss_mb = usage::rss_mb(server.pid())?;
-    generator.stop().await?;
+    generator.finished().await?;
     server.stop().await?;
 
     let figure = |name: &str| {
@@ -101,7 +102,11 @@ fn settings(args: &CreateArgs) -> Value {
         "connections": args.connections,
         "loop": if args.rate > 0 { "open" } else { "closed" },
         "rate": args.rate,
+        "engine.max_running_callbacks": 0,
         "_throttle_request_parameters_limit": 0,
+        "_throttle_callbacks_per_service_1": 0,
+        "_throttle_callbacks_per_service_2": 0,
+        "max_queued_callbacks_per_service": 0,
         "_wait_for_agent": true,
         "agents_ready": 0,
         "notifications": "off",
@@ -119,7 +124,7 @@ fn result(summary: &Value, cpu_s: f64, requests: f64) -> Map<String, Value> {
 }
 
 /// A service whose callbacks rest in the queue: they wait for an agent, and none is ready.
-async fn prepare(http: &str) -> anyhow::Result<()> {
+pub(super) async fn import(http: &str) -> anyhow::Result<()> {
     let client = client()?;
     let service = format!(
         "[service.{SERVICE}]\n\
@@ -129,9 +134,14 @@ async fn prepare(http: &str) -> anyhow::Result<()> {
          _wait_for_agent = true\n\
          _urs_virtual_queue = VQ_Bench\n\
          _target = Bench@Stats.GA\n\
-         _throttle_request_parameters_limit = 0\n"
+         _throttle_request_parameters_limit = 0\n\
+         _throttle_callbacks_per_service_1 = 0\n\
+         _throttle_callbacks_per_service_2 = 0\n\
+         max_queued_callbacks_per_service = 0\n"
     );
-    let agent = "[agent.resting]\nextension = 7001\ngroups = Bench\n".to_owned();
+    let agent = "[agent.resting]\nextension = 7001\npassword = loopback-only\n\
+                 groups = Bench\n"
+        .to_owned();
     for (path, body) in [
         ("/api/v1/services/import", service),
         ("/api/v1/agents/import", agent),

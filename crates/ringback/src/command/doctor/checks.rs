@@ -64,10 +64,16 @@ fn treatments(dir: &str) -> Check {
                 .count();
             Check::good("treatments", format!("{dir} holds {files} files"))
         }
+        // The treatments that are shipped play without it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Check::advice(
+            "treatments",
+            format!("{dir} does not exist: only the shipped treatments are played"),
+            "create the directory for treatments of your own, or set [media] treatments_dir",
+        ),
         Err(error) => Check::bad(
             "treatments",
             format!("{dir} cannot be read: {error}"),
-            "create the directory, or set [media] treatments_dir",
+            "give this user the rights to read it, or set [media] treatments_dir",
         ),
     }
 }
@@ -226,6 +232,16 @@ mod tests {
         let check = http(taken.local_addr().unwrap());
         assert!(!check.ok && !check.remedy.is_empty());
         assert!(http("127.0.0.1:0".parse().unwrap()).ok);
+    }
+
+    #[test]
+    fn a_missing_treatments_directory_keeps_nobody_from_starting() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("treatments");
+        let check = treatments(missing.to_str().unwrap());
+        assert!(check.ok && !check.remedy.is_empty(), "{check:?}");
+        fs::write(&missing, "no directory").unwrap();
+        assert!(!treatments(missing.to_str().unwrap()).ok);
     }
 
     #[test]
