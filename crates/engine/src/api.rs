@@ -358,7 +358,8 @@ impl Engine {
     pub fn readiness(&self) -> Readiness {
         let shared = &self.inner.shared;
         Readiness {
-            store: shared.store_ok.load(Ordering::Acquire),
+            // Without its shard the engine takes nothing, whatever the store says.
+            store: shared.store_ok.load(Ordering::Acquire) && !self.inner.commands.is_closed(),
             draining: shared.draining.load(Ordering::Acquire),
             running: shared.running.load(Ordering::Relaxed),
         }

@@ -12,7 +12,8 @@ pub struct Policy {
     pub expires_min_s: u32,
     /// Lifetime when the phone names none, seconds.
     pub expires_default_s: u32,
-    /// Longer lifetimes are shortened, seconds.
+    /// Longer lifetimes are shortened, seconds: bindings live in memory, so after a restart a
+    /// phone can be reached again when it has registered anew.
     pub expires_max_s: u32,
     /// Most contacts of one extension.
     pub contacts_max: usize,
@@ -23,7 +24,7 @@ impl Default for Policy {
         Self {
             expires_min_s: 20,
             expires_default_s: 300,
-            expires_max_s: 3600,
+            expires_max_s: 300,
             contacts_max: 8,
         }
     }
@@ -340,7 +341,7 @@ mod tests {
         let brief = registrar.register("7001", &request(&[("sip:a@h", Some(5))], 1), 0);
         assert_eq!(brief, Err(Refused::TooBrief { min_s: 20 }));
         let long = registrar.register("7001", &request(&[("sip:a@h", Some(u32::MAX))], 2), 0);
-        assert_eq!(long.unwrap().bindings, [("sip:a@h".to_owned(), 3600)]);
+        assert_eq!(long.unwrap().bindings, [("sip:a@h".to_owned(), 300)]);
         let none = registrar
             .register("7001", &request(&[("sip:a@h", None)], 3), 0)
             .unwrap();

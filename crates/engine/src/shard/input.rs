@@ -377,11 +377,9 @@ impl Shard {
                 finished: true,
             } => LegEvent::Played { token },
             EventKind::MediaTimeout => {
-                tracing::info!(call.id = %call, "no media for a minute, the call is ended");
-                self.send(TelephonyCommand::HangUp {
-                    call: call.clone(),
-                    cause: telephony::port::HangUpCause::Normal,
-                });
+                // A phone with silence suppression sends nothing and is there all the same; who
+                // is gone is found out by the session timers.
+                tracing::info!(call.id = %call, "no media for a minute");
                 return;
             }
             EventKind::Ended(ended) => {

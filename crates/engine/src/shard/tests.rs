@@ -252,7 +252,8 @@ async fn a_repeated_request_is_answered_when_the_first_one_is_durable() {
 #[tokio::test]
 async fn booked_callbacks_do_not_count_as_running() {
     let mut stage = Stage::new(ROOMY, 1).await;
-    let booked = json!({"_desired_time": "2100-01-01T00:00:00.000Z"});
+    let tomorrow = stage.shard.parts.clock.now().plus_seconds(86_400);
+    let booked = json!({"_desired_time": tomorrow.to_iso()});
     stage.create(booked).await.unwrap();
     let running = stage.create(json!({})).await.unwrap();
     assert!(running.session_started, "submitted at once");

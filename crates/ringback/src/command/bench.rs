@@ -5,6 +5,7 @@ mod create;
 mod idle;
 mod load;
 mod recover;
+mod scxml;
 mod usage;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use self::create::CreateArgs;
 use self::idle::IdleArgs;
 use self::load::LoadArgs;
 use self::recover::RecoverArgs;
+use self::scxml::ScxmlArgs;
 use self::usage::{Machine, Processor};
 use crate::outcome::Status;
 use crate::output;
@@ -43,6 +45,8 @@ enum Name {
     /// The generator of `create`
     #[command(hide = true)]
     Load(LoadArgs),
+    /// The SCXML engine alone: events, microsteps, starts and memory of sessions
+    Scxml(ScxmlArgs),
 }
 
 /// A figure with its goal.
@@ -131,6 +135,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
             tokio::task::spawn_blocking(move || load::run(&args)).await??;
             return Ok(Status::Ok);
         }
+        Name::Scxml(args) => scxml::run(&args)?,
     };
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;

@@ -123,7 +123,8 @@ fn a_tone_in_progress_is_carried_over_the_answer() {
         if n == 30 {
             detector.answer(settings(), n * 20);
         }
-        found = found.or(detector.handle_frame(frame, n * 20));
+        let finding = detector.handle_frame(frame, n * 20);
+        found = found.or(finding);
     }
     let Some(Finding::Verdict(verdict)) = found else {
         panic!("no verdict")
@@ -373,17 +374,18 @@ fn no_input_makes_it_panic() {
         tone::sit(tone::Sit::VacantCode),
         tone::noise(3_000, -20.0, 2),
     ];
+    let index = |n: u64| usize::try_from(n).unwrap();
     for _ in 0..30 {
-        let stage = [Stage::Early, Stage::Answered][random(2) as usize];
+        let stage = [Stage::Early, Stage::Answered][usize::from(random(2) == 1)];
         let mut detector = Detector::new(Settings::default(), stage, random(5_000));
         let mut now_ms = 0;
         for _ in 0..200 {
-            let source = &sources[random(5) as usize];
-            let from = random(source.len() as u64) as usize;
+            let source = &sources[index(random(5))];
+            let from = index(random(source.len() as u64));
             let mut frame: Vec<i16> = source[from..]
                 .iter()
                 .copied()
-                .take(random(700) as usize)
+                .take(index(random(700)))
                 .collect();
             match random(8) {
                 0 => frame.fill(i16::MIN),

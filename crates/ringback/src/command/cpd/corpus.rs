@@ -70,7 +70,7 @@ pub(super) fn run(
         handles.into_iter().try_for_each(|handle| {
             handle
                 .join()
-                .map_err(|_| Failure::bad_input("the detector panicked", "report this"))?
+                .map_err(|_panic| Failure::bad_input("the detector panicked", "report this"))?
         })
     })?;
     let mut results = results.into_inner().unwrap_or_else(|p| p.into_inner());
@@ -114,7 +114,7 @@ fn judge(
 }
 
 fn progress(done: usize, all: usize) {
-    if done % 10 != 0 && done != all {
+    if !done.is_multiple_of(10) && done != all {
         return;
     }
     let full = BAR * done / all.max(1);
