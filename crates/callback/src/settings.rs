@@ -65,7 +65,7 @@ pub struct Settings {
     pub calling_party_number: String,
     /// `_calling_party_display_name`.
     pub calling_party_display_name: String,
-    /// `_route_point`: name of the trunk; empty = the first.
+    /// `_route_point`: name of the trunk; empty = all in their order.
     pub route_point: String,
     /// `_default_country`, else `[dialplan] default_country`.
     pub default_country: String,

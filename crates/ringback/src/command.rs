@@ -13,6 +13,7 @@ mod doctor;
 mod events;
 mod import;
 mod options;
+mod scxml;
 mod serve;
 mod services;
 mod transactions;
@@ -82,6 +83,8 @@ enum Command {
     Bench(bench::Bench),
     /// Play customers, machines, faxes, busy lines and agents' phones over SIP and RTP
     Carrier(carrier::Carrier),
+    /// Run, check and draw SCXML documents
+    Scxml(scxml::Scxml),
     /// Print the completions of a shell
     Completions(completions::Completions),
 }
@@ -167,6 +170,7 @@ pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Fail
             logging::start(&arguments.log, arguments.log_format)?;
             on_all_threads(carrier::run(command, json))
         }
+        Command::Scxml(command) => on_one_thread(scxml::run(command, json)),
         Command::Completions(command) => Ok(command.run()),
     }
 }

@@ -391,8 +391,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Like [`Self::commit`], for callers that keep the batch to try again.
     async fn commit_shared(&self, batch: Arc<Batch>) -> Result<(), StoreError>;
 
-    /// All callbacks that are not completed.
-    async fn open_callbacks(&self) -> Result<Vec<Callback>, StoreError>;
+    /// All callbacks that are not completed; shared, so that a hundred thousand are not moved
+    /// about.
+    async fn open_callbacks(&self) -> Result<Vec<Arc<Callback>>, StoreError>;
 
     /// What the callbacks count that were made after `since`, oldest first.
     async fn counted_since(&self, since: Timestamp) -> Result<Vec<CountedRow>, StoreError>;

@@ -154,7 +154,7 @@ impl Store for SqliteStore {
             .map(drop)
     }
 
-    async fn open_callbacks(&self) -> Result<Vec<Callback>, StoreError> {
+    async fn open_callbacks(&self) -> Result<Vec<Arc<Callback>>, StoreError> {
         // Read in parts at the same time: most of the work is decoding, and a server that starts
         // waits for it.
         let [a, b, c, d] = self.readers.run(select::open_parts).await?;
@@ -162,7 +162,7 @@ impl Store for SqliteStore {
             let settings = Arc::clone(&self.settings);
             let sql = select::callbacks_where("open = 1 AND row >= ?1 AND row < ?2");
             let read = move |conn: &Connection| {
-                select::callbacks(conn, &settings, &sql, [rows.start, rows.end])
+                select::shared_callbacks(conn, &settings, &sql, [rows.start, rows.end])
             };
             self.readers.run(read)
         };

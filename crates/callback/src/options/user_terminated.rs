@@ -31,7 +31,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "_route_point",
         Text,
         "",
-        "Name of the trunk for outbound calls; empty = the first.",
+        "Name of the trunk for outbound calls; empty = all in their order.",
     )
     .mandatory(),
     opt(

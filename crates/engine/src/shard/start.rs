@@ -1,7 +1,5 @@
 //! Going on after a start: what the store holds is taken up again.
 
-use std::sync::Arc;
-
 use callback::lifecycle::Input;
 use callback::{Error, ErrorCode};
 use store::StoreError;
@@ -61,8 +59,11 @@ impl Shard {
                 self.timers.insert((at, id.clone()));
             }
             self.ledger.moved(None, Some(callback.state), &callback);
-            self.callbacks.insert(id.clone(), Arc::new(callback));
+            self.callbacks.insert(id.clone(), callback);
             self.step(&id, Input::Recover, &mut round);
+            if round.effects.len() >= limits::BATCH_INPUTS_MAX {
+                self.commit(std::mem::take(&mut round)).await;
+            }
         }
         self.commit(round).await;
         Ok(())

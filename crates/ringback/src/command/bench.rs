@@ -7,6 +7,7 @@ mod idle;
 mod load;
 mod receive;
 mod recover;
+mod scxml;
 mod usage;
 
 use std::path::Path;
@@ -23,6 +24,7 @@ use self::idle::IdleArgs;
 use self::load::LoadArgs;
 use self::receive::ReceiveArgs;
 use self::recover::RecoverArgs;
+use self::scxml::ScxmlArgs;
 use self::usage::{Machine, Processor};
 use crate::outcome::Status;
 use crate::output;
@@ -52,6 +54,8 @@ enum Name {
     /// The receiver of `deliver`
     #[command(hide = true)]
     Receive(ReceiveArgs),
+    /// The SCXML engine alone: events, microsteps, starts and memory of sessions
+    Scxml(ScxmlArgs),
 }
 
 /// A figure with its goal.
@@ -145,6 +149,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
             tokio::task::spawn_blocking(move || receive::run(&args)).await??;
             return Ok(Status::Ok);
         }
+        Name::Scxml(args) => scxml::run(&args)?,
     };
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;

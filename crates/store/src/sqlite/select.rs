@@ -29,6 +29,18 @@ pub(super) fn callbacks(
     })
 }
 
+/// The same, each in its own place from the beginning.
+pub(super) fn shared_callbacks(
+    conn: &Connection,
+    cache: &SettingsCache,
+    sql: &str,
+    values: impl Params,
+) -> Result<Vec<Arc<Callback>>, Failure> {
+    all(conn, sql, values, "callbacks", |row| {
+        callback(conn, cache, row).map(Arc::new)
+    })
+}
+
 /// Numbers of rows that divide the open callbacks in four parts of about the same size.
 pub(super) fn open_parts(conn: &Connection) -> Result<[Range<i64>; 4], Failure> {
     let count = "SELECT count(*) FROM callbacks WHERE open = 1";

@@ -59,7 +59,7 @@ fn a_half_written_log_is_cut_at_the_last_commit() {
             let cut = usize::try_from(cut).unwrap();
             std::fs::write(beside(&copy.path, "-wal"), &log[..cut]).unwrap();
             let open = copy.open().open_callbacks().await.unwrap();
-            assert_eq!(open, [callback(1, &settings)], "cut at {cut}");
+            assert_eq!(open, [Arc::new(callback(1, &settings))], "cut at {cut}");
         }
     });
 }

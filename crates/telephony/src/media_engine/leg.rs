@@ -415,7 +415,9 @@ impl Leg {
         } else {
             self.write_audio(codec, ctx)
         };
-        if written && send {
+        if written && !send {
+            self.outgoing.unsent();
+        } else if written {
             transmit(
                 &self.sockets.rtp,
                 self.outgoing.packet(),

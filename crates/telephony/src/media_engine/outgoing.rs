@@ -66,6 +66,13 @@ impl Outgoing {
         self.marker = true;
     }
 
+    /// The packet that was written last is not sent: its time passes, its number is free again,
+    /// so that the other side counts no losses.
+    pub(super) const fn unsent(&mut self) {
+        self.next_sequence = self.next_sequence.wrapping_sub(1);
+        self.marker = true;
+    }
+
     /// What is forwarded from now on is a new stream.
     pub(super) const fn cut(&mut self) {
         self.mapping = None;
@@ -173,6 +180,18 @@ mod tests {
         let second = frame(&mut out);
         assert!(first.marker && !second.marker);
         assert_eq!((second.sequence, second.timestamp), (0, 0));
+    }
+
+    #[test]
+    fn what_is_not_sent_leaves_no_gap_in_the_numbers() {
+        let mut out = Outgoing::new(1, 7, 0);
+        frame(&mut out);
+        for _ in 0..3 {
+            frame(&mut out);
+            out.unsent();
+        }
+        let next = frame(&mut out);
+        assert_eq!((next.sequence, next.timestamp, next.marker), (8, 640, true));
     }
 
     #[test]

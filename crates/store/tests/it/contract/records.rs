@@ -64,7 +64,7 @@ pub(crate) async fn open_callbacks_are_those_not_completed(store: &dyn Store) {
         .unwrap();
     let mut open = store.open_callbacks().await.unwrap();
     open.sort_by(|a, b| a.id.cmp(&b.id));
-    assert_eq!(open, [callback(1, &settings), paused]);
+    assert_eq!(open, [callback(1, &settings), paused].map(Arc::new));
 }
 
 pub(crate) async fn the_event_log_comes_back_in_order(store: &dyn Store) {
@@ -273,7 +273,7 @@ pub(crate) async fn a_batch_that_fails_leaves_nothing_behind(store: &dyn Store) 
     assert!(what.starts_with(&format!("events {} 1:", id(1))), "{what}");
     assert_eq!(
         store.open_callbacks().await.unwrap(),
-        [callback(1, &settings)]
+        [Arc::new(callback(1, &settings))]
     );
     assert_eq!(store.events(&id(2)).await.unwrap(), []);
     assert_eq!(store.pending_deliveries().await.unwrap(), []);
