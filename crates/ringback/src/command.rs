@@ -99,6 +99,10 @@ struct Remote<T: clap::Args> {
 }
 
 /// Runs what the arguments say.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a dispatch table: one arm per command"
+)]
 pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Failure> {
     let json = arguments.json;
     match arguments.command {

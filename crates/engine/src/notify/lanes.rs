@@ -37,6 +37,17 @@ struct Route {
     waiting: VecDeque<Arc<str>>,
 }
 
+impl Route {
+    /// The next target that may have a connection.
+    fn next(&mut self) -> Option<Arc<str>> {
+        if self.active < limits::CONNECTIONS_PER_ROUTE_MAX {
+            self.waiting.pop_front()
+        } else {
+            None
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Target {
     route: Arc<str>,
@@ -172,10 +183,11 @@ impl Lanes {
                 continue;
             };
             target.queued = false;
+            let route = self.routes.entry(Arc::clone(&target.route)).or_default();
             if target.active >= limits::DELIVERIES_PER_TARGET_MAX || target.ready.is_empty() {
+                self.runnable.extend(route.next());
                 continue;
             }
-            let route = self.routes.entry(Arc::clone(&target.route)).or_default();
             if route.active >= limits::CONNECTIONS_PER_ROUTE_MAX {
                 target.queued = true;
                 route.waiting.push_back(name);
@@ -192,11 +204,15 @@ impl Lanes {
                 }
                 Gate::Later(at) => {
                     self.probes.insert((at, name));
-                    continue;
+                    None
                 }
                 Gate::Probing => None,
             };
-            let Some(key) = key else { continue };
+            let Some(key) = key else {
+                // It does not use the connection that it waited for: the next one may.
+                self.runnable.extend(route.next());
+                continue;
+            };
             target.active += 1;
             route.active += 1;
             let more = !target.ready.is_empty();
@@ -239,7 +255,7 @@ impl Lanes {
             if let Some(route) = self.routes.get_mut(&target.route) {
                 route.active = route.active.saturating_sub(1);
                 // It is queued already: in `runnable` from here on.
-                self.runnable.extend(route.waiting.pop_front());
+                self.runnable.extend(route.next());
                 if route.active == 0 && route.waiting.is_empty() {
                     self.routes.remove(&target.route);
                 }

@@ -183,3 +183,31 @@ fn targets_of_one_host_share_its_connections() {
         limits::CONNECTIONS_PER_ROUTE_MAX
     );
 }
+
+#[test]
+fn a_broken_circuit_does_not_keep_the_connection_it_waited_for() {
+    let mut lanes = Lanes::default();
+    let (broken, busy, other) = ("http://crm/broken", "http://crm/busy", "http://crm/other");
+    for n in 0..40 {
+        lanes.take(row(&format!("b{n}"), 1, broken), NOW);
+    }
+    let first = started(&mut lanes, NOW);
+    for n in 0..20 {
+        lanes.take(row(&format!("x{n}"), 1, busy), NOW);
+        lanes.take(row(&format!("y{n}"), 1, other), NOW);
+    }
+    // The route is full: the broken target and the other one wait for a connection.
+    let second = started(&mut lanes, NOW);
+    assert_eq!(
+        first.len() + second.len(),
+        limits::CONNECTIONS_PER_ROUTE_MAX
+    );
+    for _ in 0..2 {
+        for (key, _) in &first {
+            lanes.over(key, Some(true), NOW);
+        }
+    }
+    let third = started(&mut lanes, NOW);
+    assert!(third.iter().all(|(key, _)| &*key.1 != broken), "{third:?}");
+    assert!(third.iter().any(|(key, _)| &*key.1 == other), "{third:?}");
+}
