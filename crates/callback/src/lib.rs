@@ -24,6 +24,7 @@ pub mod routing;
 pub mod service;
 pub mod settings;
 pub mod time;
+pub mod transaction_list;
 pub mod treatment;
 
 pub use error::{Error, ErrorCode};

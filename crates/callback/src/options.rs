@@ -362,6 +362,11 @@ mod tests {
         "_enable_status_notification",
         "_status_notification_type",
         "_status_notification_target",
+        "_status_notification_provider",
+        "_callback_events_list",
+        "_enable_notification_reminder",
+        "_notification_reminder_buffer",
+        "rb.notify_schedule",
         "_target",
         "_urs_virtual_queue",
         "_urs_queued_ttl",
@@ -523,9 +528,6 @@ mod tests {
             .collect();
         for value in [
             "_call_direction=USERORIGINATED",
-            "_enable_status_notification=notify",
-            "_status_notification_type=orscb",
-            "_status_notification_type=customhttp",
             "_userterminated_first_connect_party=AGENT",
             "_type=builtin",
         ] {

@@ -30,6 +30,22 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: &[Self] = &[
+        Self::Scheduled,
+        Self::Queued,
+        Self::Routing,
+        Self::Processing,
+        Self::Completed,
+        Self::Paused,
+    ];
+
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|s| s.as_str() == text)
+    }
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -68,9 +84,32 @@ pub enum Reason {
     FailCallToCustomer,
     /// A fax answered.
     FailFaxReached,
+    /// Ended by a request that gave no reason.
+    NotAvailable,
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: &[Self] = &[
+        Self::AgentConnected,
+        Self::Cancelled,
+        Self::FailError,
+        Self::FailTimeoutTtl,
+        Self::FailQueueing,
+        Self::FailTargetNotFound,
+        Self::FailAgentConnect,
+        Self::FailInteractionDeleted,
+        Self::FailCallToCustomer,
+        Self::FailFaxReached,
+        Self::NotAvailable,
+    ];
+
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|r| r.as_str() == text)
+    }
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -85,6 +124,7 @@ impl Reason {
             Self::FailInteractionDeleted => "FAIL_INTERACTION_DELETED",
             Self::FailCallToCustomer => "FAIL_CALL_TO_CUSTOMER",
             Self::FailFaxReached => "FAIL_FAX_REACHED",
+            Self::NotAvailable => "NOT_AVAILABLE",
         }
     }
 }
@@ -137,6 +177,8 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimerKind {
+    /// The reminder of a scheduled callback; before [`Self::Due`], with which it may fall together.
+    Reminder,
     /// A scheduled callback has to be submitted.
     Due,
     /// The next submission.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ServiceName, ini, options};
 
 mod import;
+mod notification;
 mod overrides;
 mod request;
 mod resolve;

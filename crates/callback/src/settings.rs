@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::ServiceName;
 use crate::routing::Target;
 use crate::time::Span;
+use crate::transaction_list::Wanted;
 use crate::treatment::Treatment;
 
 /// The resolved settings of one callback. Durations carry their unit in the name.
@@ -175,4 +177,42 @@ pub struct NotificationSettings {
     pub language: String,
     /// `_callback_events_list`; empty = the default set.
     pub events_list: String,
+    /// What is published and in which form.
+    #[serde(default)]
+    pub plan: EventPlan,
+}
+
+/// Which events a callback publishes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Events {
+    /// The session events with their own attributes.
+    #[default]
+    DefaultSet,
+    /// Exactly those of a Transaction List.
+    List(Vec<Wanted>),
+    /// None: the Transaction List does not exist.
+    MissingList,
+}
+
+/// What a callback publishes and in which form; frozen at creation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EventPlan {
+    /// Which events.
+    pub events: Events,
+    /// Service options that the list asks for, with their values.
+    pub options: Map<String, Value>,
+    /// `notifications.body = native`.
+    pub native_body: bool,
+    /// `notifications.state_compat = frozen`.
+    pub frozen_state: bool,
+    /// `_notification_reminder_buffer`, s; `None` = no reminder.
+    pub reminder_s: Option<i64>,
+    /// `rb.notify_schedule`: pauses before the attempts, s; empty = the built-in one.
+    pub schedule_s: Vec<u32>,
+    /// The orchestration node that holds the session of an `orscb` target; empty = none.
+    pub node: String,
+    /// The request had a part in the node: the address guard applies.
+    pub node_from_request: bool,
 }

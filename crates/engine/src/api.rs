@@ -2,11 +2,15 @@
 
 mod admin;
 mod create;
+mod notification;
 mod storage;
+mod transactions;
+
+pub use notification::{Tail, Tailed};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use callback::agent::AgentConfig;
@@ -25,7 +29,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::directory::AgentDirectory;
 use crate::limits;
 use crate::metrics::Metrics;
-use crate::notify::{Notifier, Sender, SenderConfig};
+use crate::notify::Subscriptions;
+use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
 use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
@@ -44,6 +49,8 @@ pub struct EngineConfig {
     pub treatments_dir: PathBuf,
     /// How notifications are sent.
     pub sender: SenderConfig,
+    /// How notifications are wrapped, and their providers.
+    pub notify: NotifyConfig,
     /// `engine.max_running_callbacks`; 0 = no limit.
     pub max_running_callbacks: usize,
     /// Number of this node, the first part of its callback ids.
@@ -113,6 +120,10 @@ struct Inner {
     clock: Arc<dyn Clock>,
     commands: mpsc::Sender<Command>,
     services: RwLock<HashMap<ServiceName, Arc<Service>>>,
+    subscriptions: Arc<Subscriptions>,
+    subscription_default_s: u32,
+    publisher: Arc<Publisher>,
+    outbox: Outbox,
     directory: Arc<AgentDirectory>,
     dialplan: Arc<Dialplan>,
     resolver: Resolver,
@@ -141,26 +152,30 @@ impl Engine {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let supervisor = Supervisor::default();
         let metrics = Arc::new(Metrics::new());
-        let shared = Arc::new(Shared {
-            store_ok: AtomicBool::new(true),
-            ..Shared::default()
-        });
+        let shared = Arc::new(Shared::default());
         let dialplan = Arc::new(config.dialplan);
         let allow_hosts = config.sender.allow_hosts.clone();
         let (commands, command_receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
-        let outbox = Notifier::start(
-            store.clone(),
-            clock.clone(),
-            Sender::new(config.sender)?,
-            metrics.clone(),
-            &supervisor,
-        )
-        .await?;
+        let subscriptions = Arc::new(Subscriptions::new(store.subscriptions().await?));
+        let subscription_default_s = config.notify.subscription_default_s;
+        let publisher = Arc::new(Publisher {
+            config: config.notify,
+            subscriptions: subscriptions.clone(),
+        });
+        let parts = notify::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            sender: Sender::new(config.sender)?,
+            metrics: metrics.clone(),
+            subscriptions: subscriptions.clone(),
+        };
+        let outbox = Notifier::start(parts, &supervisor).await?;
         let mut shard = Shard::new(Parts {
             store: store.clone(),
             telephony: telephony.clone(),
             clock: clock.clone(),
-            outbox,
+            outbox: outbox.clone(),
+            publisher: publisher.clone(),
             metrics: metrics.clone(),
             supervisor: supervisor.clone(),
             treatments: Treatments::new(config.treatments_dir)?,
@@ -172,6 +187,9 @@ impl Engine {
         });
         take_up(&mut shard, store.as_ref(), &directory).await?;
         let services = stored_services(store.as_ref()).await?;
+        let resolver = Resolver::new(config.defaults);
+        let lists = store.transaction_lists().await?;
+        resolver.put_lists(lists.into_iter().map(|row| row.list));
         let stop_shard = CancellationToken::new();
         supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
         let engine = Self {
@@ -181,9 +199,13 @@ impl Engine {
                 clock,
                 commands,
                 services: RwLock::new(services),
+                subscriptions,
+                subscription_default_s,
+                publisher,
+                outbox,
                 directory,
                 dialplan,
-                resolver: Resolver::new(config.defaults),
+                resolver,
                 allow_hosts,
                 node: config.node,
                 metrics,
@@ -423,6 +445,7 @@ impl Engine {
     async fn sweep(self, days: u32) {
         loop {
             tokio::time::sleep(limits::SWEEP_EVERY).await;
+            self.sweep_notifications().await;
             let before = self.now().plus_seconds(-i64::from(days) * 86_400);
             match self.inner.store.purge(before).await {
                 Ok(0) => {}

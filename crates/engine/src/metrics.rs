@@ -37,6 +37,8 @@ pub(crate) struct Metrics {
     completed: Family<ReasonLabel, Counter>,
     dials: Counter,
     deliveries: Family<ResultLabel, Counter>,
+    no_subscriber: Counter,
+    circuits_open: Gauge,
     commits: Counter,
     commit_failures: Counter,
     pub(crate) open: Gauge,
@@ -52,6 +54,8 @@ impl Metrics {
             completed: Family::default(),
             dials: Counter::default(),
             deliveries: Family::default(),
+            no_subscriber: Counter::default(),
+            circuits_open: Gauge::default(),
             commits: Counter::default(),
             commit_failures: Counter::default(),
             open: Gauge::default(),
@@ -73,6 +77,16 @@ impl Metrics {
             "delivery_attempts",
             "Attempts to deliver a notification, by result",
             metrics.deliveries.clone(),
+        );
+        r.register(
+            "notifications_no_subscriber",
+            "Events that nobody was subscribed to",
+            metrics.no_subscriber.clone(),
+        );
+        r.register(
+            "notification_circuits_open",
+            "Notification targets that are only probed",
+            metrics.circuits_open.clone(),
         );
         r.register(
             "commits",
@@ -125,6 +139,20 @@ impl Metrics {
             DeliveryState::Failed => Result::GivenUp,
         };
         self.deliveries.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Counts an event that nobody was subscribed to.
+    pub(crate) fn no_subscriber(&self) {
+        self.no_subscriber.inc();
+    }
+
+    /// A target's circuit opened or closed.
+    pub(crate) fn circuit(&self, open: bool) {
+        if open {
+            self.circuits_open.inc();
+        } else {
+            self.circuits_open.dec();
+        }
     }
 
     /// Counts a commit.

@@ -23,15 +23,15 @@ use callback::number::Dialplan;
 use callback::routing::{AgentView, Released, Router};
 use callback::service::Resolved;
 use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
-use store::{IdempotencyRow, Store};
+use store::{EventRow, IdempotencyRow, Store};
 use telephony::port::{Command as TelephonyCommand, Event as TelephonyEvent, Telephony};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::limits;
 use crate::metrics::Metrics;
-use crate::notify::Outbox;
+use crate::notify::{Outbox, Publisher};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::trunks::Trunks;
@@ -90,7 +90,7 @@ pub(crate) struct NewRecord {
 }
 
 /// What the shard shows to the outside without being asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     /// The last commit succeeded, or it is time to try again.
     pub(crate) store_ok: AtomicBool,
@@ -98,6 +98,19 @@ pub(crate) struct Shared {
     pub(crate) running: AtomicUsize,
     /// No new dials: the server is going down.
     pub(crate) draining: AtomicBool,
+    /// Durable events, for who listens.
+    pub(crate) events: broadcast::Sender<Arc<[EventRow]>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            store_ok: AtomicBool::new(true),
+            running: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            events: broadcast::Sender::new(limits::TAIL_BATCHES_MAX),
+        }
+    }
 }
 
 /// What a shard works with.
@@ -107,6 +120,7 @@ pub(crate) struct Parts {
     pub(crate) telephony: Arc<dyn Telephony>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) outbox: Outbox,
+    pub(crate) publisher: Arc<Publisher>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) supervisor: Supervisor,
     pub(crate) treatments: Treatments,

@@ -6,7 +6,10 @@ mod callbacks;
 mod deliveries;
 mod mode;
 mod options;
+mod retry;
 mod services;
+mod tail;
+mod transactions;
 mod trunks;
 
 use std::sync::Arc;
@@ -42,7 +45,16 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
                 .put(callbacks::reschedule),
         )
         .route("/api/v1/callbacks/{id}/events", get(callbacks::events))
+        .route("/api/v1/transactions", get(transactions::list))
+        .route("/api/v1/transactions/import", post(transactions::import))
+        .route(
+            "/api/v1/transactions/{name}/export",
+            get(transactions::export),
+        )
+        .route("/api/v1/events/tail", get(tail::tail))
         .route("/api/v1/deliveries", get(deliveries::list))
+        .route("/api/v1/deliveries/retry", post(retry::all))
+        .route("/api/v1/deliveries/{id}/retry", post(retry::one))
         .route("/api/v1/options", get(options::list))
         .route("/api/v1/trunks", get(trunks::list))
         .route("/api/v1/backup", post(backup::backup))

@@ -3,6 +3,7 @@
 mod by_id;
 mod cancel;
 mod dialog;
+mod notification;
 mod position;
 mod query;
 mod queues;
@@ -17,7 +18,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use callback::ErrorCode;
 
 use crate::error::{Failure, GmsError};
@@ -26,6 +27,8 @@ use crate::{Api, health};
 /// Paths below the prefix with what answers them.
 fn paths() -> Router<Arc<Api>> {
     Router::new()
+        .route("/1/notification/subscribe", post(notification::subscribe))
+        .route("/1/notification/publish", post(notification::publish))
         .route("/1/service/callback", get(by_id::by_query))
         .route(
             "/1/service/callback/{service}",

@@ -57,6 +57,8 @@ pub struct Api {
     pub contact_centers: Vec<String>,
     /// One backup at a time.
     backup: Arc<Semaphore>,
+    /// Places for listeners of the event stream.
+    tails: Arc<Semaphore>,
 }
 
 impl Api {
@@ -79,6 +81,7 @@ impl Api {
             app: DEFAULT_APP.to_owned(),
             contact_centers: Vec::new(),
             backup,
+            tails: Arc::new(Semaphore::new(limits::TAIL_LISTENERS_MAX)),
         }
     }
 }

@@ -11,7 +11,10 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub(crate) use schema::{Codec, Config, NumberFormat, OnDetected, Transport, Trunk};
+pub(crate) use schema::{
+    Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, PushCustomHttp,
+    StateCompat, Transport, Trunk,
+};
 
 /// Size of a configuration file, bytes; a larger one is some other file.
 const FILE_MAX: u64 = 1024 * 1024;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use callback::record::State;
+use callback::transaction_list::TransactionList;
 use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// One entry of a callback's event log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,17 @@ pub struct EventRow {
     pub state: State,
     /// JSON object with the details.
     pub data: String,
+}
+
+/// A place in the events of all callbacks: by time, callback and number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventCursor {
+    /// Time of the event.
+    pub at: Timestamp,
+    /// Its callback; an empty text comes before all.
+    pub callback: String,
+    /// Its number.
+    pub seq: u64,
 }
 
 /// A notification waiting to be delivered, or its final fate.
@@ -51,10 +64,102 @@ pub struct DeliveryRow {
     pub body: String,
     /// Attempts made.
     pub attempts: u32,
+    /// Attempts made before the last retry by hand; the schedule counts from there.
+    pub base: u32,
     /// Next attempt; `None` once delivered or given up.
     pub next_at: Option<Timestamp>,
     /// How it stands.
     pub state: DeliveryState,
+    /// What few deliveries need.
+    pub extra: DeliveryExtra,
+}
+
+/// What few deliveries need beside their target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeliveryExtra {
+    /// Base64 of `user:password`, sent as Basic credentials; empty = none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub authorization: String,
+    /// Request and answer are kept, the receiver is told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub debug: bool,
+    /// The subscription that asked for it; empty = the callback's own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub subscription: String,
+    /// Why it cannot be sent at all; empty = it can.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub fault: String,
+    /// The body is a form, not JSON.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_form: bool,
+    /// Pauses before the attempts, s; empty = the built-in schedule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schedule_s: Vec<u32>,
+}
+
+impl DeliveryExtra {
+    /// Nothing is needed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A subscription of the notification API (notifications §7.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionRow {
+    /// Our id.
+    pub id: String,
+    /// `subscriberId`, chosen by the subscriber.
+    pub subscriber: String,
+    /// Matched against the tag of an event.
+    pub filter: String,
+    /// `notificationDetails.type`.
+    pub channel: String,
+    /// `notificationDetails.deviceId`: URL, session id or opaque id.
+    pub device: String,
+    /// `providerName`; empty = the default provider.
+    pub provider: String,
+    /// Base64 of `user:password` for customhttp, or empty.
+    pub authorization: String,
+    /// Language of texts, or empty.
+    pub language: String,
+    /// Debug mode.
+    pub debug: bool,
+    /// Made by a caller without operator credentials: the address guard applies.
+    pub guarded: bool,
+    /// When it ends unless it is renewed.
+    pub expires: Timestamp,
+}
+
+/// A stored Transaction List.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionListRow {
+    /// The list.
+    pub list: TransactionList,
+    /// Last change.
+    pub changed: Timestamp,
+}
+
+/// What operators and subscribers have set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// All services.
+    pub services: Vec<ServiceRow>,
+    /// All Transaction Lists.
+    pub lists: Vec<TransactionListRow>,
+    /// All subscriptions, ended ones included.
+    pub subscriptions: Vec<SubscriptionRow>,
+}
+
+/// Request and answer of an attempt in debug mode, kept for a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The request: line, headers, body; secrets and attached data masked.
+    pub request: String,
+    /// The answer: status, headers, the beginning of the body.
+    pub answer: String,
 }
 
 /// How a delivery stands.
@@ -85,6 +190,8 @@ pub struct DeliveryAttempt {
     pub state: DeliveryState,
     /// Next attempt when still pending.
     pub next_at: Option<Timestamp>,
+    /// Request and answer, in debug mode.
+    pub trace: Option<Trace>,
 }
 
 /// A call leg we are about to start; written before the INVITE leaves.
@@ -132,6 +239,12 @@ pub struct Batch {
     pub intents_over: Vec<String>,
     /// Idempotency keys.
     pub idempotency: Vec<IdempotencyRow>,
+    /// New or renewed subscriptions (whole rows; inserted or replaced).
+    pub subscriptions: Vec<SubscriptionRow>,
+    /// Ids of subscriptions that are over.
+    pub subscriptions_over: Vec<String>,
+    /// Failed deliveries that are tried again from now on, by id; others are left as they are.
+    pub retries: Vec<(String, Timestamp)>,
 }
 
 impl Batch {
@@ -146,6 +259,9 @@ impl Batch {
             && self.dialogs.is_empty()
             && self.intents_over.is_empty()
             && self.idempotency.is_empty()
+            && self.subscriptions.is_empty()
+            && self.subscriptions_over.is_empty()
+            && self.retries.is_empty()
     }
 }
 
@@ -259,6 +375,10 @@ pub enum StoreError {
     Closed,
 }
 
+/// First part of the ids under which notifications that were published by hand are kept, where
+/// those of callbacks have the callback's id.
+pub const PUBLISHED_PREFIX: &str = "publish-";
+
 /// A store. Answers come when the effect is durable.
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug + 'static {
@@ -318,6 +438,33 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// All agents by id.
     async fn agents(&self) -> Result<Vec<AgentRow>, StoreError>;
+
+    /// Inserts or replaces Transaction Lists, all or nothing.
+    async fn put_transaction_lists(&self, lists: Vec<TransactionListRow>)
+    -> Result<(), StoreError>;
+
+    /// All Transaction Lists by name.
+    async fn transaction_lists(&self) -> Result<Vec<TransactionListRow>, StoreError>;
+
+    /// All subscriptions, those that have ended but were not removed included.
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionRow>, StoreError>;
+
+    /// Deliveries that were given up, oldest first: the one with this id, or all; at most `limit`.
+    async fn failed_deliveries(
+        &self,
+        id: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DeliveryRow>, StoreError>;
+
+    /// Events of all callbacks behind a place, oldest first, at most `limit`.
+    async fn events_since(
+        &self,
+        after: EventCursor,
+        limit: usize,
+    ) -> Result<Vec<EventRow>, StoreError>;
+
+    /// Removes traces of debug mode that were made before `before`.
+    async fn purge_traces(&self, before: Timestamp) -> Result<(), StoreError>;
 
     /// Inserts or replaces keys of a callback's storage, all or nothing; they go with it.
     async fn put_storage(

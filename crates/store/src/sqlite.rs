@@ -40,8 +40,9 @@ pub use self::schema::Schema;
 use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
-    AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventRow, IdempotencyRow, IntentRow,
-    Query, ServiceRow, StorageRow, Store, StoreError,
+    AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventCursor, EventRow,
+    IdempotencyRow, IntentRow, Query, ServiceRow, Setup, StorageRow, Store, StoreError,
+    SubscriptionRow, TransactionListRow,
 };
 
 /// A store in one SQLite file.
@@ -84,6 +85,25 @@ impl SqliteStore {
     /// when it cannot be read.
     pub fn schema(path: &Path) -> Result<Schema, StoreError> {
         schema::inspect(path)
+    }
+
+    /// Reads what operators have set up, without a change; `None` when the file is absent or has
+    /// not the newest schema. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for a file that is no store of ours, [`StoreError::Unavailable`]
+    /// when it cannot be read.
+    pub fn setup(path: &Path) -> Result<Option<Setup>, StoreError> {
+        let schema = schema::inspect(path)?;
+        if schema.found != schema.known {
+            return Ok(None);
+        }
+        let conn = schema::open_reader(path)?;
+        Ok(Some(Setup {
+            services: select::services(&conn)?,
+            lists: select::transaction_lists(&conn)?,
+            subscriptions: select::subscriptions(&conn)?,
+        }))
     }
 
     /// Copies the store at `from`, which may be running in another process, to the new file `to`.
@@ -264,7 +284,51 @@ impl Store for SqliteStore {
     async fn purge(&self, before: Timestamp) -> Result<u64, StoreError> {
         let gone = self.repeat(|| Work::PurgeCallbacks(before)).await?;
         self.repeat(|| Work::PurgeIdempotency(before)).await?;
+        self.repeat(|| Work::PurgePublished(before)).await?;
         Ok(gone)
+    }
+
+    async fn put_transaction_lists(
+        &self,
+        lists: Vec<TransactionListRow>,
+    ) -> Result<(), StoreError> {
+        let work = Work::TransactionLists(lists);
+        self.writer.write(work).await.map(drop)
+    }
+
+    async fn transaction_lists(&self) -> Result<Vec<TransactionListRow>, StoreError> {
+        self.readers.run(select::transaction_lists).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionRow>, StoreError> {
+        self.readers.run(select::subscriptions).await
+    }
+
+    async fn failed_deliveries(
+        &self,
+        id: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        let id = id.map(String::from);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.readers
+            .run(move |conn| select::failed_deliveries(conn, id.as_deref(), limit))
+            .await
+    }
+
+    async fn events_since(
+        &self,
+        after: EventCursor,
+        limit: usize,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.readers
+            .run(move |conn| select::events_since(conn, &after, limit))
+            .await
+    }
+
+    async fn purge_traces(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.repeat(|| Work::PurgeTraces(before)).await.map(drop)
     }
 
     async fn backup(&self, path: PathBuf) -> Result<(), StoreError> {

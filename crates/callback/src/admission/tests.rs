@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::CallbackId;
 use crate::service::{self, Request, ServerDefaults, Service};
+use crate::transaction_list::no_lists;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
@@ -41,7 +42,9 @@ impl Desk {
         let service = service(options);
         Self {
             rules: service::admission_rules(&service, &request, &server).unwrap(),
-            settings: service::resolve(&service, &request, &server).unwrap().0,
+            settings: service::resolve(&service, &request, &server, &no_lists)
+                .unwrap()
+                .0,
             ledger: Ledger::default(),
             made: 0,
         }

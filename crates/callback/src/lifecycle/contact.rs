@@ -3,7 +3,7 @@
 use super::run::Run;
 use super::{ContactFault, Dial, DialPlan, Effect};
 use crate::events::EventId;
-use crate::record::{Phase, Reason};
+use crate::record::{Phase, Reason, TimerKind};
 
 /// Answers [`super::Input::ContactTurn`].
 pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFault>) {
@@ -32,6 +32,7 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
 }
 
 fn dial(run: &mut Run<'_>, plan: DialPlan) {
+    run.disarm(TimerKind::Reminder);
     let callback = &mut run.callback;
     callback.attempts += 1;
     callback.agent_legs = 0;

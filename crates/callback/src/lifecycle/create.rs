@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::run::Run;
-use crate::events::EventId;
+use crate::events::{self, EventId};
 use crate::record::{Phase, Reason, State, TimerKind};
-use crate::settings::NotificationMode;
+use crate::settings::{Events, NotificationMode};
 
 /// Answers [`super::Input::Create`].
 pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
@@ -25,8 +25,15 @@ pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
     }
 }
 
-/// Plans the submission of a scheduled callback: desired time − buffer.
+/// Plans the submission of a scheduled callback: desired time − buffer; and its reminder.
 pub(super) fn arm_due(run: &mut Run<'_>) {
+    run.disarm(TimerKind::Reminder);
+    if let Some(before_s) = run.callback.settings.notification.plan.reminder_s
+        && run.callback.desired > run.now()
+    {
+        let at = run.callback.desired.plus_seconds(-before_s);
+        run.arm(TimerKind::Reminder, at.max(run.now()));
+    }
     let due = run
         .callback
         .desired
@@ -51,17 +58,20 @@ fn tell(run: &mut Run<'_>, notes: &[String]) {
         );
     }
     let n = &settings.notification;
-    let why = match n.mode {
-        NotificationMode::Off => None,
-        NotificationMode::Notify => Some("subscriptions are not built yet"),
-        NotificationMode::SubscribeNotify if !n.events_list.is_empty() => {
-            Some("Transaction Lists are not built yet")
+    let why = match (n.mode, &n.plan.events) {
+        (NotificationMode::Off, _) => None,
+        (_, Events::MissingList) => Some("the Transaction List does not exist"),
+        (_, Events::List(wanted)) if wanted.is_empty() && n.plan.reminder_s.is_none() => {
+            Some("the Transaction List names no event")
         }
-        NotificationMode::SubscribeNotify if n.channel != "httpcb" => {
-            Some("only the channel httpcb is built")
+        (NotificationMode::Notify, _) => None,
+        (NotificationMode::SubscribeNotify, _) if n.target.is_empty() => Some("no target is set"),
+        (NotificationMode::SubscribeNotify, _)
+            if !events::CHANNELS.contains(&n.channel.as_str()) =>
+        {
+            Some("no channel is set")
         }
-        NotificationMode::SubscribeNotify if n.target.is_empty() => Some("no target is set"),
-        NotificationMode::SubscribeNotify => None,
+        (NotificationMode::SubscribeNotify, _) => None,
     };
     if let Some(why) = why {
         run.emit_with(EventId::NothingPublished, &[("why", Value::from(why))]);

@@ -62,7 +62,7 @@ impl<'a> Run<'a> {
             callback.notification_seq += 1;
             Notification {
                 seq: callback.notification_seq,
-                body: events::body(callback, id, self.context.now, &details),
+                body: events::body(callback, id, self.context.now, callback.notification_seq),
             }
         });
         let mut data: Map<String, Value> = details;

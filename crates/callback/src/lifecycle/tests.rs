@@ -1,15 +1,18 @@
 //! Tests of the lifecycle: whole walks, then every input in every phase.
 
+mod sequences;
+
 use std::collections::BTreeMap;
 
 use serde_json::Map;
 
 use super::*;
 use crate::events::EventId;
-use crate::record::{Phase, Reason, State};
+use crate::record::Phase;
 use crate::routing::Target;
 use crate::settings::{
-    AttachUserData, CpdProfile, NotificationMode, NotificationSettings, Settings, Treatments,
+    AttachUserData, CpdProfile, EventPlan, NotificationMode, NotificationSettings, Settings,
+    Treatments,
 };
 use crate::treatment::Treatment;
 use crate::{CallbackId, ServiceName, call_state};
@@ -77,6 +80,7 @@ fn settings() -> Settings {
             debug: false,
             language: String::new(),
             events_list: String::new(),
+            plan: EventPlan::default(),
         },
         attach_udata: AttachUserData::SingleJson,
         cpn_digits: None,
@@ -90,6 +94,8 @@ struct Walk {
     now: Timestamp,
     submission: Result<(), String>,
     events: Vec<String>,
+    /// Bodies of the notifications.
+    bodies: Vec<Value>,
     effects: Vec<Effect>,
 }
 
@@ -105,6 +111,7 @@ impl Walk {
             now,
             submission: Ok(()),
             events: vec![],
+            bodies: vec![],
             effects: vec![],
         }
     }
@@ -133,6 +140,10 @@ impl Walk {
         );
         for (event, seq) in step.events.iter().zip(self.callback.seq + 1..) {
             assert_eq!(event.seq, seq, "the log is gapless");
+            if let Some(notification) = &event.notification {
+                self.bodies
+                    .push(serde_json::from_str(&notification.body).unwrap());
+            }
             let short = event.id.as_str().trim_start_matches("_cbe_on_");
             let mut text = format!("{short} {}", event.state.as_str());
             if event.id == EventId::DialDone {

@@ -16,6 +16,7 @@ pub(super) fn timer(run: &mut Run<'_>, kind: TimerKind) {
     }
     run.disarm(kind);
     match kind {
+        TimerKind::Reminder => reminder(run),
         TimerKind::Due => due(run),
         TimerKind::Submit => {
             if let Phase::Submitting { submissions } = run.callback.phase {
@@ -36,6 +37,13 @@ pub(super) fn timer(run: &mut Run<'_>, kind: TimerKind) {
         TimerKind::AgentWait => agent_wait(run),
         TimerKind::QueuedTtl => out_of_time(run, Reason::FailTargetNotFound, "queued_ttl"),
         TimerKind::RecordTtl => out_of_time(run, Reason::FailTimeoutTtl, "ttl"),
+    }
+}
+
+/// The customer will be called soon; never again once a dial has begun (notifications §8).
+fn reminder(run: &mut Run<'_>) {
+    if run.callback.attempts == 0 && run.callback.is_open() {
+        run.emit(crate::events::EventId::CallbackReminder);
     }
 }
 

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::Effect;
 use super::run::Run;
-use super::withdraw::reschedule;
+use super::withdraw::{reschedule, set_state};
 use crate::events::EventId;
-use crate::record::{Phase, State, TimerKind};
+use crate::record::{Phase, Reason, State, TimerKind};
 use crate::routing::{Need, Target};
 use crate::service::check_user_data;
 use crate::settings::Settings;
@@ -27,6 +27,10 @@ pub struct Change {
     pub priority_increment: Option<i64>,
     /// `_urs_vq_priority_increment_interval`, s.
     pub priority_increment_interval_s: Option<i64>,
+    /// `_callback_state`.
+    pub state: Option<State>,
+    /// `_callback_reason`, for a callback that shall end.
+    pub reason: Option<Reason>,
 }
 
 impl Change {
@@ -85,6 +89,9 @@ pub(super) fn update(run: &mut Run<'_>, change: Change) -> Result<(), Error> {
     }
     if let Some(desired) = change.desired {
         reschedule(run, desired)?;
+    }
+    if let Some(state) = change.state {
+        set_state(run, state, change.reason)?;
     }
     Ok(())
 }

@@ -132,8 +132,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "rb.notify_schedule",
         Csv,
         "0,2,10,60,300,900,1800,3600",
-        "Times of the delivery attempts of a notification.",
+        "Pauses before the delivery attempts of a notification.",
     )
-    .unit("s")
-    .pending("the built-in schedule holds: 0,2,10,60,300,900,1800,3600"),
+    .unit("s"),
 ];

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::overrides::{Values, bad};
-use super::{Service, parameter_text};
+use super::{Service, notification, parameter_text};
 use crate::admission::{self, Window};
 use crate::ini;
 use crate::number::Rules;
 use crate::options::{self, Kind, parse_bool};
 use crate::routing::Target;
 use crate::settings::{
-    AttachUserData, CpdProfile, DetectionSettings, NotificationMode, NotificationSettings,
-    Settings, Treatments,
+    AttachUserData, CpdProfile, DetectionSettings, NotificationSettings, Settings, Treatments,
 };
 use crate::time::Span;
+use crate::transaction_list::Lookup;
 use crate::treatment::{FIND_AGENT_FAIL_DEFAULT, MACHINE_DEFAULT, Treatment, WAITING_DEFAULT};
 use crate::{Error, ErrorCode};
 
@@ -36,6 +36,10 @@ pub struct ServerDefaults {
     pub default_country: String,
     /// `notifications.allow_request_target`.
     pub allow_request_target: bool,
+    /// `notifications.body = native`.
+    pub native_body: bool,
+    /// `notifications.state_compat = frozen`.
+    pub frozen_state: bool,
     /// `[callback]` of the configuration: options that services may leave out (options §11).
     pub application: Arc<BTreeMap<String, String>>,
     /// `[telephony]` settings of the detector.
@@ -64,6 +68,8 @@ impl Default for ServerDefaults {
         Self {
             default_country: String::from("US"),
             allow_request_target: true,
+            native_body: false,
+            frozen_state: false,
             application: Arc::default(),
             detection,
         }
@@ -82,11 +88,12 @@ pub fn resolve(
     service: &Service,
     request: &Request<'_>,
     server: &ServerDefaults,
+    lists: Lookup<'_>,
 ) -> Result<(Settings, Vec<String>), Error> {
     let mut values = Values::read(service, request, server)?;
     check_kind_of_service(service)?;
     check_available(&values, request)?;
-    let notification = notification(&mut values, server)?;
+    let notification = notification::resolve(&mut values, server, lists)?;
     let settings = settings(service, &values, server, notification)?;
     let settings = Settings {
         pending: pending(&values, request),
@@ -363,54 +370,6 @@ fn redirect_hints(values: &Values) -> Result<(Option<String>, bool), Error> {
     Ok((digits, others))
 }
 
-fn notification(
-    values: &mut Values,
-    server: &ServerDefaults,
-) -> Result<NotificationSettings, Error> {
-    let field = "_status_notification_target";
-    let mode = match word(values, "_enable_status_notification")?.as_str() {
-        "notify" => NotificationMode::Notify,
-        "subscribe_notify" => NotificationMode::SubscribeNotify,
-        "true" => {
-            let warning = "_enable_status_notification = true is read as subscribe_notify";
-            values.warnings.push(warning.to_owned());
-            NotificationMode::SubscribeNotify
-        }
-        _ => NotificationMode::Off,
-    };
-    let target = values.get(field).to_owned();
-    let target_from_request = values.is_from_request(field);
-    if target_from_request && !target.is_empty() && !server.allow_request_target {
-        let message = "_status_notification_target: this server takes no targets from requests";
-        return Err(Error::new(ErrorCode::AddressNotAllowed, message).field(field));
-    }
-    let mut channel = word(values, "_status_notification_type")?;
-    let is_url = !target.is_empty() && Kind::Url.check(&target).is_ok();
-    if channel.is_empty() && is_url {
-        channel = String::from("httpcb");
-    }
-    let events_list = values.get("_callback_events_list").to_owned();
-    // With a Transaction List the target may stand in the list.
-    if mode == NotificationMode::SubscribeNotify && events_list.is_empty() {
-        if target.is_empty() {
-            return Err(bad(field, "mandatory while notifications are switched on"));
-        }
-        if matches!(channel.as_str(), "" | "httpcb") && !is_url {
-            return Err(bad(field, "write an http:// or https:// URL"));
-        }
-    }
-    Ok(NotificationSettings {
-        mode,
-        channel,
-        target,
-        target_from_request,
-        provider: values.get("_status_notification_provider").to_owned(),
-        debug: flag(values, "_status_notification_debug")?,
-        language: values.get("_status_notification_language").to_owned(),
-        events_list,
-    })
-}
-
 /// The value after the check of its kind.
 fn checked<'a>(values: &'a Values, name: &str) -> Result<&'a str, Error> {
     let value = values.get(name);
@@ -425,11 +384,11 @@ fn word(values: &Values, name: &str) -> Result<String, Error> {
     checked(values, name).map(str::to_ascii_lowercase)
 }
 
-fn flag(values: &Values, name: &str) -> Result<bool, Error> {
+pub(super) fn flag(values: &Values, name: &str) -> Result<bool, Error> {
     Ok(parse_bool(checked(values, name)?).unwrap_or(false))
 }
 
-fn number(values: &Values, name: &str) -> Result<i64, Error> {
+pub(super) fn number(values: &Values, name: &str) -> Result<i64, Error> {
     match checked(values, name)? {
         "" => Ok(0),
         text => text

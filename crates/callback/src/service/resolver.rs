@@ -4,14 +4,16 @@
 //! the parameters that are not about the one call. Requests that agree in them share one
 //! [`Settings`] in memory, which the store then writes once.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::overrides::has_token;
 use super::resolve::{Request, ServerDefaults, admission_rules, number_rules, resolve};
 use super::{Service, parameter_text};
 use crate::number::Rules;
 use crate::settings::Settings;
+use crate::transaction_list::TransactionList;
 use crate::{Error, ServiceName, admission};
 
 /// Resolutions kept per service; beyond, they are forgotten and made again.
@@ -41,6 +43,10 @@ pub struct Resolved {
 pub struct Resolver {
     /// Settings of the server that take part.
     pub defaults: ServerDefaults,
+    /// The Transaction Lists by name.
+    lists: RwLock<BTreeMap<String, Arc<TransactionList>>>,
+    /// Counts their changes: what was resolved with other lists is worthless.
+    lists_version: AtomicU64,
     known: Mutex<HashMap<ServiceName, Known>>,
 }
 
@@ -49,6 +55,8 @@ pub struct Resolver {
 struct Known {
     /// The service as it was; another one under its name makes everything known worthless.
     service: Arc<Service>,
+    /// The Transaction Lists as they were.
+    lists_version: u64,
     /// Its options hold tokens: attached data takes part, nothing is kept.
     has_tokens: bool,
     resolved: HashMap<String, Arc<Resolved>>,
@@ -60,8 +68,31 @@ impl Resolver {
     pub fn new(defaults: ServerDefaults) -> Self {
         Self {
             defaults,
-            known: Mutex::default(),
+            ..Self::default()
         }
+    }
+
+    /// Adds or replaces Transaction Lists; later requests go by them.
+    pub fn put_lists(&self, new: impl IntoIterator<Item = TransactionList>) {
+        let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+        for list in new {
+            lists.insert(list.name.clone(), Arc::new(list));
+        }
+        self.lists_version.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A Transaction List by name.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Option<Arc<TransactionList>> {
+        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
+        lists.get(name).cloned()
+    }
+
+    /// All Transaction Lists by name.
+    #[must_use]
+    pub fn lists(&self) -> Vec<Arc<TransactionList>> {
+        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
+        lists.values().cloned().collect()
     }
 
     /// Resolves the options of one request.
@@ -76,10 +107,13 @@ impl Resolver {
         let Some(key) = key(request) else {
             return self.fresh(service, request);
         };
+        let lists_version = self.lists_version.load(Ordering::Acquire);
         {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             match known.get(&service.name) {
-                Some(of) if Arc::ptr_eq(&of.service, service) => {
+                Some(of)
+                    if Arc::ptr_eq(&of.service, service) && of.lists_version == lists_version =>
+                {
                     if let Some(found) = of.resolved.get(&key) {
                         return Ok(Arc::clone(found));
                     }
@@ -88,6 +122,7 @@ impl Resolver {
                     let has_tokens = service.options.iter().any(|(_, value)| has_token(value));
                     let fresh = Known {
                         service: Arc::clone(service),
+                        lists_version,
                         has_tokens,
                         resolved: HashMap::new(),
                     };
@@ -99,6 +134,7 @@ impl Resolver {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(of) = known.get_mut(&service.name)
             && Arc::ptr_eq(&of.service, service)
+            && of.lists_version == lists_version
             && !of.has_tokens
         {
             if of.resolved.len() >= KEPT_MAX {
@@ -110,7 +146,7 @@ impl Resolver {
     }
 
     fn fresh(&self, service: &Service, request: &Request<'_>) -> Result<Arc<Resolved>, Error> {
-        let (settings, notes) = resolve(service, request, &self.defaults)?;
+        let (settings, notes) = resolve(service, request, &self.defaults, &|name| self.list(name))?;
         Ok(Arc::new(Resolved {
             settings: Arc::new(settings),
             rules: number_rules(service, request, &self.defaults)?,
@@ -184,7 +220,10 @@ mod tests {
             user_data: &user_data,
         };
         let got = resolver.resolve(service, &request).unwrap();
-        let (settings, notes) = resolve(service, &request, &resolver.defaults).unwrap();
+        let (settings, notes) = resolve(service, &request, &resolver.defaults, &|name| {
+            resolver.list(name)
+        })
+        .unwrap();
         let rules = number_rules(service, &request, &resolver.defaults).unwrap();
         let admission = admission_rules(service, &request, &resolver.defaults).unwrap();
         assert_eq!(
@@ -246,6 +285,19 @@ mod tests {
         }
         check(&resolver, &service(&[("_ttl", "5")]), json!({}), json!({}));
         check(&resolver, &service(&[("_ttl", "6")]), json!({}), json!({}));
+    }
+
+    #[test]
+    fn a_changed_transaction_list_is_read_anew() {
+        let resolver = Resolver::default();
+        let s = service(&[("_callback_events_list", "L")]);
+        check(&resolver, &s, json!({}), json!({}));
+        let import = crate::transaction_list::import("L", "[_cbe_on_dial_done]\n", true);
+        resolver.put_lists([import.list]);
+        let got = check(&resolver, &s, json!({}), json!({}));
+        let plan = &got.settings.notification.plan;
+        assert!(matches!(plan.events, crate::settings::Events::List(_)));
+        assert_eq!(resolver.lists().len(), 1);
     }
 
     #[test]

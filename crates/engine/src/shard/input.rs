@@ -10,7 +10,7 @@ use callback::record::{Phase, TimerKind};
 use callback::routing::{Decision, Released};
 use callback::{Callback, CallbackId, Error, LegKey, Timestamp};
 use serde_json::{Value, json};
-use store::{DeliveryRow, DeliveryState, EventRow, IntentRow};
+use store::{EventRow, IntentRow};
 use telephony::media::cpd;
 use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind, Room};
 
@@ -52,7 +52,9 @@ impl Shard {
         .then(|| callback.clone());
         let submits = matches!(
             input,
-            Input::Create { .. } | Input::Timer(TimerKind::Due | TimerKind::Submit)
+            Input::Create { .. }
+                | Input::Update(_)
+                | Input::Timer(TimerKind::Due | TimerKind::Submit)
         );
         let submission = if submits {
             self.can_submit(&callback)
@@ -109,8 +111,7 @@ impl Shard {
         effects: &[Effect],
         round: &mut Round,
     ) {
-        let n = &callback.settings.notification;
-        for event in raised {
+        for mut event in raised {
             tracing::info!(
                 callback.id = %callback.id,
                 event = event.id.as_str(),
@@ -119,24 +120,13 @@ impl Shard {
                 detail = detail(&event.data),
                 "callback event"
             );
-            if let Some(notification) = event.notification {
-                round.batch.deliveries.push(DeliveryRow {
-                    id: events::delivery_id(&callback.id, notification.seq),
-                    callback: callback.id.clone(),
-                    seq: event.seq,
-                    notification_seq: notification.seq,
-                    event_id: event.id.as_str().to_owned(),
-                    at: event.at,
-                    channel: n.channel.clone(),
-                    target: n.target.clone(),
-                    guarded: n.target_from_request,
-                    language: n.language.clone(),
-                    body: notification.body,
-                    attempts: 0,
-                    next_at: Some(event.at),
-                    state: DeliveryState::Pending,
-                });
+            let deliveries = self.parts.publisher.of_event(callback, &event);
+            if event.notification.is_some() && deliveries.is_empty() {
+                self.parts.metrics.no_subscriber();
+                let why = Value::from("no_subscriber");
+                event.data.insert("notification".to_owned(), why);
             }
+            round.batch.deliveries.extend(deliveries);
             round.batch.events.push(EventRow {
                 callback: callback.id.clone(),
                 seq: event.seq,

@@ -49,6 +49,11 @@ impl Shard {
         round.holds.clear();
         let deliveries: Vec<DeliveryRow> = std::mem::take(&mut round.batch.deliveries);
         self.parts.outbox.hand_over(deliveries);
+        if !round.batch.events.is_empty() && self.parts.shared.events.receiver_count() > 0 {
+            let events = Arc::from(std::mem::take(&mut round.batch.events));
+            // The last listener may just have gone.
+            drop(self.parts.shared.events.send(events));
+        }
         for id in &round.changed {
             if self
                 .callbacks

@@ -7,6 +7,7 @@ use axum::response::Response;
 use callback::lifecycle::Change;
 use callback::limits::BODY_MAX;
 use callback::options;
+use callback::record::{self, Reason};
 use callback::routing::Target;
 use callback::service::{parameter_text, split_body};
 use callback::{ErrorCode, Timestamp};
@@ -55,9 +56,13 @@ fn change(keys: Map<String, Value>, now: Timestamp) -> Result<Change, Failure> {
             "_urs_vq_priority_increment_interval" => {
                 change.priority_increment_interval_s = Some(number(name, &text)?);
             }
-            "_callback_state" | "_callback_reason" => {
-                let message = format!("Setting {name} is not built yet; nothing changed");
-                return Err(Failure::field(ErrorCode::NotAvailable, name, message));
+            "_callback_state" => {
+                let state = record::State::parse(&text);
+                change.state = Some(state.ok_or_else(|| bad(name, "there is no such state"))?);
+            }
+            "_callback_reason" => {
+                let reason = Reason::parse(&text);
+                change.reason = Some(reason.ok_or_else(|| bad(name, "there is no such reason"))?);
             }
             _ => {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();

@@ -2,8 +2,10 @@
 
 mod calls;
 mod create;
+mod deliver;
 mod idle;
 mod load;
+mod receive;
 mod recover;
 mod scxml;
 mod usage;
@@ -17,8 +19,10 @@ use serde_json::{Map, Value, json};
 
 use self::calls::CallsArgs;
 use self::create::CreateArgs;
+use self::deliver::DeliverArgs;
 use self::idle::IdleArgs;
 use self::load::LoadArgs;
+use self::receive::ReceiveArgs;
 use self::recover::RecoverArgs;
 use self::scxml::ScxmlArgs;
 use self::usage::{Machine, Processor};
@@ -38,6 +42,8 @@ enum Name {
     Calls(CallsArgs),
     /// HTTP creates over many connections, each durable before its answer
     Create(CreateArgs),
+    /// Events of many callbacks through store and sender to a receiver in another process
+    Deliver(DeliverArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
     Idle(IdleArgs),
     /// Start with many pending callbacks
@@ -45,6 +51,9 @@ enum Name {
     /// The generator of `create`
     #[command(hide = true)]
     Load(LoadArgs),
+    /// The receiver of `deliver`
+    #[command(hide = true)]
+    Receive(ReceiveArgs),
     /// The SCXML engine alone: events, microsteps, starts and memory of sessions
     Scxml(ScxmlArgs),
 }
@@ -129,10 +138,15 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
     let outcome = match args.name {
         Name::Calls(args) => calls::run(&args, &dir, json).await?,
         Name::Create(args) => create::run(&args, &dir).await?,
+        Name::Deliver(args) => deliver::run(&args, &dir).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
         Name::Recover(args) => recover::run(&args, &dir).await?,
         Name::Load(args) => {
             tokio::task::spawn_blocking(move || load::run(&args)).await??;
+            return Ok(Status::Ok);
+        }
+        Name::Receive(args) => {
+            tokio::task::spawn_blocking(move || receive::run(&args)).await??;
             return Ok(Status::Ok);
         }
         Name::Scxml(args) => scxml::run(&args)?,

@@ -171,6 +171,24 @@ fn notifications(config: &Config, found: &mut Found<'_>) {
             "generate one: echo whsec_$(head -c 32 /dev/urandom | base64)",
         );
     }
+    let urls = std::iter::once((
+        "push.customhttp.url".to_owned(),
+        &config.push.customhttp.url,
+    ))
+    .chain(config.push.provider.iter().map(|(name, provider)| {
+        let key = format!("push.provider.{name}.customhttp.url");
+        (key, &provider.customhttp.url)
+    }));
+    for (key, url) in urls {
+        let is_url = url.starts_with("http://") || url.starts_with("https://");
+        if !url.is_empty() && !is_url {
+            found.add(
+                &key,
+                "must be an http:// or https:// URL",
+                "e.g. https://bridge.example.net/in",
+            );
+        }
+    }
 }
 
 fn callback(config: &Config, found: &mut Found<'_>) {

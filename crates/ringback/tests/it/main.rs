@@ -8,6 +8,7 @@ mod compatible;
 mod detection;
 mod identity;
 mod kill;
+mod notifications;
 mod receiver;
 mod refusals;
 mod robust;

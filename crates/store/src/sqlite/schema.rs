@@ -16,6 +16,7 @@ const APPLICATION_ID: u32 = 0x5242_434b;
 /// The n-th entry leads from schema n to n + 1. Entries are never changed once released.
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_notifications.sql"),
     include_str!("../../migrations/0003_storage.sql"),
 ];
 

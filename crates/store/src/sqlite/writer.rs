@@ -19,7 +19,7 @@ use super::limits::{GROUP_ROWS_MAX, WRITE_QUEUE_MAX};
 use super::purge;
 use super::settings::StoredSettings;
 use super::storage;
-use crate::{AgentRow, ServiceRow, StorageRow, StoreError};
+use crate::{AgentRow, ServiceRow, StorageRow, StoreError, TransactionListRow};
 
 /// What the writer can be asked to do, each all or nothing.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(super) enum Work {
     Batch(Box<Rows>),
     Services(Vec<ServiceRow>),
     Agents(Vec<AgentRow>),
+    TransactionLists(Vec<TransactionListRow>),
     /// Keys of a callback's storage.
     Storage(CallbackId, Vec<StorageRow>),
     /// The answer is 1 when the key was there.
@@ -35,6 +36,10 @@ pub(super) enum Work {
     PurgeCallbacks(Timestamp),
     /// One step of a purge; the answer counts the idempotency keys that went.
     PurgeIdempotency(Timestamp),
+    /// One step of a purge; the answer counts the published notifications that went.
+    PurgePublished(Timestamp),
+    /// One step of a purge; the answer counts the traces that went.
+    PurgeTraces(Timestamp),
 }
 
 impl Work {
@@ -43,10 +48,14 @@ impl Work {
             Self::Batch(rows) => rows.len(),
             Self::Services(rows) => rows.len(),
             Self::Agents(rows) => rows.len(),
+            Self::TransactionLists(rows) => rows.len(),
             Self::Storage(_, rows) => rows.len(),
             Self::RemoveStorage(..) => 1,
             // A purge step is long enough to be the last of its group.
-            Self::PurgeCallbacks(_) | Self::PurgeIdempotency(_) => GROUP_ROWS_MAX,
+            Self::PurgeCallbacks(_)
+            | Self::PurgeIdempotency(_)
+            | Self::PurgePublished(_)
+            | Self::PurgeTraces(_) => GROUP_ROWS_MAX,
         }
     }
 }
@@ -241,10 +250,13 @@ impl WriterThread {
             Work::Batch(rows) => apply::batch(&self.conn, rows, &mut self.stored).map(|()| 0),
             Work::Services(rows) => apply::services(&self.conn, rows).map(|()| 0),
             Work::Agents(rows) => apply::agents(&self.conn, rows).map(|()| 0),
+            Work::TransactionLists(rows) => apply::transaction_lists(&self.conn, rows).map(|()| 0),
             Work::Storage(id, rows) => storage::put(&self.conn, id, rows).map(|()| 0),
             Work::RemoveStorage(id, key) => storage::remove(&self.conn, id, key),
             Work::PurgeCallbacks(before) => purge::callbacks(&self.conn, *before, &mut self.stored),
             Work::PurgeIdempotency(before) => purge::idempotency(&self.conn, *before),
+            Work::PurgePublished(before) => purge::published(&self.conn, *before),
+            Work::PurgeTraces(before) => purge::traces(&self.conn, *before),
         }
     }
 

@@ -9,8 +9,8 @@ use callback::admission::Counted;
 use callback::record::{Phase, Reason, State, TimerKind};
 use callback::routing::{Found, Target};
 use callback::settings::{
-    AttachUserData, CpdProfile, DetectionSettings, NotificationMode, NotificationSettings,
-    Settings, Treatments,
+    AttachUserData, CpdProfile, DetectionSettings, EventPlan, NotificationMode,
+    NotificationSettings, Settings, Treatments,
 };
 use callback::time::Span;
 use callback::treatment::Treatment;
@@ -128,6 +128,7 @@ pub(crate) fn settings(service: &str) -> Settings {
             debug: false,
             language: String::from("de"),
             events_list: String::new(),
+            plan: EventPlan::default(),
         },
         attach_udata: AttachUserData::SeparateKeys,
         horizon: Span::parse("1M"),
@@ -236,8 +237,10 @@ pub(crate) fn delivery(name: &str, callback: &CallbackId, seq: u64) -> DeliveryR
         language: String::from("en"),
         body: String::from(r#"{"k":"v"}"#),
         attempts: 0,
+        base: 0,
         next_at: Some(Timestamp(6)),
         state: DeliveryState::Pending,
+        extra: store::DeliveryExtra::default(),
     }
 }
 
@@ -251,6 +254,7 @@ pub(crate) fn attempt(name: &str, state: DeliveryState) -> DeliveryAttempt {
         ms: 12,
         state,
         next_at: pending.then_some(Timestamp(99)),
+        trace: None,
     }
 }
 

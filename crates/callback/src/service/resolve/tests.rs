@@ -5,6 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::ServiceName;
 use crate::service::split_body;
+use crate::settings::NotificationMode;
+use crate::transaction_list::no_lists;
 
 const BASE: &[(&str, &str)] = &[
     ("_type", "ors"),
@@ -40,7 +42,7 @@ fn run_on(
         parameters: &parameters,
         user_data: &user_data,
     };
-    resolve(&service(options), &request, server)
+    resolve(&service(options), &request, server, &no_lists)
 }
 
 fn ok(options: &[(&str, &str)], body: Value) -> Settings {
@@ -333,16 +335,7 @@ fn notifications_without_a_usable_target_are_refused() {
     );
     let other = ("_status_notification_type", "customhttp");
     let s = ok(&[on, desk, other], json!({}));
-    assert!(
-        s.pending
-            .contains_key("_status_notification_type=customhttp")
-    );
-    let list = ("_callback_events_list", "Events");
-    assert!(
-        ok(&[on, list], json!({}))
-            .pending
-            .contains_key("_callback_events_list")
-    );
+    assert_eq!(s.notification.target, "desk");
     let server = ServerDefaults {
         allow_request_target: false,
         ..ServerDefaults::default()

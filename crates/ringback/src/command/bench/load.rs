@@ -211,7 +211,7 @@ fn answer_length(bytes: &[u8]) -> anyhow::Result<Option<usize>> {
 }
 
 /// A value of a sorted list, by permille, ms.
-fn percentile_ms(sorted: &[Duration], permille: usize) -> f64 {
+pub(super) fn percentile_ms(sorted: &[Duration], permille: usize) -> f64 {
     let index = (sorted.len() * permille / 1_000).min(sorted.len().saturating_sub(1));
     sorted
         .get(index)

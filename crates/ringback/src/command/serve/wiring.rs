@@ -1,5 +1,6 @@
 //! From the configuration to what telephony and engine take.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use callback::number::{Dialplan, NumberFormat};
 use callback::service::{DetectionDefaults, ServerDefaults};
 use engine::notify::{Secret, SenderConfig};
-use engine::{EngineConfig, TrunkInfo};
+use engine::{EngineConfig, NotifyConfig, Provider, TrunkInfo};
 use telephony::embedded::{self, SipTimers};
 use telephony::media_engine::MediaConfig;
 
@@ -102,6 +103,8 @@ pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
         defaults: ServerDefaults {
             default_country: dialplan.default_country.clone(),
             allow_request_target: notifications.allow_request_target,
+            native_body: notifications.body == config::Body::Native,
+            frozen_state: notifications.state_compat == config::StateCompat::Frozen,
             application: Arc::new(config.callback.options()),
             detection: DetectionDefaults {
                 am_detected_connect: connects(config.telephony.am_detected),
@@ -117,11 +120,34 @@ pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
             accept_2xx: notifications.accept_2xx,
             secret,
         },
+        notify: notify(config),
         max_running_callbacks: usize::try_from(config.engine.max_running_callbacks)
             .unwrap_or(usize::MAX),
         node: config.engine.node,
         retention_days: config.retention.days,
     })
+}
+
+/// How notifications are wrapped, and their providers.
+fn notify(config: &Config) -> NotifyConfig {
+    let provider = |customhttp: &config::PushCustomHttp| Provider {
+        customhttp_url: customhttp.url.clone(),
+    };
+    let push = &config.push;
+    let mut providers: BTreeMap<String, Provider> = push
+        .provider
+        .iter()
+        .map(|(name, named)| (name.clone(), provider(&named.customhttp)))
+        .collect();
+    providers.insert(String::new(), provider(&push.customhttp));
+    let notifications = &config.notifications;
+    NotifyConfig {
+        wrapped: notifications.httpcb.envelope == config::Envelope::Wrapped,
+        message_object: notifications.customhttp.message == config::Message::Object,
+        orscb_json: notifications.orscb.encoding == config::Encoding::Json,
+        providers,
+        subscription_default_s: push.default_subscription_expiration,
+    }
 }
 
 fn trunk_info(trunk: &config::Trunk) -> TrunkInfo {
