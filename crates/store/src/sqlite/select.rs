@@ -340,8 +340,7 @@ fn settings(conn: &Connection, cache: &SettingsCache, key: Key) -> Result<Arc<Se
     };
     let settings: Arc<Settings> =
         serde_json::from_str(&body).map_err(|e| Failure::Damaged(format!("settings: {e}")))?;
-    cache.put(key, &settings);
-    Ok(settings)
+    Ok(cache.put(key, settings))
 }
 
 fn delivery(row: &Row<'_>) -> Result<DeliveryRow, Failure> {
