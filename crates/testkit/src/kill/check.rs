@@ -139,7 +139,7 @@ fn is_session_event(id: &str) -> bool {
     id.starts_with("_cbe_on_") && !id.starts_with("_cbe_on_callback_")
 }
 
-/// One transaction per call, one call per dial of the log.
+/// One transaction per call, one call per dial of the log, never two calls of a number at once.
 async fn dials(api: &Api, calls: &[Call], report: &mut KillReport) {
     let mut by_number: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
     for call in calls {
@@ -151,6 +151,14 @@ async fn dials(api: &Api, calls: &[Call], report: &mut KillReport) {
         by_number.entry(&call.number).or_default().push(call);
     }
     for (number, calls) in by_number {
+        for pair in calls.windows(2) {
+            let [first, second] = pair else { continue };
+            if first.over.is_none_or(|ended| ended > second.at) {
+                let (first, second) = (&first.call_id, &second.call_id);
+                let both = format!("{first} was not over when {second} came");
+                report.double_dials.push(both);
+            }
+        }
         let path = format!("/genesys/1/service/callback/{SERVICE}?_customer_number={number}");
         let records = api.get(&path).await.body;
         // A request that got no answer may have made a record; a call needs one in any case.
