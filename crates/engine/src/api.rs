@@ -188,8 +188,7 @@ impl Engine {
         take_up(&mut shard, store.as_ref(), &directory).await?;
         let services = stored_services(store.as_ref()).await?;
         let resolver = Resolver::new(config.defaults);
-        let lists = store.transaction_lists().await?;
-        resolver.put_lists(lists.into_iter().map(|row| row.list));
+        load_lists(&resolver, store.as_ref()).await?;
         let stop_shard = CancellationToken::new();
         supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
         let engine = Self {
@@ -467,6 +466,12 @@ async fn take_up(
     directory.replace(&configs);
     shard.set_agents(agents);
     shard.recover().await
+}
+
+async fn load_lists(resolver: &Resolver, store: &dyn Store) -> Result<(), StoreError> {
+    let lists = store.transaction_lists().await?;
+    resolver.put_lists(lists.into_iter().map(|row| row.list));
+    Ok(())
 }
 
 async fn stored_services(

@@ -56,7 +56,7 @@ impl Engine {
         let now = self.now();
         let expires_s = wanted
             .expire_s
-            .unwrap_or(i64::from(self.inner.subscription_default_s))
+            .unwrap_or_else(|| i64::from(self.inner.subscription_default_s))
             .clamp(limits::SUBSCRIPTION_MIN_S, limits::SUBSCRIPTION_MAX_S);
         let mut row = SubscriptionRow {
             id: new_id(),

@@ -203,7 +203,7 @@ impl Lanes {
                     key
                 }
                 Gate::Later(at) => {
-                    self.probes.insert((at, name));
+                    self.probes.insert((at, Arc::clone(&name)));
                     None
                 }
                 Gate::Probing => None,

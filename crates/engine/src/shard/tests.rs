@@ -10,7 +10,7 @@ use telephony::port::{CallId, Refused, Room, Stats, TrunkView};
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::notify::{Notifier, Sender};
+use crate::notify::{self, Notifier, NotifyConfig, Sender, Subscriptions};
 use crate::trunks::TrunkInfo;
 
 /// A line that only remembers what it was told.
@@ -64,20 +64,27 @@ impl Stage {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::new());
         let supervisor = Supervisor::default();
-        let sender = Sender::new(crate::notify::SenderConfig::default()).unwrap();
-        let outbox = Notifier::start(
-            store.clone(),
-            clock.clone(),
+        let sender = Sender::new(notify::SenderConfig::default()).unwrap();
+        let subscriptions = Arc::new(Subscriptions::new(Vec::new()));
+        let parts = notify::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
             sender,
-            metrics.clone(),
-            &supervisor,
-        );
+            metrics: metrics.clone(),
+            subscriptions: subscriptions.clone(),
+        };
+        let publisher = Arc::new(Publisher {
+            config: NotifyConfig::default(),
+            subscriptions,
+        });
+        let outbox = Notifier::start(parts, &supervisor);
         let (commands, receiver) = mpsc::channel(8);
         let mut shard = Shard::new(Parts {
             store: store.clone(),
             telephony: line.clone(),
             clock,
             outbox: outbox.await.unwrap(),
+            publisher,
             metrics,
             supervisor,
             treatments: Treatments::new(dir.path().to_owned()).unwrap(),

@@ -149,7 +149,7 @@ impl Listener {
                 let from = EventCursor {
                     callback: String::new(),
                     seq: 0,
-                    ..cursor.clone()
+                    ..cursor
                 };
                 (cursor, from)
             }

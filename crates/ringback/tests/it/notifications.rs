@@ -340,15 +340,20 @@ async fn a_receiver_that_is_gone_is_not_asked_again() {
 /// Opens the event stream and reads until a text is there.
 async fn tail(server: &Server, since_id: &str, wanted: &str) -> String {
     let address = server.url().replace("http://", "");
-    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let mut stream = TcpStream::connect(&address)
+        .await
+        .expect("the server listens");
     let request =
         format!("GET /api/v1/events/tail HTTP/1.1\r\nHost: x\r\nLast-Event-ID: {since_id}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("the request goes out");
     let mut text = String::new();
     let reading = async {
         let mut buffer = [0; 4096];
         while !text.contains(wanted) {
-            let read = stream.read(&mut buffer).await.unwrap();
+            let read = stream.read(&mut buffer).await.expect("the stream is read");
             assert!(read > 0, "the stream ended: {text}");
             text.push_str(&String::from_utf8_lossy(&buffer[..read]));
         }
