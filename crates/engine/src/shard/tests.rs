@@ -185,6 +185,7 @@ fn record(body: Value, now: Timestamp, key: Option<&str>) -> NewRecord {
     NewRecord {
         callback,
         notes,
+        rules: Rules::default(),
         idempotency,
     }
 }

@@ -10,5 +10,6 @@ mod kill;
 mod receiver;
 mod refusals;
 mod robust;
+mod treatments;
 mod trunks;
 mod walk;

@@ -9,8 +9,8 @@ use callback::admission::Counted;
 use callback::record::{Phase, Reason, State, TimerKind};
 use callback::routing::{Found, Target};
 use callback::settings::{
-    AttachUserData, CpdProfile, DetectionSettings, NotificationMode, NotificationSettings,
-    Settings, Treatments,
+    AttachUserData, ContactSettings, CpdProfile, DetectionSettings, NotificationMode,
+    NotificationSettings, Settings, Treatments,
 };
 use callback::time::Span;
 use callback::treatment::Treatment;
@@ -131,6 +131,7 @@ pub(crate) fn settings(service: &str) -> Settings {
         },
         attach_udata: AttachUserData::SeparateKeys,
         horizon: Span::parse("1M"),
+        contact: ContactSettings::default(),
         cpn_digits: None,
         pending: BTreeMap::from([(String::from("_plugin"), String::from("not run"))]),
     }
