@@ -215,6 +215,8 @@ pub struct Dial {
     pub caller_number: String,
     /// Caller id name.
     pub caller_name: String,
+    /// Header lines of one's own.
+    pub headers: Vec<(String, String)>,
     /// Ring time, s.
     pub ring_timeout_s: i64,
     /// Detection, `None` = off.

@@ -191,6 +191,8 @@ pub enum TimerKind {
     Guard,
     /// `_max_time_to_wait_for_agent_on_the_call`.
     AgentWait,
+    /// `_max_queue_wait`.
+    QueueWait,
     /// `_urs_queued_ttl`.
     QueuedTtl,
     /// `_ttl`.

@@ -81,9 +81,43 @@ pub struct Settings {
     pub attach_udata: AttachUserData,
     /// `_ixn_redirect_hints` `extensions.CPNDigits`, if set.
     pub cpn_digits: Option<String>,
+    /// How and when the customer is contacted.
+    #[serde(default)]
+    pub contact: ContactSettings,
     /// Options that are set but whose function is not built yet, with what happens instead; told
     /// in the history of every callback.
     pub pending: BTreeMap<String, String>,
+}
+
+/// When the customer is contacted at the latest and at the earliest, and what the call carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContactSettings {
+    /// `_max_queue_wait`, s: contacted anyway after this wait; 0 = off.
+    pub max_queue_wait_s: i64,
+    /// `_cannot_dial_buffer_time`, s: no dial so shortly before the queue's end; 0 = off.
+    pub cannot_dial_buffer_s: i64,
+    /// `_urs_call_interaction_age`, s: age that the interaction starts with.
+    pub interaction_age_s: i64,
+    /// `rb.min_delay`, s: earliest contact after the creation.
+    pub min_delay_s: i64,
+    /// `enable-restore-vq-position`: a resubmitted callback keeps its age.
+    pub restore_position: bool,
+    /// `_ixn_createcall_hints`: header lines of the call to the customer.
+    pub call_headers: Vec<(String, String)>,
+}
+
+impl Default for ContactSettings {
+    fn default() -> Self {
+        Self {
+            max_queue_wait_s: 0,
+            cannot_dial_buffer_s: 0,
+            interaction_age_s: 0,
+            min_delay_s: 0,
+            restore_position: true,
+            call_headers: Vec::new(),
+        }
+    }
 }
 
 /// Settings of the detector for one callback.

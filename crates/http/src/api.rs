@@ -26,11 +26,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{ApiError, Failure};
-use crate::{Api, answer, auth};
+use crate::{Api, answer, auth, openapi};
 
 /// Routes below `/api/v1`.
 pub(crate) fn routes() -> Router<Arc<Api>> {
     Router::new()
+        .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/services", get(services::list))
         .route("/api/v1/services/export", get(services::export))
         .route("/api/v1/services/import", post(services::import))

@@ -19,6 +19,7 @@ mod guard;
 mod health;
 pub mod limits;
 mod number;
+mod openapi;
 mod path;
 mod server;
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
         arm_due(run);
     } else {
         run.callback.state = State::Queued;
+        let age_s = run.callback.settings.contact.interaction_age_s;
+        run.callback.started = run.callback.started.plus_seconds(-age_s);
         tell(run, notes);
         submit(run, 1);
     }
@@ -80,6 +82,9 @@ fn tell(run: &mut Run<'_>, notes: &[String]) {
 
 /// Hands the callback over for execution for the `number`-th time.
 pub(super) fn submit(run: &mut Run<'_>, number: u32) {
+    if number > 1 && !run.callback.settings.contact.restore_position {
+        run.callback.started = run.now();
+    }
     run.emit(if number == 1 {
         EventId::CallbackSubmitted
     } else {
@@ -116,11 +121,16 @@ fn start_session(run: &mut Run<'_>) {
     run.emit(EventId::ServiceCreate);
     run.emit(EventId::VirtualIxnCreate);
     run.arm_in(TimerKind::QueuedTtl, run.callback.settings.queued_ttl_s);
-    let earliest = run
+    let settings = run.callback.settings.clone();
+    let mut earliest = run
         .callback
-        .desired
-        .plus_seconds(-run.callback.settings.connect_threshold_s);
-    if run.callback.scheduled && earliest > run.now() {
+        .created
+        .plus_seconds(settings.contact.min_delay_s);
+    if run.callback.scheduled {
+        let threshold_s = settings.connect_threshold_s;
+        earliest = earliest.max(run.callback.desired.plus_seconds(-threshold_s));
+    }
+    if earliest > run.now() {
         run.callback.phase = Phase::Waiting;
         run.arm(TimerKind::ContactAllowed, earliest);
     } else {

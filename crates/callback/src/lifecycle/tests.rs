@@ -8,14 +8,17 @@ use serde_json::Map;
 
 use super::*;
 use crate::events::EventId;
-use crate::record::Phase;
+use crate::record::{Phase, Reason, State};
 use crate::routing::Target;
 use crate::settings::{
-    AttachUserData, CpdProfile, EventPlan, NotificationMode, NotificationSettings, Settings,
-    Treatments,
+    AttachUserData, ContactSettings, CpdProfile, EventPlan, NotificationMode, NotificationSettings,
+    Settings, Treatments,
 };
 use crate::treatment::Treatment;
 use crate::{CallbackId, ServiceName, call_state};
+
+mod contact_options;
+mod decision_table;
 
 fn file(name: &str) -> Treatment {
     Treatment::Play {
@@ -46,6 +49,7 @@ fn settings() -> Settings {
         execution_buffer_s: 90,
         connect_threshold_s: 180,
         horizon: None,
+        contact: ContactSettings::default(),
         submit_retries: 3,
         submit_retry_delay_s: 10,
         prefix_dial_out: String::new(),

@@ -23,6 +23,11 @@ pub(super) fn timer(run: &mut Run<'_>, kind: TimerKind) {
                 submit(run, submissions + 1);
             }
         }
+        TimerKind::QueueWait => {
+            if run.callback.phase == Phase::Waiting {
+                run.wait_for_turn();
+            }
+        }
         TimerKind::ContactAllowed => {
             if run.callback.phase == Phase::Waiting {
                 run.wait_for_turn();

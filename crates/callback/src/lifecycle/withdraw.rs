@@ -83,6 +83,7 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
     for kind in [
         TimerKind::Submit,
         TimerKind::ContactAllowed,
+        TimerKind::QueueWait,
         TimerKind::QueuedTtl,
     ] {
         run.disarm(kind);

@@ -142,8 +142,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Bool,
         "true",
         "Keep priority and age on resubmission.",
-    )
-    .pending("the age starts again with the submission that succeeds"),
+    ),
     opt(
         "rb.pause_list",
         Text,

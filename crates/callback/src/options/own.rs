@@ -81,8 +81,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "0",
         "Earliest contact after the creation.",
     )
-    .unit("s")
-    .pending("the customer may be contacted at once"),
+    .unit("s"),
     opt(
         "rb.machine_message_final",
         Bool,

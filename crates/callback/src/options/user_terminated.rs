@@ -105,8 +105,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Json,
         "",
         "Extensions of the request that makes the call.",
-    )
-    .pending("the call is made without them"),
+    ),
     opt(
         "_ixn_update_data_time_to_wait",
         MILLIS,

@@ -13,7 +13,8 @@ use crate::number::Rules;
 use crate::options::{self, Kind, parse_bool};
 use crate::routing::Target;
 use crate::settings::{
-    AttachUserData, CpdProfile, DetectionSettings, NotificationSettings, Settings, Treatments,
+    AttachUserData, ContactSettings, CpdProfile, DetectionSettings, NotificationSettings, Settings,
+    Treatments,
 };
 use crate::time::Span;
 use crate::transaction_list::Lookup;
@@ -99,6 +100,7 @@ pub fn resolve(
         pending: pending(&values, request),
         ..settings
     };
+    tell_hints(&settings.treatments, &mut values.warnings);
     Ok((settings, values.warnings))
 }
 
@@ -225,6 +227,7 @@ fn settings(
             _ => AttachUserData::SingleJson,
         },
         cpn_digits: redirect_hints(values)?.0,
+        contact: contact(values)?,
         pending: BTreeMap::new(),
     })
 }
@@ -290,6 +293,10 @@ fn pending(values: &Values, request: &Request<'_>) -> BTreeMap<String, String> {
             pending.insert(name.to_owned(), instead.to_owned());
         }
     }
+    if let Ok((_, true)) = call_hints(values) {
+        let instead = "only header lines whose names begin with X- are sent";
+        pending.insert(String::from("_ixn_createcall_hints"), instead.to_owned());
+    }
     if let Ok((_, true)) = redirect_hints(values) {
         let instead = "only extensions.CPNDigits is used, other hints are not sent";
         pending.insert(String::from("_ixn_redirect_hints"), instead.to_owned());
@@ -311,6 +318,48 @@ fn target(values: &Values) -> Result<Target, Error> {
         "" => Ok(Target::default()),
         text => Target::parse(text).map_err(|message| bad("_target", &message)),
     }
+}
+
+fn contact(values: &Values) -> Result<ContactSettings, Error> {
+    Ok(ContactSettings {
+        max_queue_wait_s: number(values, "_max_queue_wait")?,
+        cannot_dial_buffer_s: number(values, "_cannot_dial_buffer_time")?,
+        interaction_age_s: number(values, "_urs_call_interaction_age")?,
+        min_delay_s: number(values, "rb.min_delay")?,
+        restore_position: flag(values, "enable-restore-vq-position")?,
+        call_headers: call_hints(values)?.0,
+    })
+}
+
+/// Header lines of the call to the customer, and whether there are other hints.
+fn call_hints(values: &Values) -> Result<(Vec<(String, String)>, bool), Error> {
+    let name = "_ixn_createcall_hints";
+    let text = values.get(name);
+    if text.is_empty() {
+        return Ok((Vec::new(), false));
+    }
+    let hints: Map<String, Value> =
+        serde_json::from_str(text).map_err(|e| bad(name, &format!("not a JSON object ({e})")))?;
+    let (mut headers, mut others) = (Vec::new(), false);
+    let inner = hints.get("extensions").and_then(Value::as_object);
+    let outer = hints.iter().filter(|(key, _)| *key != "extensions");
+    for (key, value) in outer.chain(inner.into_iter().flatten()) {
+        match parameter_text(&Map::from_iter([(key.clone(), value.clone())]), key) {
+            Some(value) if is_own_header(key, &value) => headers.push((key.clone(), value)),
+            _ => others = true,
+        }
+    }
+    Ok((headers, others))
+}
+
+/// Only headers of one's own may be set: the others belong to the SIP stack.
+fn is_own_header(name: &str, value: &str) -> bool {
+    let token = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let own = name.get(..2).is_some_and(|x| x.eq_ignore_ascii_case("x-"));
+    own && name.len() <= 64
+        && name.chars().all(token)
+        && value.len() <= 1024
+        && value.chars().all(|c| c == ' ' || c.is_ascii_graphic())
 }
 
 fn detection(values: &Values, server: DetectionDefaults) -> Result<DetectionSettings, Error> {
@@ -342,6 +391,25 @@ fn treatment(values: &Values, name: &str, default: Option<&str>) -> Result<Treat
         return Err(Error::new(ErrorCode::AddressNotAllowed, message).field(name));
     }
     Ok(treatment)
+}
+
+/// Hints that the media layer does not know are ignored, and that is told (play-treatments §1.2).
+fn tell_hints(treatments: &Treatments, warnings: &mut Vec<String>) {
+    let all = [
+        ("_treatment_customer_connect", &treatments.greeting),
+        ("_treatment_waiting_for_agent", &treatments.waiting),
+        ("_treatment_find_agent_fail", &treatments.find_agent_fail),
+        (
+            "_treatment_call_failure_answering_machine",
+            &treatments.machine,
+        ),
+    ];
+    for (name, treatment) in all {
+        for hint in treatment.unknown_hints() {
+            let shown: String = hint.chars().take(64).collect();
+            warnings.push(format!("{name}: the hint {shown} is not known and ignored"));
+        }
+    }
 }
 
 /// Caller number for the agent's leg, and whether there are other hints.

@@ -109,7 +109,7 @@ impl Shard {
             },
             ring_timeout: seconds(dial.ring_timeout_s),
             detection,
-            headers: Vec::new(),
+            headers: dial.headers,
         };
         self.send(TelephonyCommand::Originate(Box::new(originate)));
     }

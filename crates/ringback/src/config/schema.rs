@@ -100,6 +100,8 @@ pub(crate) struct Callback {
     pub(crate) filter_keys: String,
     #[serde(rename = "returned-keys")]
     pub(crate) returned_keys: String,
+    #[serde(rename = "enable-restore-vq-position")]
+    pub(crate) enable_restore_vq_position: bool,
     #[serde(rename = "max_queued_callbacks_per_service")]
     pub(crate) max_queued_callbacks_per_service: u32,
 }
@@ -123,6 +125,7 @@ impl Default for Callback {
             returned_keys: "_desired_time,_callback_state,_callback_state,_callback_reason,\
                             _ors_session_id"
                 .to_owned(),
+            enable_restore_vq_position: true,
             max_queued_callbacks_per_service: 2000,
         }
     }

@@ -351,3 +351,13 @@ async fn a_storage_beyond_its_limits_is_refused_and_nothing_changes() {
     let names = server.api.get(&base).await.body;
     assert_eq!(keys(&names), ["a", "f0", "f1", "f2", "f3", "f4"]);
 }
+
+#[tokio::test]
+async fn the_document_of_the_surfaces_is_served() {
+    let (server, _line, _receiver) = desk(&[]).await;
+    let answer = server.api.get("/api/v1/openapi.json").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body["openapi"], "3.1.0");
+    let path = "/genesys/1/service/callback/{service}";
+    assert!(answer.body["paths"][path]["post"].is_object(), "{answer:?}");
+}

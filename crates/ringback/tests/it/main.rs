@@ -12,5 +12,6 @@ mod notifications;
 mod receiver;
 mod refusals;
 mod robust;
+mod treatments;
 mod trunks;
 mod walk;

@@ -9,7 +9,7 @@ use callback::admission::Counted;
 use callback::record::{Phase, Reason, State, TimerKind};
 use callback::routing::{Found, Target};
 use callback::settings::{
-    AttachUserData, CpdProfile, DetectionSettings, EventPlan, NotificationMode,
+    AttachUserData, ContactSettings, CpdProfile, DetectionSettings, EventPlan, NotificationMode,
     NotificationSettings, Settings, Treatments,
 };
 use callback::time::Span;
@@ -132,6 +132,7 @@ pub(crate) fn settings(service: &str) -> Settings {
         },
         attach_udata: AttachUserData::SeparateKeys,
         horizon: Span::parse("1M"),
+        contact: ContactSettings::default(),
         cpn_digits: None,
         pending: BTreeMap::from([(String::from("_plugin"), String::from("not run"))]),
     }
