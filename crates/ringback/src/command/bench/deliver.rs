@@ -103,10 +103,11 @@ impl Source {
     fn fresh(&mut self) -> Raising {
         self.made += 1;
         let at = usize::try_from(self.made).unwrap_or(0) % self.targets.len();
-        let mut random = [0; 16];
-        random[..8].copy_from_slice(&self.made.to_be_bytes());
+        // Ids as the server makes them, by time; the number makes each of them different.
+        let mut random = [0; 10];
+        random[2..].copy_from_slice(&self.made.to_be_bytes());
         Raising {
-            id: CallbackId::from_random(1, random),
+            id: CallbackId::at_time(1, Timestamp(wall_us() / 1_000), random),
             target: Arc::clone(&self.targets[at]),
             raised: 0,
         }
