@@ -99,8 +99,8 @@ pub struct Readiness {
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The store cannot be read.
-    #[error("the store cannot be read")]
+    /// The store cannot be read or does not take writes.
+    #[error("the store cannot be used")]
     Store(#[from] StoreError),
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built")]
@@ -141,7 +141,7 @@ impl Engine {
     /// Takes up what the store holds and starts to work.
     ///
     /// # Errors
-    /// [`StartError`] when the store cannot be read.
+    /// [`StartError`] when the store cannot be read or does not take writes.
     pub async fn start(
         config: EngineConfig,
         store: Arc<dyn Store>,

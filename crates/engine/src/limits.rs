@@ -8,6 +8,15 @@ pub const COMMAND_QUEUE_MAX: usize = 8192;
 pub const BATCH_INPUTS_MAX: usize = 512;
 /// Dials started per round, so that a burst of turns cannot starve telephony events.
 pub const TURNS_PER_ROUND_MAX: usize = 128;
+/// Commands waiting for telephony beyond which no calls are begun: ten times what it takes at
+/// once, some seconds' worth.
+pub const UNSENT_PAUSE: usize = 4096;
+/// Commands waiting for telephony beyond which treatments and refusals of callers are left out.
+/// Beyond it only what joins or ends calls is kept, a few commands for each that is up.
+pub const UNSENT_MAX: usize = 2 * UNSENT_PAUSE;
+/// Time after which an agent's leg that is to end counts as over though telephony never said so:
+/// longer than the 32 s that a SIP transaction may take to fail (RFC 3261 §17.1.1.2).
+pub const AGENT_LEG_END_MAX: Duration = Duration::from_secs(40);
 /// Idempotency keys kept in memory for requests that race; older ones are read from the store.
 pub const RECENT_KEYS_MAX: usize = 10_000;
 /// How long an idempotency key counts (callback-api §1.1).
@@ -63,6 +72,10 @@ pub const TREATMENT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const TREATMENTS_CACHED_MAX: usize = 256;
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
+/// A store that goes on refusing is told of once in so many tries: every 10 s.
+pub const COMMIT_RETRIES_PER_LOG: u32 = 20;
+/// Tries of a write while the server starts, about 15 s: then it says what is wrong and ends.
+pub const START_TRIES_MAX: u32 = 30;
 /// Pause after which new callbacks are let through to a store that refused the last write: long
 /// enough that a full disk is not hammered, short enough that a hiccup costs little.
 pub const STORE_PAUSE: Duration = Duration::from_secs(2);

@@ -17,6 +17,7 @@ mod sender;
 mod signature;
 mod subscriptions;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub use guard::{AddressRefused, check_literal};
 use lanes::{LaneKey, Lanes, Next};
 pub(crate) use rows::Publisher;
 pub use rows::{NotifyConfig, Provider};
+use sender::SendResult;
 pub(crate) use sender::Sender;
 pub use sender::SenderConfig;
 pub use signature::Secret;
@@ -106,9 +108,13 @@ pub(crate) struct Notifier {
     rng: SmallRng,
     lanes: Lanes,
     sending: JoinSet<Done>,
+    /// Whose delivery a task makes: its place and lane are freed however it ends.
+    begun: HashMap<tokio::task::Id, (LaneKey, Arc<DeliveryRow>, Timestamp)>,
     /// Results that are not stored yet.
     unsaved: Vec<Done>,
-    saving: JoinSet<Vec<Done>>,
+    /// The transaction under way, with its results.
+    saving: JoinSet<()>,
+    being_saved: Vec<Done>,
     overflowed: Arc<AtomicBool>,
     held: Arc<AtomicUsize>,
 }
@@ -117,18 +123,9 @@ impl Notifier {
     /// Starts the notifier with what the store still holds.
     pub(crate) async fn start(parts: Parts, supervisor: &Supervisor) -> Result<Outbox, StoreError> {
         let (sender, rows) = mpsc::channel(limits::DELIVERY_QUEUE_MAX);
-        let overflowed = Arc::new(AtomicBool::new(false));
-        let mut notifier = Self {
-            parts,
-            rng: rand::make_rng(),
-            lanes: Lanes::default(),
-            sending: JoinSet::new(),
-            unsaved: Vec::new(),
-            saving: JoinSet::new(),
-            overflowed: overflowed.clone(),
-            held: Arc::default(),
-        };
+        let mut notifier = Self::new(parts);
         let held = notifier.held.clone();
+        let overflowed = notifier.overflowed.clone();
         notifier.load().await?;
         supervisor.spawn("notifier", notifier.run(rows));
         Ok(Outbox {
@@ -138,6 +135,21 @@ impl Notifier {
         })
     }
 
+    fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            rng: rand::make_rng(),
+            lanes: Lanes::default(),
+            sending: JoinSet::new(),
+            begun: HashMap::new(),
+            unsaved: Vec::new(),
+            saving: JoinSet::new(),
+            being_saved: Vec::new(),
+            overflowed: Arc::default(),
+            held: Arc::default(),
+        }
+    }
+
     async fn run(mut self, mut rows: mpsc::Receiver<Handed>) {
         loop {
             self.begin_due();
@@ -145,10 +157,10 @@ impl Notifier {
             self.held.store(self.lanes.held(), Ordering::Release);
             let wake = self.wake_in();
             tokio::select! {
-                Some(done) = self.sending.join_next() => {
-                    self.over(done);
-                    while let Some(more) = self.sending.try_join_next() {
-                        self.over(more);
+                Some(ended) = self.sending.join_next_with_id() => {
+                    self.ended(ended);
+                    while let Some(more) = self.sending.try_join_next_with_id() {
+                        self.ended(more);
                     }
                 }
                 Some(saved) = self.saving.join_next() => self.stored(saved),
@@ -242,29 +254,67 @@ impl Notifier {
         let sender = self.parts.sender.clone();
         let clock = self.parts.clock.clone();
         let jitter = schedule::jitter(&mut self.rng);
-        self.sending.spawn(async move {
+        let (key, delivery) = (lane.clone(), Arc::clone(&row));
+        self.spawn(lane, row, async move {
             let at = clock.now();
-            let sent = sender.send(&row, at).await;
-            let mut attempt = schedule::judge(&row, at, clock.now(), &sent.result, jitter);
+            let sent = sender.send(&delivery, at).await;
+            let mut attempt = schedule::judge(&delivery, at, clock.now(), &sent.result, jitter);
             attempt.trace = sent.trace;
             Done {
                 failed: sent.result.failed(),
-                lane,
-                row,
+                lane: key,
+                row: delivery,
                 attempt,
             }
         });
     }
 
-    /// A receiver has answered, or not: its place is free.
-    fn over(&mut self, done: Result<Done, JoinError>) {
-        let done = match done {
-            Ok(done) => done,
-            Err(error) => {
-                tracing::error!(%error, "a delivery panicked; it is repeated after a restart");
-                return;
+    fn spawn(
+        &mut self,
+        lane: LaneKey,
+        row: Arc<DeliveryRow>,
+        attempt: impl Future<Output = Done> + Send + 'static,
+    ) {
+        let at = self.now();
+        let task = self.sending.spawn(attempt);
+        self.begun.insert(task.id(), (lane, row, at));
+    }
+
+    /// A task is over: with a result, or it panicked, which counts as an attempt that failed.
+    fn ended(&mut self, ended: Result<(tokio::task::Id, Done), JoinError>) {
+        match ended {
+            Ok((id, done)) => {
+                self.begun.remove(&id);
+                self.over(done);
             }
-        };
+            Err(error) => {
+                let Some((lane, row, at)) = self.begun.remove(&error.id()) else {
+                    return;
+                };
+                tracing::error!(
+                    callback.id = %row.callback,
+                    event = row.event_id,
+                    %error,
+                    "a delivery panicked; it is tried again"
+                );
+                let jitter = schedule::jitter(&mut self.rng);
+                let result = SendResult::Failed {
+                    error: "the sender failed".to_owned(),
+                };
+                let attempt = schedule::judge(&row, at, self.now(), &result, jitter);
+                self.over(Done {
+                    lane,
+                    row,
+                    attempt,
+                    // It says nothing about the receiver.
+                    failed: None,
+                });
+            }
+        }
+    }
+
+    /// A receiver has answered, or not: its place is free.
+    fn over(&mut self, done: Done) {
         let now = self.now();
         if self.lanes.over(&done.lane, done.failed, now) {
             let open = done.failed == Some(true);
@@ -292,27 +342,29 @@ impl Notifier {
         let rest = self
             .unsaved
             .split_off(self.unsaved.len().min(limits::ATTEMPTS_PER_COMMIT_MAX));
-        let results = std::mem::replace(&mut self.unsaved, rest);
+        self.being_saved = std::mem::replace(&mut self.unsaved, rest);
         let store = self.parts.store.clone();
+        let batch = Arc::new(batch(&self.being_saved));
         self.saving.spawn(async move {
-            let batch = batch(&results);
-            while let Err(error) = store.commit(batch.clone()).await {
-                tracing::warn!(%error, "delivery results cannot be stored; trying again");
+            let mut tries = 0_u32;
+            while let Err(error) = store.commit_shared(Arc::clone(&batch)).await {
+                if tries.is_multiple_of(limits::COMMIT_RETRIES_PER_LOG) {
+                    tracing::warn!(%error, tries, "delivery results cannot be stored; trying again");
+                }
+                tries += 1;
                 tokio::time::sleep(limits::COMMIT_RETRY).await;
             }
-            results
         });
     }
 
     /// Results are durable: their lanes go on.
-    fn stored(&mut self, saved: Result<Vec<Done>, JoinError>) {
-        let results = match saved {
-            Ok(results) => results,
-            Err(error) => {
-                tracing::error!(%error, "storing results panicked; they are repeated later");
-                return;
-            }
-        };
+    fn stored(&mut self, saved: Result<(), JoinError>) {
+        let results = std::mem::take(&mut self.being_saved);
+        if let Err(error) = saved {
+            tracing::error!(%error, "storing results panicked; it is done again");
+            self.unsaved.splice(0..0, results);
+            return;
+        }
         let now = self.now();
         for Done {
             lane, row, attempt, ..
@@ -348,3 +400,6 @@ fn batch(results: &[Done]) -> store::Batch {
         ..store::Batch::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

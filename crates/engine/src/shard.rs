@@ -1,8 +1,10 @@
 //! The task that owns all open callbacks: take, decide, commit, act.
 
 mod act;
+mod agents;
 mod command;
 mod input;
+mod line;
 mod round;
 mod start;
 mod submission;
@@ -20,10 +22,10 @@ use callback::admission::Ledger;
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
-use callback::routing::{AgentView, Released, Router};
+use callback::routing::{AgentView, Router};
 use callback::service::Resolved;
-use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
-use store::{EventRow, IdempotencyRow, Store};
+use callback::{AgentId, Callback, CallbackId, Error, LegKey, ServiceName, Timestamp};
+use store::{AgentStateRow, EventRow, IdempotencyRow, Store};
 use telephony::port::{Command as TelephonyCommand, Event as TelephonyEvent, Telephony};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +38,7 @@ use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::trunks::Trunks;
 
+use agents::AgentLeg;
 use round::Round;
 
 /// Where an answer goes.
@@ -56,10 +59,8 @@ pub(crate) enum Command {
         input: Input,
         reply: Reply<Result<(), Error>>,
     },
-    /// Something a task of the engine found out about a callback.
-    Tell { id: CallbackId, input: Input },
-    /// A treatment that had to be fetched is here.
-    Send(Box<TelephonyCommand>),
+    /// A treatment is here, or cannot be had.
+    Play(Box<Clip>),
     /// The configured agents.
     SetAgents {
         agents: Vec<(AgentConfig, Result<(), String>)>,
@@ -78,6 +79,17 @@ pub(crate) enum Command {
     },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },
+}
+
+/// A treatment for a customer's leg.
+#[derive(Debug)]
+pub(crate) struct Clip {
+    callback: CallbackId,
+    leg: LegKey,
+    token: u64,
+    forever: bool,
+    /// `None` = it cannot be had.
+    clip: Option<telephony::media::audio::Clip>,
 }
 
 /// A record that wants to be made.
@@ -131,15 +143,6 @@ pub(crate) struct Parts {
     pub(crate) commands: mpsc::Sender<Command>,
 }
 
-/// A leg to an agent's phone.
-#[derive(Debug)]
-struct AgentLeg {
-    callback: CallbackId,
-    agent: AgentId,
-    /// The agent is given back with this outcome as soon as the leg is over.
-    released: Option<Released>,
-}
-
 /// The shard's state.
 pub(crate) struct Shard {
     parts: Parts,
@@ -156,13 +159,19 @@ pub(crate) struct Shard {
     store_again_at: Option<Timestamp>,
     /// Inputs that arose while acting.
     arisen: VecDeque<(CallbackId, Input)>,
-    /// Telephony commands that were refused for lack of room.
+    /// Telephony commands that were refused for lack of room; bounded, see `line.rs`.
     unsent: VecDeque<TelephonyCommand>,
     /// Keys of requests that may race: key → (hash of the body, callback).
     recent_keys: HashMap<String, (String, Arc<Callback>)>,
     recent_order: VecDeque<String>,
     /// Legs to agents' phones that are not over, by their key.
     agent_legs: HashMap<String, AgentLeg>,
+    /// When agents' legs that are to end count as over.
+    leg_ends: BTreeSet<(Timestamp, String)>,
+    /// States that agents came into by themselves, for the next commit.
+    agent_states: Vec<AgentStateRow>,
+    /// Open callbacks that have waited for an agent: in which attempt, and since when.
+    joined: HashMap<CallbackId, (u32, Timestamp)>,
     /// Calls of before a crash that are not ended yet, with their callbacks.
     leftovers: HashMap<String, CallbackId>,
     /// The router may have something to give.
@@ -188,6 +197,9 @@ impl Shard {
             recent_keys: HashMap::new(),
             recent_order: VecDeque::new(),
             agent_legs: HashMap::new(),
+            leg_ends: BTreeSet::new(),
+            agent_states: Vec::new(),
+            joined: HashMap::new(),
             leftovers: HashMap::new(),
             router_changed: true,
             ledger: Ledger::default(),
@@ -241,19 +253,26 @@ impl Shard {
 
     /// Time until something is due.
     fn wake_in(&self) -> Duration {
-        if !self.arisen.is_empty() || self.router_changed {
+        let is_congested = self.is_congested();
+        if !self.arisen.is_empty()
+            || !self.agent_states.is_empty()
+            || (self.router_changed && !is_congested)
+        {
             return Duration::ZERO;
         }
+        // Nothing follows from these while no calls are begun.
+        let begins = [self.turns_at, self.router.next_deadline(self.now)];
+        let begins = begins.into_iter().flatten().filter(|_| !is_congested);
         let unsent = (!self.unsent.is_empty()).then(|| self.now + Duration::from_millis(10));
         let next = [
             self.timers.first().map(|(at, _)| *at),
-            self.turns_at,
             self.store_again_at,
-            self.router.next_deadline(self.now),
+            self.next_silent_leg(),
             unsent,
         ]
         .into_iter()
         .flatten()
+        .chain(begins)
         .min();
         next.map_or(Duration::from_secs(60), |at| {
             Duration::from_millis(at.millis_since(self.parts.clock.now()).min(60_000))
@@ -263,6 +282,7 @@ impl Shard {
     /// Everything that time brings: timers, what arose, the router's decisions, dial turns.
     fn on_time(&mut self, round: &mut Round) {
         self.resend();
+        self.end_silent_legs();
         self.try_store_again();
         for _ in 0..limits::BATCH_INPUTS_MAX {
             let Some((id, input)) = self.arisen.pop_front() else {
@@ -271,6 +291,9 @@ impl Shard {
             self.step(&id, input, round);
         }
         self.on_timers(round);
+        if self.is_congested() {
+            return;
+        }
         if self.router_changed
             || self
                 .router
@@ -290,18 +313,6 @@ impl Shard {
         if self.store_again_at.is_some_and(|at| at <= self.now) {
             self.store_again_at = None;
             self.parts.shared.store_ok.store(true, Ordering::Release);
-        }
-    }
-
-    /// Sends what telephony had no room for.
-    fn resend(&mut self) {
-        while let Some(command) = self.unsent.pop_front() {
-            if let Err(telephony::port::Refused::Overloaded) =
-                self.parts.telephony.send(command.clone())
-            {
-                self.unsent.push_front(command);
-                break;
-            }
         }
     }
 

@@ -45,14 +45,27 @@ impl Treatments {
         })
     }
 
-    /// Whether a source has to be fetched.
-    pub(crate) fn is_remote(source: &str) -> bool {
-        source.starts_with("http://") || source.starts_with("https://")
+    /// The clip of a file or URL; `None` after a warning.
+    pub(crate) async fn find(&self, source: &str) -> Option<Clip> {
+        if source.starts_with("http://") || source.starts_with("https://") {
+            self.remote(source).await
+        } else {
+            self.local(source).await
+        }
     }
 
-    /// A local file's clip; `None` after a warning.
-    pub(crate) fn local(&self, source: &str) -> Option<Clip> {
-        match self.library.get(source) {
+    /// A local file's clip; read and decoded on a thread that may block.
+    async fn local(&self, source: &str) -> Option<Clip> {
+        let (library, name) = (Arc::clone(&self.library), source.to_owned());
+        let read = tokio::task::spawn_blocking(move || library.get(&name)).await;
+        let found = match read {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(treatment = source, %error, "reading a treatment panicked");
+                return None;
+            }
+        };
+        match found {
             Ok(clip) => Some(clip),
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -63,7 +76,7 @@ impl Treatments {
     }
 
     /// A remote file's clip; `None` after a warning.
-    pub(crate) async fn remote(&self, source: &str) -> Option<Clip> {
+    async fn remote(&self, source: &str) -> Option<Clip> {
         match self.fetch(source).await {
             Ok(clip) => Some(clip),
             Err(error) => {

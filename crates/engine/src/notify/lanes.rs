@@ -38,13 +38,8 @@ struct Route {
 }
 
 impl Route {
-    /// The next target that may have a connection.
-    fn next(&mut self) -> Option<Arc<str>> {
-        if self.active < limits::CONNECTIONS_PER_ROUTE_MAX {
-            self.waiting.pop_front()
-        } else {
-            None
-        }
+    const fn free(&self) -> usize {
+        limits::CONNECTIONS_PER_ROUTE_MAX.saturating_sub(self.active)
     }
 }
 
@@ -176,19 +171,35 @@ impl Lanes {
     }
 
     /// The next delivery that has a free place; targets take turns.
+    ///
+    /// A target may take another place, of its route and of all, as long as more are free than it
+    /// has. However many receivers hang, some places are left for those that answer.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Next> {
-        while self.active < limits::DELIVERIES_AT_ONCE_MAX {
+        // Each target once: those that have to wait for a place stay in line.
+        let mut looks = self.runnable.len();
+        while looks > 0 {
+            looks -= 1;
+            let free = limits::DELIVERIES_AT_ONCE_MAX.saturating_sub(self.active);
+            if free == 0 {
+                return None;
+            }
             let name = self.runnable.pop_front()?;
             let Some(target) = self.targets.get_mut(&name) else {
                 continue;
             };
             target.queued = false;
-            let route = self.routes.entry(Arc::clone(&target.route)).or_default();
+            let route_name = Arc::clone(&target.route);
             if target.active >= limits::DELIVERIES_PER_TARGET_MAX || target.ready.is_empty() {
-                self.runnable.extend(route.next());
+                looks += self.admit(&route_name);
                 continue;
             }
-            if route.active >= limits::CONNECTIONS_PER_ROUTE_MAX {
+            if target.active >= free {
+                target.queued = true;
+                self.runnable.push_back(name);
+                continue;
+            }
+            let route = self.routes.entry(Arc::clone(&route_name)).or_default();
+            if target.active >= route.free() {
                 target.queued = true;
                 route.waiting.push_back(name);
                 continue;
@@ -210,7 +221,7 @@ impl Lanes {
             };
             let Some(key) = key else {
                 // It does not use the connection that it waited for: the next one may.
-                self.runnable.extend(route.next());
+                looks += self.admit(&route_name);
                 continue;
             };
             target.active += 1;
@@ -233,6 +244,22 @@ impl Lanes {
         None
     }
 
+    /// Lets the first target of a route go on for which a connection is free; tells how many (one
+    /// or none).
+    fn admit(&mut self, route: &str) -> usize {
+        let Some(route) = self.routes.get_mut(route) else {
+            return 0;
+        };
+        let free = route.free();
+        let may = |name: &Arc<str>| self.targets.get(name).is_some_and(|t| t.active < free);
+        let admitted = route.waiting.iter().position(may);
+        let admitted = admitted.and_then(|at| route.waiting.remove(at));
+        // It is queued already: in `runnable` from here on.
+        let count = usize::from(admitted.is_some());
+        self.runnable.extend(admitted);
+        count
+    }
+
     /// An attempt is over, its place is free; its lane waits until the result is stored.
     /// `failed` is `None` when the target itself was not tried. Tells whether the circuit changed.
     pub(super) fn over(&mut self, key: &LaneKey, failed: Option<bool>, now: Timestamp) -> bool {
@@ -250,19 +277,21 @@ impl Lanes {
 
     fn free(&mut self, key: &LaneKey) {
         self.active = self.active.saturating_sub(1);
-        if let Some(target) = self.targets.get_mut(&key.1) {
-            target.active = target.active.saturating_sub(1);
-            if let Some(route) = self.routes.get_mut(&target.route) {
-                route.active = route.active.saturating_sub(1);
-                // It is queued already: in `runnable` from here on.
-                self.runnable.extend(route.next());
-                if route.active == 0 && route.waiting.is_empty() {
-                    self.routes.remove(&target.route);
-                }
+        let Some(target) = self.targets.get_mut(&key.1) else {
+            return;
+        };
+        target.active = target.active.saturating_sub(1);
+        let has_more = !target.ready.is_empty();
+        let name = Arc::clone(&target.route);
+        if let Some(route) = self.routes.get_mut(&name) {
+            route.active = route.active.saturating_sub(1);
+            if route.active == 0 && route.waiting.is_empty() {
+                self.routes.remove(&name);
             }
-            if !target.ready.is_empty() {
-                self.make_runnable(&key.1);
-            }
+        }
+        self.admit(&name);
+        if has_more {
+            self.make_runnable(&key.1);
         }
         self.forget(&key.1);
     }

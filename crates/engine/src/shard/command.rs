@@ -24,8 +24,7 @@ impl Shard {
                 self.on_ask(service.as_ref(), &id, input, reply, round)
                     .await;
             }
-            Command::Tell { id, input } => self.step(&id, input, round),
-            Command::Send(command) => self.send(*command),
+            Command::Play(clip) => self.play_clip(*clip, round),
             Command::SetAgents { agents, reply } => {
                 self.set_agents(agents);
                 let _ = reply.send(());

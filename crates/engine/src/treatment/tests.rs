@@ -78,8 +78,8 @@ async fn a_url_is_fetched_once_and_then_asked_by_its_validator() {
     .await;
     let treatments = treatments(LONG);
     let url = format!("{}/music.ulaw", web.url);
-    let first = treatments.remote(&url).await.unwrap();
-    let second = treatments.remote(&url).await.unwrap();
+    let first = treatments.find(&url).await.unwrap();
+    let second = treatments.find(&url).await.unwrap();
     assert_eq!((first.duration_ms(), second.duration_ms()), (1000, 1000));
     assert_eq!(web.requests.load(Ordering::SeqCst), 2);
 }
@@ -96,10 +96,10 @@ async fn a_failing_address_plays_what_was_fetched_before_else_nothing() {
     .await;
     let treatments = treatments(LONG);
     let url = format!("{}/music.ulaw", web.url);
-    assert!(treatments.remote(&url).await.is_some());
-    assert!(treatments.remote(&url).await.is_some(), "the kept one");
+    assert!(treatments.find(&url).await.is_some());
+    assert!(treatments.find(&url).await.is_some(), "the kept one");
     let other = format!("{}/other.ulaw", web.url);
-    assert!(treatments.remote(&other).await.is_none());
+    assert!(treatments.find(&other).await.is_none());
 }
 
 #[tokio::test]
@@ -120,10 +120,10 @@ async fn a_url_that_holds_no_audio_is_left() {
     assert!(treatments(LONG).remote(&url).await.is_none());
 }
 
-#[test]
-fn a_missing_file_is_no_clip_and_a_shipped_one_is() {
+#[tokio::test]
+async fn a_missing_file_is_no_clip_and_a_shipped_one_is() {
     let treatments = treatments(LONG);
-    assert!(treatments.local("missing.wav").is_none());
-    assert!(treatments.local("../secret.wav").is_none());
-    assert!(treatments.local("all_agents_busy.wav").is_some());
+    assert!(treatments.find("missing.wav").await.is_none());
+    assert!(treatments.find("../secret.wav").await.is_none());
+    assert!(treatments.find("all_agents_busy.wav").await.is_some());
 }

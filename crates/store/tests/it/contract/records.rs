@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use callback::record::State;
 use callback::{AgentId, Callback, ServiceName, Timestamp};
-use store::{AgentRow, Batch, DeliveryRow, DeliveryState, Query, ServiceRow, Store, StoreError};
+use store::{
+    AgentRow, AgentStateRow, Batch, DeliveryRow, DeliveryState, Query, ServiceRow, Store,
+    StoreError,
+};
 
 use super::queries::{found, ids};
 use crate::fixture::{
@@ -254,6 +257,34 @@ pub(crate) async fn services_and_agents_are_replaced_by_name(store: &dyn Store) 
         store.agents().await.unwrap(),
         [agent("anna", true), agent("zoe", false)]
     );
+}
+
+pub(crate) async fn a_state_of_an_agent_gives_way_to_a_younger_one(store: &dyn Store) {
+    let agent = |ready, since| AgentRow {
+        id: AgentId::new("zoe"),
+        options: Vec::new(),
+        ready,
+        reason: String::new(),
+        since: Timestamp(since),
+    };
+    let state = |since| Batch {
+        agent_states: vec![AgentStateRow {
+            id: AgentId::new("zoe"),
+            ready: false,
+            reason: String::from("no_answer"),
+            since: Timestamp(since),
+        }],
+        ..Batch::default()
+    };
+    store.commit(state(1)).await.unwrap();
+    assert_eq!(store.agents().await.unwrap(), [], "nobody is made by it");
+    store.put_agents(vec![agent(true, 5)]).await.unwrap();
+    store.commit(state(4)).await.unwrap();
+    assert_eq!(store.agents().await.unwrap(), [agent(true, 5)]);
+    store.commit(state(6)).await.unwrap();
+    let found = store.agents().await.unwrap();
+    assert_eq!((found[0].ready, found[0].since), (false, Timestamp(6)));
+    assert_eq!(found[0].reason, "no_answer");
 }
 
 pub(crate) async fn a_batch_that_fails_leaves_nothing_behind(store: &dyn Store) {
