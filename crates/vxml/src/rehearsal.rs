@@ -221,10 +221,10 @@ impl Rehearsal {
             Effect::Log(line) => self.tell(Line::Log(line)),
             Effect::Trace(Trace::Goto(url)) => self.tell(Line::Goto(url)),
             Effect::Trace(Trace::Event { name, message }) => {
-                self.tell(Line::Event { name, message })
+                self.tell(Line::Event { name, message });
             }
             Effect::Trace(Trace::Input { keys, matched }) => {
-                self.tell(Line::Input { keys, matched })
+                self.tell(Line::Input { keys, matched });
             }
             Effect::Trace(Trace::Warning(text)) => self.note("warning", text),
             Effect::Ended(ending) => self.lines.push_back(Step::Ended(ending)),
@@ -442,7 +442,7 @@ impl Rehearsal {
         match serde_json::from_str(answer.trim()) {
             Ok(data) => self.session.handle(Input::Message(data), self.now_ms),
             Err(_none) if answer.trim() == "hangup" => {
-                self.session.handle(Input::Hangup, self.now_ms)
+                self.session.handle(Input::Hangup, self.now_ms);
             }
             Err(_none) => self.elapse(),
         }

@@ -150,98 +150,107 @@ impl Compile {
 
     /// `<grammar>`.
     pub(super) fn grammar(&mut self, element: &Element) -> GrammarRef {
-        let mode = element.attribute("mode");
         let document_scope = match element.attribute("scope") {
             Some("document") => true,
             None | Some("dialog") => false,
             Some(other) => {
-                self.problem(
-                    element.place,
-                    format!("scope is dialog or document, not {other}"),
-                );
+                let message = format!("scope is dialog or document, not {other}");
+                self.problem(element.place, message);
                 false
             }
         };
-        let done = |source, voice| GrammarRef {
+        let is_external = ADDRESSES
+            .iter()
+            .any(|name| element.attribute(name).is_some());
+        let (source, voice) = if is_external {
+            self.external_grammar(element)
+        } else {
+            self.inline_grammar(element)
+        };
+        GrammarRef {
             source,
             voice,
             document_scope,
+        }
+    }
+
+    /// A grammar by its address, and whether it is for speech.
+    fn external_grammar(&mut self, element: &Element) -> (GrammarSource, bool) {
+        if has_content(element) {
+            self.problem(element.place, "<grammar> has either an address or content");
+        }
+        let address = match self.target(element, ADDRESSES) {
+            Ok((_, address)) => address,
+            Err(problem) => return (GrammarSource::Broken("error.badfetch", problem), false),
         };
-        let kind = element
-            .attribute("type")
-            .map(|kind| kind.trim().to_ascii_lowercase());
-        let supported = kind.as_deref().is_none_or(|kind| {
-            matches!(
-                kind,
-                "application/srgs+xml" | "application/grammar+xml" | "text/xml" | "application/xml"
-            )
-        });
-        let has_content = element.elements().next().is_some() || !element.text().trim().is_empty();
-        let external = ["src", "srcexpr", "expr"];
-        if external
-            .iter()
-            .any(|name| element.attribute(name).is_some())
+        if let Text::Fixed(written) = &address
+            && let Some(builtin) = written.strip_prefix("builtin:")
         {
-            if has_content {
-                self.problem(element.place, "<grammar> has either an address or content");
-            }
-            let address = match self.target(element, &external) {
-                Ok((_, address)) => address,
-                Err(problem) => {
-                    return done(GrammarSource::Broken("error.badfetch", problem), false);
+            return match builtin.split_once('/') {
+                Some(("dtmf", name)) => (Self::builtin(name), false),
+                _ => {
+                    let message = format!("{written} is for speech");
+                    (GrammarSource::Broken("error.noresource", message), true)
                 }
             };
-            if let Text::Fixed(address) = &address
-                && let Some(builtin) = address.strip_prefix("builtin:")
-            {
-                return match builtin.split_once('/') {
-                    Some(("dtmf", name)) => done(Self::builtin(name), false),
-                    _ => done(
-                        GrammarSource::Broken(
-                            "error.noresource",
-                            format!("{address} is for speech"),
-                        ),
-                        true,
-                    ),
-                };
-            }
-            if !supported {
-                let message = format!(
-                    "grammars of type {} are not supported",
-                    kind.unwrap_or_default()
-                );
-                return done(
-                    GrammarSource::Broken("error.unsupported.format", message),
-                    false,
-                );
-            }
-            let fetch = Self::fetching(element);
-            return done(
-                GrammarSource::External { address, fetch },
-                mode == Some("voice"),
+        }
+        if !is_supported(element) {
+            let kind = element.attribute("type").unwrap_or_default();
+            let message = format!("grammars of type {kind} are not supported");
+            return (
+                GrammarSource::Broken("error.unsupported.format", message),
+                false,
             );
         }
-        if !supported || element.elements().next().is_none() {
+        let fetch = Self::fetching(element);
+        let voice = element.attribute("mode") == Some("voice");
+        (GrammarSource::External { address, fetch }, voice)
+    }
+
+    /// A grammar that is written down, and whether it is for speech.
+    fn inline_grammar(&mut self, element: &Element) -> (GrammarSource, bool) {
+        let in_xml = element.elements().next().is_some();
+        if !is_supported(element) || (!in_xml && has_content(element)) {
             let message = "inline grammars are written in XML (SRGS 1.0)".to_owned();
-            let event = if has_content {
-                "error.unsupported.format"
-            } else {
-                "error.badfetch"
-            };
-            return done(GrammarSource::Broken(event, message), false);
+            return (
+                GrammarSource::Broken("error.unsupported.format", message),
+                false,
+            );
+        }
+        if !in_xml {
+            let message = "<grammar> needs an address or rules".to_owned();
+            return (GrammarSource::Broken("error.badfetch", message), false);
         }
         match grammar::from_element(element) {
             Ok(grammar) => {
                 let voice = grammar.voice;
-                done(GrammarSource::Inline(Arc::new(grammar)), voice)
+                (GrammarSource::Inline(Arc::new(grammar)), voice)
             }
             Err(problem) => {
                 self.faults.push(problem.clone());
-                done(
+                (
                     GrammarSource::Broken("error.badfetch", problem.to_string()),
                     false,
                 )
             }
         }
     }
+}
+
+/// Where a grammar's address can stand.
+const ADDRESSES: &[&str] = &["src", "srcexpr", "expr"];
+
+fn has_content(element: &Element) -> bool {
+    element.elements().next().is_some() || !element.text().trim().is_empty()
+}
+
+/// Whether a grammar is of a type that we read.
+fn is_supported(element: &Element) -> bool {
+    element.attribute("type").is_none_or(|kind| {
+        let kind = kind.trim().to_ascii_lowercase();
+        matches!(
+            kind.as_str(),
+            "application/srgs+xml" | "application/grammar+xml" | "text/xml" | "application/xml"
+        )
+    })
 }

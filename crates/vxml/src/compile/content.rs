@@ -250,7 +250,7 @@ impl Compile {
                     .attribute("maxtime")
                     .map(|time| crate::model::Text::Fixed(time.into()));
                 let computed = self.optional(element, "maxtimeexpr");
-                let max_time = fixed.or(computed.map(crate::model::Text::Expression));
+                let max_time = fixed.or_else(|| computed.map(crate::model::Text::Expression));
                 ("receive", ActionKind::Receive { max_time })
             }
             name => {

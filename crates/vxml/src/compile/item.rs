@@ -199,7 +199,7 @@ impl Compile {
         }
         for option in options {
             let text = option.text();
-            let value = option.attribute("value").unwrap_or(text.trim());
+            let value = option.attribute("value").unwrap_or_else(|| text.trim());
             if let Some(keys) = option.attribute("dtmf") {
                 item.grammars
                     .extend(self.key_grammar(option, keys, Json::from(value)));

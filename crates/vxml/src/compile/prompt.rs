@@ -122,7 +122,8 @@ fn silence(element: &Element) -> Result<u32, String> {
             .unwrap_or(BREAK_MAX_MS)
             .min(BREAK_MAX_MS));
     }
-    match element.attribute("strength").or(element.attribute("size")) {
+    let strength = element.attribute("strength");
+    match strength.or_else(|| element.attribute("size")) {
         Some("none") => Ok(0),
         Some("x-weak") => Ok(100),
         Some("weak" | "small") => Ok(250),

@@ -35,14 +35,6 @@ pub(crate) fn from_element(grammar: &Element) -> Result<Grammar, Problem> {
             "the version of a grammar is 1.0",
         ));
     }
-    let voice = match grammar.attribute("mode") {
-        Some("dtmf") => false,
-        None | Some("voice") => true,
-        Some(other) => {
-            let message = format!("mode is dtmf or voice, not {other}");
-            return Err(Problem::new(grammar.place, message));
-        }
-    };
     let mut builder = Builder {
         steps: Vec::new(),
         rules: HashMap::new(),
@@ -50,30 +42,10 @@ pub(crate) fn from_element(grammar: &Element) -> Result<Grammar, Problem> {
         others: Vec::new(),
         compiler: None,
         literals: grammar.attribute("tag-format") == Some("semantics/1.0-literals"),
-        voice,
+        voice: is_voice(grammar)?,
     };
-    let mut rules = Vec::new();
-    for element in grammar.elements().filter(|element| element.is_own()) {
-        match element.name.as_str() {
-            "rule" => {
-                let name = element.attribute("id").unwrap_or_default();
-                if name.is_empty() || builder.rules.insert(name.to_owned(), rules.len()).is_some() {
-                    return Err(Problem::new(
-                        element.place,
-                        "each <rule> has an id of its own",
-                    ));
-                }
-                rules.push((name, element));
-            }
-            "meta" | "metadata" | "lexicon" | "tag" => {}
-            other => {
-                let message = format!("<{other}> cannot stand in a <grammar>");
-                return Err(Problem::new(element.place, message));
-            }
-        }
-    }
+    let rules = builder.rules(grammar)?;
     let root = match grammar.attribute("root") {
-        None if rules.is_empty() => None,
         None => Some(0),
         Some(name) => Some(builder.rules.get(name).copied().ok_or_else(|| {
             Problem::new(
@@ -82,11 +54,12 @@ pub(crate) fn from_element(grammar: &Element) -> Result<Grammar, Problem> {
             )
         })?),
     };
-    if root.is_none() && grammar.text().trim().is_empty() && !voice {
-        return Err(Problem::new(
-            grammar.place,
-            "a <grammar> has at least one <rule>",
-        ));
+    if rules.is_empty() {
+        // A grammar without any sentence is one that never matches.
+        return Ok(Grammar {
+            voice: builder.voice,
+            ..Grammar::plain(vec![Step::Fail], Conversion::Keys)
+        });
     }
     let mut compiled = Vec::new();
     for (name, element) in rules {
@@ -108,11 +81,46 @@ pub(crate) fn from_element(grammar: &Element) -> Result<Grammar, Problem> {
         others: builder.others,
         program: builder.compiler.map(|compiler| Arc::new(compiler.finish())),
         conversion: Conversion::Keys,
-        voice,
+        voice: builder.voice,
     })
 }
 
+fn is_voice(grammar: &Element) -> Result<bool, Problem> {
+    match grammar.attribute("mode") {
+        Some("dtmf") => Ok(false),
+        None | Some("voice") => Ok(true),
+        Some(other) => {
+            let message = format!("mode is dtmf or voice, not {other}");
+            Err(Problem::new(grammar.place, message))
+        }
+    }
+}
+
 impl Builder {
+    /// The rules with their names, before any is compiled: they refer to each other.
+    fn rules<'a>(&mut self, grammar: &'a Element) -> Result<Vec<(&'a str, &'a Element)>, Problem> {
+        let mut rules = Vec::new();
+        for element in grammar.elements().filter(|element| element.is_own()) {
+            match element.name.as_str() {
+                "rule" => {
+                    let name = element.attribute("id").unwrap_or_default();
+                    let known = self.rules.insert(name.to_owned(), rules.len());
+                    if name.is_empty() || known.is_some() {
+                        let message = "each <rule> has an id of its own";
+                        return Err(Problem::new(element.place, message));
+                    }
+                    rules.push((name, element));
+                }
+                "meta" | "metadata" | "lexicon" | "tag" => {}
+                other => {
+                    let message = format!("<{other}> cannot stand in a <grammar>");
+                    return Err(Problem::new(element.place, message));
+                }
+            }
+        }
+        Ok(rules)
+    }
+
     fn push(&mut self, step: Step, place: Place) -> Result<usize, Problem> {
         if self.steps.len() >= GRAMMAR_STEPS_MAX {
             return Err(Problem::new(place, "the grammar is too large"));

@@ -32,7 +32,7 @@ impl Session {
             } => self.declare(name, *expr, *parameter, run)?,
             ActionKind::DeclareItem(at) => self.declare_item(*at, run)?,
             ActionKind::Assign { target, expr } => {
-                self.world.assign(target, expr.of(base), base)?
+                self.world.assign(target, expr.of(base), base)?;
             }
             ActionKind::Clear(names) => self.clear(names.as_deref(), run)?,
             ActionKind::Script(code) => self.world.run(code.of(base))?,

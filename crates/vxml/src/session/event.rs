@@ -129,7 +129,7 @@ impl Session {
         let base = leaf.map_or_else(Base::default, |leaf| leaf.base);
         let mut all: Vec<(Arc<Catch>, Base)> = Vec::new();
         let mut add = |list: &[Arc<Catch>], base| {
-            all.extend(list.iter().map(|catch| (Arc::clone(catch), base)))
+            all.extend(list.iter().map(|catch| (Arc::clone(catch), base)));
         };
         if let Some(dialog) = &context.dialog {
             if let Some(item) = context.item.and_then(|item| dialog.items.get(item)) {

@@ -146,7 +146,7 @@ impl Session {
                 self.phase = Phase::Select;
             }
             ItemKind::Initial | ItemKind::Field(_) | ItemKind::Menu(_) => {
-                self.phase = Phase::Activate
+                self.phase = Phase::Activate;
             }
             ItemKind::Subdialog(subdialog) => self.call_subdialog(at, subdialog)?,
             ItemKind::Record(record) => {

@@ -95,6 +95,9 @@ struct Candidate {
     address_base: Arc<str>,
 }
 
+/// A grammar with a rule to begin with and the address it stands at.
+type Placed = (Arc<Grammar>, Option<String>, String);
+
 /// What came of looking for grammars.
 enum Found {
     Ready(Vec<Active>),
@@ -302,9 +305,8 @@ impl Session {
                 voices += u32::from(is_own);
                 continue;
             }
-            let (grammar, rule, base) = match self.find_grammar(&candidate)? {
-                Some(found) => found,
-                None => return Ok(Found::Fetching),
+            let Some((grammar, rule, base)) = self.find_grammar(&candidate)? else {
+                return Ok(Found::Fetching);
             };
             if grammar.voice {
                 voices += u32::from(is_own);
@@ -350,10 +352,7 @@ impl Session {
     }
 
     /// The grammar itself, with a rule and the address it stands at; none when it is on its way.
-    fn find_grammar(
-        &mut self,
-        candidate: &Candidate,
-    ) -> Try<Option<(Arc<Grammar>, Option<String>, String)>> {
+    fn find_grammar(&mut self, candidate: &Candidate) -> Try<Option<Placed>> {
         match &candidate.grammar.source {
             GrammarSource::Inline(grammar) => Ok(Some((
                 Arc::clone(grammar),

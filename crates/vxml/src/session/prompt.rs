@@ -207,7 +207,7 @@ impl Session {
         let fallback = self.render(content, base, depth + 1)?;
         match address {
             Some(handle) if self.recordings.contains(&handle) => {
-                out.push(Segment::Recording(handle))
+                out.push(Segment::Recording(handle));
             }
             Some(address) => {
                 let url = address::resolve(&self.address_base(), &address);
@@ -286,7 +286,7 @@ impl Session {
         for queued in std::mem::take(&mut self.queue) {
             match groups.back_mut() {
                 Some(group) if group.barge_in == queued.barge_in => {
-                    group.prompts.push(queued.spoken)
+                    group.prompts.push(queued.spoken);
                 }
                 _ => groups.push_back(Group {
                     prompts: vec![queued.spoken],
