@@ -22,10 +22,10 @@ pub const NODES_MAX: u32 = 400_000;
 pub const GRAMMAR_STEPS_MAX: usize = 50_000;
 
 /// Ways through a grammar that are followed at once.
-pub const GRAMMAR_WAYS_MAX: usize = 1_000;
+pub const GRAMMAR_WAYS_MAX: usize = 2_000;
 
 /// Steps without a key while following the ways of one grammar; recursion ends here.
-pub const GRAMMAR_TURNS_MAX: usize = 20_000;
+pub const GRAMMAR_TURNS_MAX: usize = 10_000;
 
 /// Rules within rules while matching.
 pub const GRAMMAR_CALLS_MAX: usize = 64;

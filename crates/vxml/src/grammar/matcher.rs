@@ -8,7 +8,7 @@ use crate::address;
 use crate::limits::{GRAMMAR_CALLS_MAX, GRAMMAR_FILES_MAX, GRAMMAR_TURNS_MAX, GRAMMAR_WAYS_MAX};
 
 /// Turns over the life of one matcher.
-const TURNS_MAX: usize = 20 * GRAMMAR_TURNS_MAX;
+const TURNS_MAX: usize = 10 * GRAMMAR_TURNS_MAX;
 /// No element of a list.
 const NONE: u32 = u32::MAX;
 

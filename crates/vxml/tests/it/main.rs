@@ -6,5 +6,7 @@
 )]
 
 mod examples;
+mod hostile;
+mod rules;
 mod support;
 mod treatment;
