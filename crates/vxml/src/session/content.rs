@@ -39,9 +39,9 @@ impl Session {
             ActionKind::ScriptFile { address, fetch } => {
                 let address = self.world.string(address, base)?;
                 let url = address::resolve(&self.address_base(), &address);
-                let id = self.fetch(FetchKind::Script, url, None, fetch)?;
+                let id = self.fetch(FetchKind::Script, url.clone(), None, fetch)?;
                 return Ok(Flow::Wait(Box::new(move |run| {
-                    let purpose = Box::new(Purpose::Script(run));
+                    let purpose = Box::new(Purpose::Script { run, url });
                     Phase::Fetch { id, purpose }
                 })));
             }

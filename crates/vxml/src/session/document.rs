@@ -22,7 +22,10 @@ pub(super) enum Purpose {
         leaf: Arc<Document>,
         arrival: Arrival,
     },
-    Script(Box<Run>),
+    Script {
+        run: Box<Run>,
+        url: String,
+    },
     Grammar(String),
     Data {
         run: Box<Run>,
@@ -105,7 +108,7 @@ impl Session {
         let done = match purpose {
             Purpose::Document(arrival) => self.page_arrived(answer, arrival),
             Purpose::Root { leaf, arrival } => self.root_arrived(answer, leaf, &arrival),
-            Purpose::Script(run) => self.script_arrived(answer, run),
+            Purpose::Script { run, url } => self.script_arrived(answer, run, &url),
             Purpose::Grammar(url) => {
                 self.grammar_arrived(answer, url);
                 Ok(())
@@ -327,10 +330,15 @@ impl Session {
         self.phase = Phase::Activate;
     }
 
-    fn script_arrived(&mut self, answer: Result<Answer, FetchError>, run: Box<Run>) -> Try<()> {
+    fn script_arrived(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+        run: Box<Run>,
+        url: &str,
+    ) -> Try<()> {
         let answer = answer.map_err(|error| failed(&error))?;
         let text = text_of(&answer, SCRIPT_BYTES_MAX)?;
-        let file = self.start.library.script(&answer.url, &text);
+        let file = self.start.library.script(url, &text);
         let file = file.map_err(|problem| Box::new(Thrown::bad_fetch(problem.to_string())))?;
         let base = self.world.extend(&file.program);
         let done = self.world.run(file.code.of(base));
