@@ -17,6 +17,7 @@ mod scxml;
 mod serve;
 mod services;
 mod transactions;
+mod vxml;
 
 use std::time::Instant;
 
@@ -85,6 +86,8 @@ enum Command {
     Carrier(carrier::Carrier),
     /// Run, check and draw SCXML documents
     Scxml(scxml::Scxml),
+    /// Run and check VoiceXML pages
+    Vxml(vxml::Vxml),
     /// Print the completions of a shell
     Completions(completions::Completions),
 }
@@ -175,6 +178,7 @@ pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Fail
             on_all_threads(carrier::run(command, json))
         }
         Command::Scxml(command) => on_one_thread(scxml::run(command, json)),
+        Command::Vxml(command) => on_one_thread(vxml::run(command, json)),
         Command::Completions(command) => Ok(command.run()),
     }
 }

@@ -9,6 +9,7 @@ mod receive;
 mod recover;
 mod scxml;
 mod usage;
+mod vxml;
 
 use std::path::Path;
 
@@ -26,6 +27,7 @@ use self::receive::ReceiveArgs;
 use self::recover::RecoverArgs;
 use self::scxml::ScxmlArgs;
 use self::usage::{Machine, Processor};
+use self::vxml::VxmlArgs;
 use crate::outcome::Status;
 use crate::output;
 
@@ -56,6 +58,8 @@ enum Name {
     Receive(ReceiveArgs),
     /// The SCXML engine alone: events, microsteps, starts and memory of sessions
     Scxml(ScxmlArgs),
+    /// The VoiceXML engine alone: pages, starts, dialogs at once
+    Vxml(VxmlArgs),
 }
 
 /// A figure with its goal.
@@ -150,6 +154,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
             return Ok(Status::Ok);
         }
         Name::Scxml(args) => scxml::run(&args)?,
+        Name::Vxml(args) => vxml::run(&args)?,
     };
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;
