@@ -11,6 +11,8 @@
 pub mod audio;
 pub mod codec;
 pub mod cpd;
+#[cfg(test)]
+mod mutation;
 mod pcm;
 pub mod rtp;
 pub mod telephone_event;

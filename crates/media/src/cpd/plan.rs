@@ -125,7 +125,7 @@ mod tests {
         for line in lines {
             let cadence = cadence(line).unwrap_or_else(|| panic!("{line}"));
             assert!(
-                cadence.times_ms.len() >= 2 && cadence.times_ms.len() % 2 == 0,
+                cadence.times_ms.len() >= 2 && cadence.times_ms.len().is_multiple_of(2),
                 "{line}"
             );
         }

@@ -1,6 +1,7 @@
 //! `ringback bench`: what this machine does with this program, with goals.
 
 mod calls;
+mod cpd;
 mod idle;
 mod usage;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::calls::CallsArgs;
+use self::cpd::CpdArgs;
 use self::idle::IdleArgs;
 use self::usage::{Machine, Processor};
 use crate::outcome::Status;
@@ -28,6 +30,8 @@ pub(crate) struct Bench {
 enum Name {
     /// Whole callbacks against a carrier and agents in another process
     Calls(CallsArgs),
+    /// The call progress detector over generated audio
+    Cpd(CpdArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
     Idle(IdleArgs),
 }
@@ -101,6 +105,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         .context("folder of the bench")?;
     let outcome = match args.name {
         Name::Calls(args) => calls::run(&args, &dir, json).await?,
+        Name::Cpd(args) => cpd::run(&args)?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
     };
     let ok = outcome.goals.iter().all(|g| g.met);

@@ -186,7 +186,11 @@ impl Leg {
     }
 
     pub(super) fn detect(&mut self, settings: cpd::Settings, stage: cpd::Stage, now_ms: u64) {
-        self.detector = Some(Box::new(cpd::Detector::new(settings, stage, now_ms)));
+        match &mut self.detector {
+            // A tone that began before the answer is remembered.
+            Some(detector) if stage == cpd::Stage::Answered => detector.answer(settings, now_ms),
+            _ => self.detector = Some(Box::new(cpd::Detector::new(settings, stage, now_ms))),
+        }
     }
 
     pub(super) fn stop_detect(&mut self) {
