@@ -19,6 +19,8 @@ const BURST_BELOW_PEAK_DB: f32 = 12.0;
 const BURST_ABOVE_FLOOR_DB: f32 = 10.0;
 /// With speech in it the floor is at most this much under the speech peak, dB.
 const FLOOR_BELOW_PEAK_DB: f32 = 18.0;
+/// A tone this much above the voice before it shows that the voice was background, dB.
+const TONE_LOUDER_DB: f32 = 6.0;
 /// The levels of speech spread over at least this much, dB.
 const SPEECH_SPREAD_DB: f32 = 6.0;
 /// Voice this much louder than all before shows that what came before was background, dB.
@@ -236,7 +238,7 @@ impl Voice {
             self.counted.pop_back();
         }
         (self.burst, self.toned) = (None, true);
-        if self.speech_ms == 0 {
+        if self.speech_ms == 0 || tone_dbfs > self.peak_dbfs + TONE_LOUDER_DB {
             self.forget();
             self.peak_dbfs = tone_dbfs;
         } else {

@@ -52,7 +52,9 @@ impl Seen {
         if self.screening_ms.is_some() {
             return "screening";
         }
-        self.verdict.as_ref().map_or(self.result(), |v| v.detail)
+        self.verdict
+            .as_ref()
+            .map_or_else(|| self.result(), |v| v.detail)
     }
 
     /// When the result was known, ms.

@@ -10,7 +10,7 @@ use media::cpd::{Profile, Stage};
 use super::baseline::{self, Answer};
 use super::clip::{self, Options, Seen};
 use super::index::Entry;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Status};
 
 /// Width of the progress bar, characters.
 const BAR: usize = 40;
@@ -68,9 +68,10 @@ pub(super) fn run(
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         handles.into_iter().try_for_each(|handle| {
-            handle
-                .join()
-                .map_err(|_| Failure::bad_input("the detector panicked", "report this"))?
+            handle.join().unwrap_or_else(|_panic| {
+                let message = "the detector broke down on a clip";
+                Err(Failure::new(Status::Missed, message, "report the clip"))
+            })
         })
     })?;
     let mut results = results.into_inner().unwrap_or_else(|p| p.into_inner());
@@ -114,7 +115,7 @@ fn judge(
 }
 
 fn progress(done: usize, all: usize) {
-    if done % 10 != 0 && done != all {
+    if !done.is_multiple_of(10) && done != all {
         return;
     }
     let full = BAR * done / all.max(1);
