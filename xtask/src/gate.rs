@@ -56,6 +56,9 @@ pub(crate) fn command(arguments: &[String]) -> anyhow::Result<Outcome> {
     }
     let total = total.elapsed();
     report::print(&entries, total, &gate.skipped_tests());
+    for line in report::slow_stages(&gate.target_directory, &entries) {
+        println!("test: {line}; if that is no accident, find out why");
+    }
     report::append_times(
         &gate.target_directory,
         &gate.workspace.commit(),

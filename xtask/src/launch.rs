@@ -1,6 +1,7 @@
-//! Builds `ringback` quickly but optimised and becomes it.
+//! Builds programs quickly but optimised and becomes them.
 
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
@@ -20,38 +21,53 @@ pub(crate) fn ringback(
     command: &str,
     arguments: &[String],
 ) -> anyhow::Result<Outcome> {
+    let Some(folder) = build(workspace, &[("ringback", "ringback")])? else {
+        return Ok(Outcome::Failed);
+    };
+    let mut run = Command::new(folder.join("ringback"));
+    run.arg(command).args(arguments);
+    become_it(run)
+}
+
+/// Builds the executable and the kill test and becomes the latter.
+pub(crate) fn kill(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<Outcome> {
+    let programs = [("ringback", "ringback"), ("testkit", "kill")];
+    let Some(folder) = build(workspace, &programs)? else {
+        return Ok(Outcome::Failed);
+    };
+    let mut run = Command::new(folder.join("kill"));
+    run.arg("--program")
+        .arg(folder.join("ringback"))
+        .args(arguments);
+    become_it(run)
+}
+
+/// Builds programs of packages; `None` when they do not compile, else the folder they are in.
+fn build(workspace: &Workspace, programs: &[(&str, &str)]) -> anyhow::Result<Option<PathBuf>> {
     let metadata = Metadata::load(workspace)?;
-    if !metadata
-        .own()
-        .iter()
-        .any(|package| package.name == "ringback")
-    {
-        bail!("this checkout has no package `ringback` yet");
-    }
     let mut build = process::cargo();
-    build.current_dir(&workspace.root).args([
-        "build",
-        "--profile",
-        PROFILE,
-        "--package",
-        "ringback",
-        "--bin",
-        "ringback",
-    ]);
+    build
+        .current_dir(&workspace.root)
+        .args(["build", "--profile", PROFILE]);
+    for (package, program) in programs {
+        if !metadata.own().iter().any(|own| own.name == *package) {
+            bail!("this checkout has no package `{package}` yet");
+        }
+        build.args(["--package", package, "--bin", program]);
+    }
     eprintln!("xtask: {}", process::show(&build));
     let watch = Stopwatch::start();
     let status = build.status().context("cannot start cargo")?;
     if !status.success() {
-        return Ok(Outcome::Failed);
+        return Ok(None);
     }
-    let program = metadata.target_directory.join(PROFILE).join("ringback");
-    let mut run = Command::new(&program);
-    run.arg(command).args(arguments);
-    eprintln!(
-        "xtask: built in {:.1} s; {}",
-        watch.elapsed().as_secs_f64(),
-        process::show(&run)
-    );
+    eprintln!("xtask: built in {:.1} s", watch.elapsed().as_secs_f64());
+    Ok(Some(metadata.target_directory.join(PROFILE)))
+}
+
+/// Replaces this process; returns only when that fails.
+fn become_it(mut run: Command) -> anyhow::Result<Outcome> {
+    eprintln!("xtask: {}", process::show(&run));
     let error = run.exec();
-    Err(error).with_context(|| format!("cannot start {}", program.display()))
+    Err(error).with_context(|| format!("cannot start {}", process::show(&run)))
 }

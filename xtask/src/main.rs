@@ -32,11 +32,13 @@ Commands:
   tidy             check house rules: packages, licences, files, documents
   test             the whole gate; `cargo xtask test --help` lists its stages
   demo [--exit]    build and run the demo; further arguments go to `ringback demo`
+  kill [--rounds N] [--seed S]
+                   kill a server again and again; nothing may be lost or doubled
   bench NAME …     build and run a bench; further arguments go to `ringback bench`
   help             this text
 
 Exit status: 0 all well, 1 a check or stage failed, 2 wrong usage.
-`demo` and `bench` pass on the exit status of `ringback`.
+`demo`, `bench` and `kill` pass on the exit status of what they run.
 ";
 
 /// How a command ended; decides the exit status.
@@ -78,6 +80,7 @@ fn run(arguments: &[String]) -> anyhow::Result<Outcome> {
         "test" => gate::command(rest),
         "demo" => launch::ringback(&Workspace::locate()?, "demo", rest),
         "bench" => launch::ringback(&Workspace::locate()?, "bench", rest),
+        "kill" => launch::kill(&Workspace::locate()?, rest),
         other => Ok(usage(&format!("there is no command `{other}`"))),
     }
 }

@@ -1,9 +1,11 @@
 //! The event catalogue and the bodies of status notifications (notifications §6, §9).
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::record::Callback;
-use crate::settings::NotificationMode;
+use crate::record::{Callback, State};
+use crate::settings::{Events, NotificationMode};
 use crate::{CallbackId, Timestamp, limits};
 
 /// Family of an event (notifications §1).
@@ -102,8 +104,18 @@ events! {
     /// The hand-over succeeded.
     CallbackQueued = "_cbe_on_callback_queued", Server,
         ["_service_name", "_desired_time", "_customer_number", "_v_queue"];
+    /// The state was changed by a request.
+    CallbackStatusUpdated = "_cbe_on_callback_status_updated", Server,
+        ["_service_name", "_desired_time", "_customer_number", "_v_queue"];
+    /// The customer will be called soon.
+    CallbackReminder = "_cbe_on_callback_reminder", Server,
+        ["_service_name", "_desired_time", "_customer_number", "_v_queue"];
     /// A note on the request.
     Note = "rb.note", Native, [];
+    /// A client added or replaced attached data.
+    DataUpdated = "rb.data_updated", Native, [];
+    /// A client changed target or priority.
+    RoutingUpdated = "rb.routing_updated", Native, [];
     /// An option is set whose function is not built yet.
     PendingOption = "rb.pending_option", Native, [];
     /// Status notification is switched on, but nothing can be published; says why.
@@ -136,7 +148,7 @@ pub struct Event {
     /// Which.
     pub id: EventId,
     /// State after the event.
-    pub state: crate::record::State,
+    pub state: State,
     /// Details for the log.
     pub data: Map<String, Value>,
     /// To be delivered, when the callback publishes this event.
@@ -152,15 +164,68 @@ pub struct Notification {
     pub body: String,
 }
 
-/// Whether the callback publishes this event (notifications §2, §4).
+impl Serialize for EventId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = Self::ALL.iter().copied().find(|id| id.as_str() == name);
+        found.ok_or_else(|| D::Error::custom(format!("there is no event {name}")))
+    }
+}
+
+/// Keys that every body has (notifications §6.1); nothing else may replace them.
+pub const BASE_KEYS: &[&str] = &["event_id", "timestamp", "_service_id", "_callback_state"];
+
+/// Attributes that an event can have beside service parameters and attached data
+/// (notifications §9.3).
+pub const DICTIONARY: &[&str] = &[
+    "_service_id",
+    "_service_name",
+    "_callback_state",
+    "_customer_number",
+    "_phone_number",
+    "_desired_time",
+    "_urs_virtual_queue",
+    "_v_queue",
+    "_vq",
+    "_vq_for_outbound_calls",
+    "c_dialed_number",
+    "c_last_dialed_number",
+    "c_call_result",
+    "c_call_num_attempt",
+    "c_agent_id",
+    "c_agent_extension",
+    "c_target",
+    "c_termination_type",
+];
+
+/// Channels that deliveries go through.
+pub const CHANNELS: &[&str] = &["httpcb", "customhttp", "orscb"];
+
+/// Whether the callback publishes this event (notifications §2, §4, §8).
 #[must_use]
 pub fn is_published(callback: &Callback, id: EventId) -> bool {
     let n = &callback.settings.notification;
-    n.mode == NotificationMode::SubscribeNotify
-        && n.events_list.is_empty()
-        && n.channel == "httpcb"
-        && !n.target.is_empty()
-        && id.family() == Family::Session
+    let has_receiver = match n.mode {
+        NotificationMode::Off => false,
+        // Who listens is known to the subscriptions.
+        NotificationMode::Notify => true,
+        NotificationMode::SubscribeNotify => {
+            !n.target.is_empty() && CHANNELS.contains(&n.channel.as_str())
+        }
+    };
+    let is_reminder = id == EventId::CallbackReminder && n.plan.reminder_s.is_some();
+    has_receiver
+        && match &n.plan.events {
+            Events::DefaultSet => id.family() == Family::Session || is_reminder,
+            Events::List(wanted) => wanted.iter().any(|w| w.event == id) || is_reminder,
+            Events::MissingList => false,
+        }
 }
 
 /// Value of an attribute at this moment, `None` while it is not known (notifications §9.3).
@@ -185,9 +250,9 @@ pub fn attribute(callback: &Callback, name: &str) -> Option<Value> {
         "c_agent_extension" => callback.found.as_ref().and_then(|f| text(&f.dn)),
         "c_target" => callback.found.as_ref().map(c_target),
         "c_termination_type" => callback.termination_type().map(Value::String),
-        other => callback
-            .parameters
-            .get(other)
+        // The options first: a request cannot replace those that it may not override.
+        other => (s.notification.plan.options.get(other))
+            .or_else(|| callback.parameters.get(other))
             .or_else(|| callback.user_data.get(other))
             .cloned(),
     }
@@ -222,45 +287,102 @@ pub fn details(callback: &Callback, id: EventId) -> Map<String, Value> {
         .collect()
 }
 
-/// The body of a notification: base keys, then attributes in their order (notifications §6.1).
+/// The body of notification number `seq`: base keys, then the retrieved values in their order,
+/// then custom data (notifications §6.1, §6.3).
 #[must_use]
-pub fn body(
-    callback: &Callback,
-    id: EventId,
-    at: Timestamp,
-    details: &Map<String, Value>,
-) -> String {
-    let mut map = Map::new();
-    map.insert("event_id".into(), Value::String(id.as_str().into()));
-    map.insert(
-        "timestamp".into(),
-        Value::String(at.as_seconds().to_string()),
-    );
-    map.insert(
-        "_service_id".into(),
-        Value::String(callback.id.as_str().into()),
-    );
-    map.insert(
-        "_callback_state".into(),
-        Value::String(callback.state.as_str().into()),
-    );
-    for (key, value) in details {
-        if !map.contains_key(key) {
-            map.insert(key.clone(), value.clone());
+pub fn body(callback: &Callback, id: EventId, at: Timestamp, seq: u64) -> String {
+    let plan = &callback.settings.notification.plan;
+    let mut map = base(callback, id, at, seq);
+    let mut put = |name: &str, value: Value| {
+        if !map.contains_key(name) {
+            map.insert(name.to_owned(), value);
+        }
+    };
+    let wanted = match &plan.events {
+        Events::List(wanted) => wanted.iter().find(|w| w.event == id),
+        Events::DefaultSet | Events::MissingList => None,
+    };
+    match wanted {
+        Some(wanted) => {
+            for name in &wanted.params {
+                if let Some(value) = attribute(callback, name) {
+                    put(name, value);
+                }
+            }
+            for (name, value) in &wanted.custom {
+                put(name, value.clone());
+            }
+        }
+        None => {
+            for name in id.attributes() {
+                if let Some(value) = attribute(callback, name) {
+                    put(name, value);
+                }
+            }
         }
     }
-    let mut text = Value::Object(map.clone()).to_string();
-    while text.len() > limits::EVENT_BODY_MAX {
-        // Cut from the end, base keys stay (notifications §6.1, size).
-        let last = map.keys().rfind(|key| *key != "_truncated").cloned();
-        let Some(last) = last.filter(|_| map.len() > 5) else {
-            break;
-        };
-        map.shift_remove(&last);
-        map.insert("_truncated".into(), Value::Bool(true));
-        text = Value::Object(map.clone()).to_string();
+    let text = Value::Object(map).to_string();
+    if text.len() <= limits::EVENT_BODY_MAX {
+        return text;
     }
-    text
+    truncated(callback, &text)
+}
+
+/// The keys that every body has.
+fn base(callback: &Callback, id: EventId, at: Timestamp, seq: u64) -> Map<String, Value> {
+    let plan = &callback.settings.notification.plan;
+    let state = published_state(callback);
+    let mut map = Map::new();
+    let mut put = |name: &str, value: Value| {
+        map.insert(name.to_owned(), value);
+    };
+    put("event_id", Value::from(id.as_str()));
+    put("timestamp", Value::from(at.as_seconds().to_string()));
+    put("_service_id", Value::from(callback.id.as_str()));
+    put("_callback_state", Value::from(state.as_str()));
+    if plan.native_body {
+        put("seq", Value::from(seq));
+        put("time_ms", Value::from(at.0));
+        put("state_after", Value::from(callback.state.as_str()));
+    }
+    map
+}
+
+/// The state that bodies show; frozen, a session stays QUEUED until its exit (notifications §12).
+fn published_state(callback: &Callback) -> State {
+    match callback.state {
+        State::Routing | State::Processing if callback.settings.notification.plan.frozen_state => {
+            State::Queued
+        }
+        state => state,
+    }
+}
+
+/// Cuts a body that is too large: attached data from the end, then what else is not base.
+fn truncated(callback: &Callback, text: &str) -> String {
+    let Ok(mut map) = serde_json::from_str::<Map<String, Value>>(text) else {
+        return text.to_owned();
+    };
+    map.insert("_truncated".to_owned(), Value::Bool(true));
+    let is_attached = |name: &String| callback.user_data.contains_key(name);
+    let is_base = |name: &String| BASE_KEYS.contains(&name.as_str()) || name == "_truncated";
+    let (attached, others): (Vec<_>, Vec<_>) = map
+        .keys()
+        .filter(|name| !is_base(name))
+        .cloned()
+        .partition(is_attached);
+    let mut size = Value::Object(map.clone()).to_string().len();
+    for name in attached.iter().rev().chain(others.iter().rev()) {
+        if size <= limits::EVENT_BODY_MAX {
+            break;
+        }
+        if let Some(value) = map.shift_remove(name) {
+            // `"name":value,`
+            let written = Value::from(name.as_str()).to_string().len() + value.to_string().len();
+            size = size.saturating_sub(written + 2);
+        }
+    }
+    Value::Object(map).to_string()
 }
 
 /// Id of a delivery: constant over retries, so that receivers can drop duplicates.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -53,12 +55,48 @@ text_id! {
 }
 
 impl CallbackId {
+    /// Builds an id from a number (the node's, three digits), the time and random bytes (UUID
+    /// version 7, RFC 9562 §5.7).
+    ///
+    /// Ids that are made one after the other are neighbours, and so are their rows in the store:
+    /// a commit of many new callbacks touches few pages.
+    #[must_use]
+    pub fn at_time(node: u16, now: Timestamp, random: [u8; 10]) -> Self {
+        let [.., t0, t1, t2, t3, t4, t5] = now.0.to_be_bytes();
+        let [r0, r1, r2, r3, r4, r5, r6, r7, r8, r9] = random;
+        Self::from_bytes(
+            node,
+            [
+                t0,
+                t1,
+                t2,
+                t3,
+                t4,
+                t5,
+                (r0 & 0x0f) | 0x70,
+                r1,
+                (r2 & 0x3f) | 0x80,
+                r3,
+                r4,
+                r5,
+                r6,
+                r7,
+                r8,
+                r9,
+            ],
+        )
+    }
+
     /// Builds an id from a number (the node's, three digits) and 16 random bytes (UUID version 4).
     #[must_use]
     pub fn from_random(node: u16, random: [u8; 16]) -> Self {
         let mut b = random;
         b[6] = (b[6] & 0x0f) | 0x40;
         b[8] = (b[8] & 0x3f) | 0x80;
+        Self::from_bytes(node, b)
+    }
+
+    fn from_bytes(node: u16, b: [u8; 16]) -> Self {
         let n = u128::from_be_bytes(b);
         let hex = format!("{n:032x}");
         // The five groups of RFC 9562 §4.

@@ -7,6 +7,7 @@
 //! [`lifecycle::step`], commits what comes back in one transaction and executes the effects.
 #![forbid(unsafe_code)]
 
+pub mod admission;
 pub mod agent;
 pub mod call_state;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod routing;
 pub mod service;
 pub mod settings;
 pub mod time;
+pub mod transaction_list;
 pub mod treatment;
 
 pub use error::{Error, ErrorCode};

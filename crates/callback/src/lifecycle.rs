@@ -1,8 +1,8 @@
 //! The state machine of a callback: pure, total, one [`step`] per input.
 //!
 //! `step(state, input, now)` gives the new state, the events for the log and the effects for the
-//! engine. It never fails but for the two inputs that a client sends ([`Input::Cancel`],
-//! [`Input::Reschedule`]); an input that comes too late for the phase changes nothing. Every
+//! engine. It never fails but for the inputs that a client sends ([`Input::Cancel`],
+//! [`Input::Reschedule`], [`Input::Update`]); an input that comes too late for the phase changes nothing. Every
 //! phase is named in every match: a new phase does not compile until each input has an answer.
 
 mod agent;
@@ -12,10 +12,13 @@ mod customer;
 mod recover;
 mod run;
 mod timer;
+mod update;
 mod withdraw;
 
 #[cfg(test)]
 mod tests;
+
+pub use update::Change;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,6 +53,8 @@ pub enum Input {
         /// The new desired time.
         desired: Timestamp,
     },
+    /// A client changes data, target or priority, and perhaps the time.
+    Update(Box<Change>),
     /// A timer of the callback is due.
     Timer(TimerKind),
     /// It is this callback's turn to contact the customer.
@@ -83,6 +88,9 @@ pub struct DialPlan {
     pub number: String,
     /// Name of the trunk.
     pub trunk: String,
+    /// Trunks that may carry the call when the network behind the first one fails, each with the
+    /// number as it is dialed there.
+    pub alternatives: Vec<(String, String)>,
     /// Country of the called number: selects the tone plan.
     pub country: String,
 }
@@ -128,6 +136,11 @@ pub struct Verdict {
 /// What happens on a leg.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LegEvent {
+    /// The call goes over another trunk now, where this is the dialed string.
+    Rerouted {
+        /// `c_dialed_number` from here on.
+        number: String,
+    },
     /// Answered.
     Answered,
     /// The detector decided.
@@ -202,6 +215,8 @@ pub struct Dial {
     pub caller_number: String,
     /// Caller id name.
     pub caller_name: String,
+    /// Header lines of one's own.
+    pub headers: Vec<(String, String)>,
     /// Ring time, s.
     pub ring_timeout_s: i64,
     /// Detection, `None` = off.
@@ -241,7 +256,7 @@ pub struct Step {
 /// Applies one input to a callback.
 ///
 /// # Errors
-/// Only for [`Input::Cancel`] and [`Input::Reschedule`], when the present state does not allow
+/// Only for [`Input::Cancel`], [`Input::Reschedule`] and [`Input::Update`], when the present state does not allow
 /// it; nothing changed then.
 pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step, Error> {
     let mut run = run::Run::new(callback, context);
@@ -249,6 +264,7 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
         Input::Create { notes } => create::create(&mut run, &notes),
         Input::Cancel => withdraw::cancel(&mut run)?,
         Input::Reschedule { desired } => withdraw::reschedule(&mut run, desired)?,
+        Input::Update(change) => update::update(&mut run, *change)?,
         Input::Timer(kind) => timer::timer(&mut run, kind),
         Input::ContactTurn(plan) => contact::contact_turn(&mut run, plan),
         Input::Customer { attempt, event } => {

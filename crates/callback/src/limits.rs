@@ -23,3 +23,20 @@ pub const NUMBER_MAX: usize = 40;
 /// Attempts interrupted by a crash that are repeated without counting; more would let a
 /// crash loop ring a customer for ever.
 pub const INTERRUPTED_ATTEMPTS_MAX: u32 = 3;
+/// Sections of a Transaction List (notifications §5.1).
+pub const LIST_SECTIONS_MAX: usize = 256;
+/// Attempts of `rb.notify_schedule`; more would keep a delivery waiting for weeks.
+pub const SCHEDULE_STEPS_MAX: usize = 20;
+/// Longest pause of `rb.notify_schedule`, s.
+pub const SCHEDULE_PAUSE_MAX_S: u32 = 86_400;
+/// Texts of one callback's storage, keys included, bytes (callback-api §9.3).
+pub const STORAGE_TEXT_MAX: usize = 64 * 1024;
+/// Attachments of one callback's storage (callback-api §9.3).
+pub const STORAGE_ATTACHMENTS_MAX: usize = 5;
+/// One attachment, bytes (callback-api §9.3).
+pub const STORAGE_ATTACHMENT_MAX: usize = 1024 * 1024;
+/// Keys of one callback's storage; as many as attached data may have.
+pub const STORAGE_KEYS_MAX: usize = 200;
+/// A request that fills the storage at once, with its multipart frame, bytes.
+pub const STORAGE_BODY_MAX: usize =
+    STORAGE_ATTACHMENTS_MAX * STORAGE_ATTACHMENT_MAX + 2 * STORAGE_TEXT_MAX;

@@ -18,6 +18,7 @@ mod reporting;
 mod scheduled_call;
 mod servers;
 mod table;
+mod tested;
 mod treatments;
 mod urs_queueing;
 mod user_terminated;
@@ -293,6 +294,15 @@ impl Entry {
         self
     }
 
+    /// The test that shows what the option does; effective ones have one.
+    #[must_use]
+    pub fn test(&self) -> Option<&'static str> {
+        match self.status {
+            Status::Effective => tested::test_of(self.name),
+            Status::Accepted(_) | Status::Pending(_) | Status::Refused(_) => None,
+        }
+    }
+
     /// Status of the option when it is set to `value`.
     #[must_use]
     pub fn status_of(&self, value: &str) -> Status {
@@ -346,84 +356,6 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-
-    /// What the lifecycle of this release uses; a new effective option is added here with its
-    /// test.
-    const EFFECTIVE: &[&str] = &[
-        "_type",
-        "_service",
-        "username",
-        "password",
-        "_call_direction",
-        "_media_type",
-        "_wait_for_agent",
-        "_ttl",
-        "_max_time_to_wait_for_agent_on_the_call",
-        "_enable_status_notification",
-        "_status_notification_type",
-        "_status_notification_target",
-        "_target",
-        "_urs_virtual_queue",
-        "_urs_queued_ttl",
-        "_urs_vq_priority",
-        "_urs_vq_priority_increment",
-        "_urs_vq_priority_increment_interval",
-        "_agent_reserve_timeout",
-        "_desired_time",
-        "_request_execution_time_buffer",
-        "_desired_connect_time_threshold",
-        "_default_country",
-        "_disallow_impossible_phone_numbers",
-        "_disallow_premium_phone_numbers",
-        "_route_point",
-        "_prefix_dial_out",
-        "_calling_party_number",
-        "_calling_party_display_name",
-        "_vq_for_outbound_calls",
-        "_cpd_enable",
-        "_call_timeguard_timeout",
-        "_ixn_createcall_timeout",
-        "_max_dial_attempts",
-        "_dial_retry_timeout",
-        "_max_successful_customer_contacts",
-        "_treatment_customer_connect",
-        "_treatment_waiting_for_agent",
-        "_treatment_find_agent_fail",
-        "_treatment_call_failure_answering_machine",
-        "_customer_lookup_keys",
-        "_mandatory_customer_lookup_keys",
-        "_overwritable_options",
-        "_customer_number",
-        "_fetch_retry_attempt",
-        "_fetch_retry_delay",
-        "_attach_udata",
-        "_ixn_redirect_hints",
-        "rb.transfer_attempts",
-        "rb.machine_message_final",
-        "rb.cpd_profile",
-        "rb.cpd_silence_ms",
-        "rb.cpd_hard_stop_ms",
-        "rb.cpd_early",
-        "_userterminated_first_connect_party",
-    ];
-
-    #[test]
-    fn exactly_what_the_lifecycle_uses_is_effective() {
-        let effective: HashSet<_> = all()
-            .filter(|e| e.section.is_of_service() || e.section == Section::Application)
-            .filter(|e| e.status == Status::Effective)
-            .map(|e| e.name)
-            .collect();
-        let expected: HashSet<_> = EFFECTIVE.iter().copied().collect();
-        assert_eq!(
-            effective.difference(&expected).collect::<Vec<_>>(),
-            Vec::<&&str>::new()
-        );
-        assert_eq!(
-            expected.difference(&effective).collect::<Vec<_>>(),
-            Vec::<&&str>::new()
-        );
-    }
 
     #[test]
     fn names_and_aliases_are_unique_and_found() {
@@ -491,12 +423,8 @@ mod tests {
         assert_eq!(status("_agent_preview", "yes"), "pending");
         assert_eq!(status("_plugin_on_dial_url", ""), "effective");
         assert_eq!(status("_plugin_on_dial_url", "http://x/y"), "pending");
-        assert_eq!(status("_enable_in_queue_checking", "strict"), "pending");
-        assert_eq!(status("_enable_in_queue_checking", "false"), "effective");
-        assert_eq!(
-            status("_throttle_request_parameters_limit", "0"),
-            "effective"
-        );
+        assert_eq!(status("_max_request_by_time_bucket", "7"), "pending");
+        assert_eq!(status("_max_request_by_time_bucket", "0"), "effective");
         assert_eq!(status("_call_direction", "userterminated"), "effective");
         assert_eq!(status("_call_direction", "USERORIGINATED"), "pending");
         assert_eq!(status("_media_type", "chat"), "refused");
@@ -515,9 +443,6 @@ mod tests {
             .collect();
         for value in [
             "_call_direction=USERORIGINATED",
-            "_enable_status_notification=notify",
-            "_status_notification_type=orscb",
-            "_status_notification_type=customhttp",
             "_userterminated_first_connect_party=AGENT",
             "_type=builtin",
         ] {

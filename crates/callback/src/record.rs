@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::admission::Counted;
 use crate::routing::Found;
 use crate::settings::Settings;
 use crate::{AgentId, CallbackId, LegKey, ServiceName, Timestamp};
@@ -29,6 +30,22 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: &[Self] = &[
+        Self::Scheduled,
+        Self::Queued,
+        Self::Routing,
+        Self::Processing,
+        Self::Completed,
+        Self::Paused,
+    ];
+
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|s| s.as_str() == text)
+    }
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -67,9 +84,32 @@ pub enum Reason {
     FailCallToCustomer,
     /// A fax answered.
     FailFaxReached,
+    /// Ended by a request that gave no reason.
+    NotAvailable,
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: &[Self] = &[
+        Self::AgentConnected,
+        Self::Cancelled,
+        Self::FailError,
+        Self::FailTimeoutTtl,
+        Self::FailQueueing,
+        Self::FailTargetNotFound,
+        Self::FailAgentConnect,
+        Self::FailInteractionDeleted,
+        Self::FailCallToCustomer,
+        Self::FailFaxReached,
+        Self::NotAvailable,
+    ];
+
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|r| r.as_str() == text)
+    }
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -84,6 +124,7 @@ impl Reason {
             Self::FailInteractionDeleted => "FAIL_INTERACTION_DELETED",
             Self::FailCallToCustomer => "FAIL_CALL_TO_CUSTOMER",
             Self::FailFaxReached => "FAIL_FAX_REACHED",
+            Self::NotAvailable => "NOT_AVAILABLE",
         }
     }
 }
@@ -136,6 +177,8 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimerKind {
+    /// The reminder of a scheduled callback; before [`Self::Due`], with which it may fall together.
+    Reminder,
     /// A scheduled callback has to be submitted.
     Due,
     /// The next submission.
@@ -148,6 +191,8 @@ pub enum TimerKind {
     Guard,
     /// `_max_time_to_wait_for_agent_on_the_call`.
     AgentWait,
+    /// `_max_queue_wait`.
+    QueueWait,
     /// `_urs_queued_ttl`.
     QueuedTtl,
     /// `_ttl`.
@@ -215,12 +260,15 @@ pub struct Callback {
     pub play_token: u64,
     /// Running timers.
     pub timers: BTreeMap<TimerKind, Timestamp>,
+    /// What of it counts for throttles and the in-queue rule.
+    pub counted: Counted,
 }
 
 impl Callback {
     /// A record that nothing has happened to; whom to call is still to be filled in.
     #[must_use]
-    pub fn new(id: CallbackId, settings: Settings, now: Timestamp) -> Self {
+    pub fn new(id: CallbackId, settings: impl Into<Arc<Settings>>, now: Timestamp) -> Self {
+        let settings = settings.into();
         Self {
             id,
             customer_number: String::new(),
@@ -233,7 +281,7 @@ impl Callback {
             scheduled: false,
             started: now,
             expires: now.plus_seconds(settings.ttl_s),
-            settings: Arc::new(settings),
+            settings,
             state: State::Queued,
             reason: None,
             detail: None,
@@ -251,6 +299,7 @@ impl Callback {
             found: None,
             play_token: 0,
             timers: BTreeMap::new(),
+            counted: Counted::default(),
         }
     }
 

@@ -8,15 +8,20 @@ use serde::{Deserialize, Serialize};
 use crate::{ServiceName, ini, options};
 
 mod import;
+mod notification;
 mod overrides;
 mod request;
 mod resolve;
+mod resolver;
 
 pub use import::{Fault, Import, Notice, import};
 pub use request::{
     check_mandatory_keys, check_user_data, desired_time, parameter_text, split_body,
 };
-pub use resolve::{DetectionDefaults, Request, ServerDefaults, number_rules, resolve};
+pub use resolve::{
+    DetectionDefaults, Request, ServerDefaults, admission_rules, number_rules, resolve,
+};
+pub use resolver::{Resolved, Resolver};
 
 /// A service as it is stored: `[service.<name>]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

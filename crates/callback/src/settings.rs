@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::ServiceName;
 use crate::routing::Target;
+use crate::time::Span;
+use crate::transaction_list::Wanted;
 use crate::treatment::Treatment;
 
 /// The resolved settings of one callback. Durations carry their unit in the name.
@@ -49,6 +52,9 @@ pub struct Settings {
     pub execution_buffer_s: i64,
     /// `_desired_connect_time_threshold`, s.
     pub connect_threshold_s: i64,
+    /// `_reject_future_desired_time`; `None` = times of any distance.
+    #[serde(default)]
+    pub horizon: Option<Span>,
     /// `_fetch_retry_attempt`.
     pub submit_retries: u32,
     /// `_fetch_retry_delay`, s.
@@ -59,7 +65,7 @@ pub struct Settings {
     pub calling_party_number: String,
     /// `_calling_party_display_name`.
     pub calling_party_display_name: String,
-    /// `_route_point`: name of the trunk; empty = the first.
+    /// `_route_point`: name of the trunk; empty = all in their order.
     pub route_point: String,
     /// `_default_country`, else `[dialplan] default_country`.
     pub default_country: String,
@@ -75,9 +81,43 @@ pub struct Settings {
     pub attach_udata: AttachUserData,
     /// `_ixn_redirect_hints` `extensions.CPNDigits`, if set.
     pub cpn_digits: Option<String>,
+    /// How and when the customer is contacted.
+    #[serde(default)]
+    pub contact: ContactSettings,
     /// Options that are set but whose function is not built yet, with what happens instead; told
     /// in the history of every callback.
     pub pending: BTreeMap<String, String>,
+}
+
+/// When the customer is contacted at the latest and at the earliest, and what the call carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContactSettings {
+    /// `_max_queue_wait`, s: contacted anyway after this wait; 0 = off.
+    pub max_queue_wait_s: i64,
+    /// `_cannot_dial_buffer_time`, s: no dial so shortly before the queue's end; 0 = off.
+    pub cannot_dial_buffer_s: i64,
+    /// `_urs_call_interaction_age`, s: age that the interaction starts with.
+    pub interaction_age_s: i64,
+    /// `rb.min_delay`, s: earliest contact after the creation.
+    pub min_delay_s: i64,
+    /// `enable-restore-vq-position`: a resubmitted callback keeps its age.
+    pub restore_position: bool,
+    /// `_ixn_createcall_hints`: header lines of the call to the customer.
+    pub call_headers: Vec<(String, String)>,
+}
+
+impl Default for ContactSettings {
+    fn default() -> Self {
+        Self {
+            max_queue_wait_s: 0,
+            cannot_dial_buffer_s: 0,
+            interaction_age_s: 0,
+            min_delay_s: 0,
+            restore_position: true,
+            call_headers: Vec::new(),
+        }
+    }
 }
 
 /// Settings of the detector for one callback.
@@ -171,4 +211,42 @@ pub struct NotificationSettings {
     pub language: String,
     /// `_callback_events_list`; empty = the default set.
     pub events_list: String,
+    /// What is published and in which form.
+    #[serde(default)]
+    pub plan: EventPlan,
+}
+
+/// Which events a callback publishes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Events {
+    /// The session events with their own attributes.
+    #[default]
+    DefaultSet,
+    /// Exactly those of a Transaction List.
+    List(Vec<Wanted>),
+    /// None: the Transaction List does not exist.
+    MissingList,
+}
+
+/// What a callback publishes and in which form; frozen at creation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EventPlan {
+    /// Which events.
+    pub events: Events,
+    /// Service options that the list asks for, with their values.
+    pub options: Map<String, Value>,
+    /// `notifications.body = native`.
+    pub native_body: bool,
+    /// `notifications.state_compat = frozen`.
+    pub frozen_state: bool,
+    /// `_notification_reminder_buffer`, s; `None` = no reminder.
+    pub reminder_s: Option<i64>,
+    /// `rb.notify_schedule`: pauses before the attempts, s; empty = the built-in one.
+    pub schedule_s: Vec<u32>,
+    /// The orchestration node that holds the session of an `orscb` target; empty = none.
+    pub node: String,
+    /// The request had a part in the node: the address guard applies.
+    pub node_from_request: bool,
 }

@@ -56,6 +56,48 @@ impl Timestamp {
     }
 }
 
+/// A length of time as options write it: a number and one of `y M w d h m` (options §1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// How many.
+    pub count: u32,
+    /// `y`, `M`, `w`, `d`, `h` or `m`.
+    pub unit: char,
+}
+
+impl Span {
+    /// Reads a span.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let unit = text.chars().next_back()?;
+        let count = text.strip_suffix(unit)?.parse().ok()?;
+        "yMwdhm".contains(unit).then_some(Self { count, unit })
+    }
+
+    /// The time that lies so far behind `start`, by the calendar of UTC; `None` for a span of 0
+    /// and for times that no calendar has.
+    #[must_use]
+    pub fn after(self, start: Timestamp) -> Option<Timestamp> {
+        if self.count == 0 {
+            return None;
+        }
+        let count = i64::from(self.count);
+        let span = jiff::Span::new();
+        let span = match self.unit {
+            'y' => span.try_years(count),
+            'M' => span.try_months(count),
+            'w' => span.try_weeks(count),
+            'd' => span.try_days(count),
+            'h' => span.try_hours(count),
+            _ => span.try_minutes(count),
+        };
+        let start = jiff::Timestamp::from_millisecond(start.0).ok()?;
+        let end = start.to_zoned(TimeZone::UTC).checked_add(span.ok()?).ok()?;
+        Some(Timestamp(end.timestamp().as_millisecond()))
+    }
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
@@ -89,6 +131,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn spans_follow_the_calendar() {
+        let start = Timestamp::parse_iso("2026-01-31T12:00:00Z").unwrap();
+        for (span, end) in [
+            ("1M", "2026-02-28T12:00:00.000Z"),
+            ("1y", "2027-01-31T12:00:00.000Z"),
+            ("2w", "2026-02-14T12:00:00.000Z"),
+            ("10d", "2026-02-10T12:00:00.000Z"),
+            ("3h", "2026-01-31T15:00:00.000Z"),
+            ("90m", "2026-01-31T13:30:00.000Z"),
+        ] {
+            let after = Span::parse(span).and_then(|span| span.after(start));
+            assert_eq!(after.map(Timestamp::to_iso).as_deref(), Some(end), "{span}");
+        }
+        assert_eq!(Span::parse("0d").and_then(|span| span.after(start)), None);
+        assert_eq!(
+            Span::parse("99999y").and_then(|span| span.after(start)),
+            None
+        );
+    }
+
+    #[test]
     fn iso_times_are_read_with_and_without_fraction_and_offset() {
         let expected = Some(Timestamp(1_790_000_000_000));
         for text in [
@@ -100,6 +163,7 @@ mod tests {
             assert_eq!(Timestamp::parse_iso(text), expected, "{text}");
         }
         assert_eq!(Timestamp::parse_iso("tomorrow"), None);
+        assert_eq!(Span::parse("1 M"), None);
         assert_eq!(
             Timestamp(1_790_000_000_007).to_iso(),
             "2026-09-21T14:13:20.007Z"

@@ -10,6 +10,9 @@ pub const FIND_AGENT_FAIL_DEFAULT: &str = "all_agents_busy.wav";
 /// File played to a machine, when the option is empty.
 pub const MACHINE_DEFAULT: &str = "call_fail_ans_machine.wav";
 
+/// The hint that makes a treatment wait for the machine's beep.
+const BEEP_HINT: &str = "am-beep-detection";
+
 /// What one treatment plays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +70,16 @@ impl Treatment {
         })
     }
 
+    /// Names of hints that mean nothing to the media layer.
+    pub fn unknown_hints(&self) -> impl Iterator<Item = &str> {
+        let hints = match self {
+            Self::Off => None,
+            Self::Play { hints, .. } => Some(hints),
+        };
+        let names = hints.into_iter().flat_map(Map::keys);
+        names.map(String::as_str).filter(|name| *name != BEEP_HINT)
+    }
+
     /// Something is played.
     #[must_use]
     pub const fn is_on(&self) -> bool {
@@ -79,7 +92,7 @@ impl Treatment {
         match self {
             Self::Off => false,
             Self::Play { hints, .. } => hints
-                .get("am-beep-detection")
+                .get(BEEP_HINT)
                 .and_then(Value::as_str)
                 .is_some_and(|v| v.eq_ignore_ascii_case("on")),
         }
@@ -175,6 +188,7 @@ mod tests {
         let on = r#"{"file":"a.wav","hints":{"am-beep-detection":"ON","other":1}}"#;
         let treatment = Treatment::parse(on, None).unwrap();
         assert!(treatment.waits_for_beep());
+        assert_eq!(treatment.unknown_hints().collect::<Vec<_>>(), ["other"]);
         assert!(treatment.is_on());
         assert!(!Treatment::parse("a.wav", None).unwrap().waits_for_beep());
     }

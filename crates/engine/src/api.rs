@@ -2,20 +2,26 @@
 
 mod admin;
 mod create;
+mod notification;
+mod storage;
+mod transactions;
+
+pub use notification::{Tail, Tailed};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use callback::agent::AgentConfig;
-use callback::lifecycle::Input;
+use callback::lifecycle::{Change, Input};
 use callback::number::Dialplan;
-use callback::service::{ServerDefaults, Service};
+use callback::options;
+use callback::service::{Resolver, ServerDefaults, Service};
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
 use store::{AgentRow, Query, Store, StoreError};
-use telephony::port::{Event, Telephony};
+use telephony::port::{Event, Telephony, TrunkView};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +29,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::directory::AgentDirectory;
 use crate::limits;
 use crate::metrics::Metrics;
-use crate::notify::{Notifier, Sender, SenderConfig};
+use crate::notify::Subscriptions;
+use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
 use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
@@ -42,6 +49,8 @@ pub struct EngineConfig {
     pub treatments_dir: PathBuf,
     /// How notifications are sent.
     pub sender: SenderConfig,
+    /// How notifications are wrapped, and their providers.
+    pub notify: NotifyConfig,
     /// `engine.max_running_callbacks`; 0 = no limit.
     pub max_running_callbacks: usize,
     /// Number of this node, the first part of its callback ids.
@@ -61,6 +70,8 @@ pub struct NewCallback {
     pub user_data: Map<String, Value>,
     /// Header `gms_user`.
     pub gms_user: Option<String>,
+    /// Headers that may take part in throttling.
+    pub headers: Vec<(String, String)>,
     /// Header `Idempotency-Key` with the hash of the body.
     pub idempotency: Option<Idempotency>,
 }
@@ -109,9 +120,13 @@ struct Inner {
     clock: Arc<dyn Clock>,
     commands: mpsc::Sender<Command>,
     services: RwLock<HashMap<ServiceName, Arc<Service>>>,
+    subscriptions: Arc<Subscriptions>,
+    subscription_default_s: u32,
+    publisher: Arc<Publisher>,
+    outbox: Outbox,
     directory: Arc<AgentDirectory>,
     dialplan: Arc<Dialplan>,
-    defaults: ServerDefaults,
+    resolver: Resolver,
     allow_hosts: Vec<String>,
     node: u16,
     metrics: Arc<Metrics>,
@@ -119,6 +134,7 @@ struct Inner {
     supervisor: Supervisor,
     stop_shard: CancellationToken,
     imports: tokio::sync::Mutex<()>,
+    storage: tokio::sync::Mutex<()>,
 }
 
 impl Engine {
@@ -136,26 +152,30 @@ impl Engine {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let supervisor = Supervisor::default();
         let metrics = Arc::new(Metrics::new());
-        let shared = Arc::new(Shared {
-            store_ok: AtomicBool::new(true),
-            ..Shared::default()
-        });
+        let shared = Arc::new(Shared::default());
         let dialplan = Arc::new(config.dialplan);
         let allow_hosts = config.sender.allow_hosts.clone();
         let (commands, command_receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
-        let outbox = Notifier::start(
-            store.clone(),
-            clock.clone(),
-            Sender::new(config.sender)?,
-            metrics.clone(),
-            &supervisor,
-        )
-        .await?;
+        let subscriptions = Arc::new(Subscriptions::new(store.subscriptions().await?));
+        let subscription_default_s = config.notify.subscription_default_s;
+        let publisher = Arc::new(Publisher {
+            config: config.notify,
+            subscriptions: subscriptions.clone(),
+        });
+        let parts = notify::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            sender: Sender::new(config.sender)?,
+            metrics: metrics.clone(),
+            subscriptions: subscriptions.clone(),
+        };
+        let outbox = Notifier::start(parts, &supervisor).await?;
         let mut shard = Shard::new(Parts {
             store: store.clone(),
             telephony: telephony.clone(),
             clock: clock.clone(),
-            outbox,
+            outbox: outbox.clone(),
+            publisher: publisher.clone(),
             metrics: metrics.clone(),
             supervisor: supervisor.clone(),
             treatments: Treatments::new(config.treatments_dir)?,
@@ -167,6 +187,8 @@ impl Engine {
         });
         take_up(&mut shard, store.as_ref(), &directory).await?;
         let services = stored_services(store.as_ref()).await?;
+        let resolver = Resolver::new(config.defaults);
+        load_lists(&resolver, store.as_ref()).await?;
         let stop_shard = CancellationToken::new();
         supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
         let engine = Self {
@@ -176,9 +198,13 @@ impl Engine {
                 clock,
                 commands,
                 services: RwLock::new(services),
+                subscriptions,
+                subscription_default_s,
+                publisher,
+                outbox,
                 directory,
                 dialplan,
-                defaults: config.defaults,
+                resolver,
                 allow_hosts,
                 node: config.node,
                 metrics,
@@ -186,6 +212,7 @@ impl Engine {
                 supervisor: supervisor.clone(),
                 stop_shard,
                 imports: tokio::sync::Mutex::new(()),
+                storage: tokio::sync::Mutex::new(()),
             }),
         };
         supervisor.spawn("retention", engine.clone().sweep(config.retention_days));
@@ -196,6 +223,13 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// An option of `[callback]` of the configuration, else its default (options §11).
+    #[must_use]
+    pub fn application_option(&self, name: &str) -> &str {
+        let set = self.inner.resolver.defaults.application.get(name);
+        set.map_or_else(|| options::default_of(name), String::as_str)
     }
 
     /// The number rules.
@@ -236,6 +270,36 @@ impl Engine {
             reply,
         })
         .await?
+    }
+
+    /// Changes data, target, priority or time of a callback, all or nothing; answers when that is
+    /// durable.
+    ///
+    /// # Errors
+    /// Not found, over, or not possible in its state; values that cannot be used.
+    pub async fn update(
+        &self,
+        service: Option<ServiceName>,
+        id: CallbackId,
+        change: Change,
+    ) -> Result<(), Error> {
+        let input = Input::Update(Box::new(change));
+        self.ask(|reply| Command::Ask {
+            service,
+            id,
+            input,
+            reply,
+        })
+        .await?
+    }
+
+    /// The place of a callback in its virtual queue, from 1, and how many wait there; `None` when
+    /// it does not wait.
+    ///
+    /// # Errors
+    /// The engine is overloaded.
+    pub async fn position(&self, id: CallbackId) -> Result<Option<(usize, usize)>, Error> {
+        self.ask(|reply| Command::Position { id, reply }).await
     }
 
     /// One callback, completed ones included.
@@ -315,16 +379,26 @@ impl Engine {
     pub fn readiness(&self) -> Readiness {
         let shared = &self.inner.shared;
         Readiness {
-            store: shared.store_ok.load(Ordering::Acquire),
+            // Without its shard the engine takes nothing, whatever the store says.
+            store: shared.store_ok.load(Ordering::Acquire) && !self.inner.commands.is_closed(),
             draining: shared.draining.load(Ordering::Acquire),
             running: shared.running.load(Ordering::Relaxed),
         }
     }
 
+    /// How the trunks stand, in order of preference.
+    #[must_use]
+    pub fn trunks(&self) -> Vec<TrunkView> {
+        self.inner.telephony.trunks()
+    }
+
     /// All metrics as Prometheus text.
     #[must_use]
     pub fn render_metrics(&self) -> String {
-        self.inner.metrics.render(&self.inner.telephony.stats())
+        let telephony = &self.inner.telephony;
+        self.inner
+            .metrics
+            .render(&telephony.stats(), &telephony.trunks())
     }
 
     /// Takes no new callbacks, dials nobody any more and ends the tasks. What is under way is
@@ -370,6 +444,7 @@ impl Engine {
     async fn sweep(self, days: u32) {
         loop {
             tokio::time::sleep(limits::SWEEP_EVERY).await;
+            self.sweep_notifications().await;
             let before = self.now().plus_seconds(-i64::from(days) * 86_400);
             match self.inner.store.purge(before).await {
                 Ok(0) => {}
@@ -391,6 +466,12 @@ async fn take_up(
     directory.replace(&configs);
     shard.set_agents(agents);
     shard.recover().await
+}
+
+async fn load_lists(resolver: &Resolver, store: &dyn Store) -> Result<(), StoreError> {
+    let lists = store.transaction_lists().await?;
+    resolver.put_lists(lists.into_iter().map(|row| row.list));
+    Ok(())
 }
 
 async fn stored_services(

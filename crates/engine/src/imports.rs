@@ -3,7 +3,7 @@
 use callback::agent::{self, AgentConfig, AgentImport as Parsed};
 use callback::ini::Repair;
 use callback::service::{Fault, Import, Notice};
-use callback::{Error, ErrorCode, ServiceName, ini, limits};
+use callback::{Error, ErrorCode, ServiceName, ini, limits, transaction_list};
 use serde::Serialize;
 
 /// How an import is done.
@@ -54,6 +54,47 @@ impl ServiceImport {
                     options: service.options.len(),
                 })
                 .collect(),
+            repairs: import.repairs.clone(),
+            warnings: import.warnings.clone(),
+            errors: import.errors.clone(),
+        }
+    }
+}
+
+/// The report of a Transaction List's import (cli-and-config §3).
+#[derive(Clone, Debug, Serialize)]
+pub struct TransactionImport {
+    /// Nothing is wrong; the list is stored unless it was a dry run.
+    pub ok: bool,
+    /// Name of the list.
+    pub list: String,
+    /// It was not known before.
+    pub created: bool,
+    /// The parameters that it sets.
+    pub properties: serde_json::Map<String, serde_json::Value>,
+    /// The events that it names.
+    pub events: Vec<&'static str>,
+    /// Names that were put right.
+    pub repairs: Vec<Repair>,
+    /// What an operator should know.
+    pub warnings: Vec<transaction_list::Notice>,
+    /// What has to be changed.
+    pub errors: Vec<transaction_list::Fault>,
+}
+
+impl TransactionImport {
+    pub(crate) fn new(import: &transaction_list::Import, created: bool) -> Self {
+        let list = &import.list;
+        Self {
+            ok: import.errors.is_empty(),
+            list: list.name.clone(),
+            created,
+            properties: list
+                .properties()
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .collect(),
+            events: list.wanted().iter().map(|w| w.event.as_str()).collect(),
             repairs: import.repairs.clone(),
             warnings: import.warnings.clone(),
             errors: import.errors.clone(),

@@ -25,8 +25,12 @@ mod supervisor;
 mod treatment;
 mod trunks;
 
-pub use api::{Engine, EngineConfig, Idempotency, NewCallback, Readiness, StartError};
+pub use api::{
+    Engine, EngineConfig, Idempotency, NewCallback, Readiness, StartError, Tail, Tailed,
+};
 pub use directory::AgentDirectory;
-pub use imports::{AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport};
-pub use notify::{Secret, SenderConfig};
+pub use imports::{
+    AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport, TransactionImport,
+};
+pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
 pub use trunks::TrunkInfo;

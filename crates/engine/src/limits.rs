@@ -12,6 +12,9 @@ pub const TURNS_PER_ROUND_MAX: usize = 128;
 pub const RECENT_KEYS_MAX: usize = 10_000;
 /// How long an idempotency key counts (callback-api §1.1).
 pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
+/// How far back a start counts earlier requests for throttles, s; longer windows (`_throttle_ttl_2`)
+/// begin anew with a restart.
+pub const COUNTED_BACK_S: i64 = 86_400;
 /// Deliveries handed to the sender and not yet taken.
 pub const DELIVERY_QUEUE_MAX: usize = 4096;
 /// Deliveries held in memory; beyond it they wait in the store and are read again.
@@ -20,10 +23,38 @@ pub const DELIVERIES_IN_MEMORY_MAX: usize = 100_000;
 pub const DELIVERIES_AT_ONCE_MAX: usize = 256;
 /// Deliveries under way at once to one target (notifications §7.6).
 pub const DELIVERIES_PER_TARGET_MAX: usize = 10;
+/// Connections at once to one host and port (notifications §7.1).
+pub const CONNECTIONS_PER_ROUTE_MAX: usize = 20;
+/// Lanes whose receiver answered 410 that are remembered; forgetting one costs another 410.
+pub const ENDED_LANES_MAX: usize = 10_000;
+/// Targets whose results are remembered although nothing waits for them.
+pub const TARGETS_KEPT_MAX: usize = 1_000;
+/// Results of attempts stored in one transaction; more would only delay the lanes that wait.
+pub const ATTEMPTS_PER_COMMIT_MAX: usize = 512;
+/// Live subscriptions; each event is matched with all of them.
+pub const SUBSCRIPTIONS_MAX: usize = 10_000;
+/// Shortest life of a subscription, s (notifications §7.4).
+pub const SUBSCRIPTION_MIN_S: i64 = 30;
+/// Longest life of a subscription, s: a year; whoever needs it longer renews it.
+pub const SUBSCRIPTION_MAX_S: i64 = 31_536_000;
+/// How long request and answer of debug mode are kept (notifications §7.5).
+pub const TRACE_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Bytes of an answer that debug mode keeps.
+pub const TRACE_ANSWER_MAX: usize = 4 * 1024;
+/// Failed deliveries that one command tries again.
+pub const RETRY_MAX: usize = 10_000;
+/// Batches of events that a slow listener of the event stream may lag behind.
+pub const TAIL_BATCHES_MAX: usize = 256;
+/// Events read from the store at once for a listener that resumes.
+pub const TAIL_PAGE: usize = 1_000;
 /// Answer bytes read from a receiver; the body is ignored anyway (notifications §7.1).
 pub const RECEIVER_ANSWER_MAX: usize = 64 * 1024;
 /// Connect and read time of a delivery (notifications §7.1).
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time of a delivery to an orchestration session (notifications §7.1).
+pub const SESSION_TIMEOUT: Duration = Duration::from_secs(5);
+/// Header lines of an answer that debug mode keeps.
+pub const TRACE_HEADERS_MAX: usize = 32;
 /// A treatment fetched by URL, bytes (play-treatments §1.2).
 pub const TREATMENT_MAX: usize = 10 * 1024 * 1024;
 /// Time to fetch a treatment (play-treatments §1.2).
@@ -32,6 +63,9 @@ pub const TREATMENT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const TREATMENTS_CACHED_MAX: usize = 256;
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
+/// Pause after which new callbacks are let through to a store that refused the last write: long
+/// enough that a full disk is not hammered, short enough that a hiccup costs little.
+pub const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// How often the retention sweep runs.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// How long a draining server waits for what is under way.

@@ -10,7 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use store::{DeliveryAttempt, DeliveryState};
-use telephony::port::Stats;
+use telephony::port::{Stats, TrunkView};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReasonLabel {
@@ -37,6 +37,8 @@ pub(crate) struct Metrics {
     completed: Family<ReasonLabel, Counter>,
     dials: Counter,
     deliveries: Family<ResultLabel, Counter>,
+    no_subscriber: Counter,
+    circuits_open: Gauge,
     commits: Counter,
     commit_failures: Counter,
     pub(crate) open: Gauge,
@@ -52,6 +54,8 @@ impl Metrics {
             completed: Family::default(),
             dials: Counter::default(),
             deliveries: Family::default(),
+            no_subscriber: Counter::default(),
+            circuits_open: Gauge::default(),
             commits: Counter::default(),
             commit_failures: Counter::default(),
             open: Gauge::default(),
@@ -73,6 +77,16 @@ impl Metrics {
             "delivery_attempts",
             "Attempts to deliver a notification, by result",
             metrics.deliveries.clone(),
+        );
+        r.register(
+            "notifications_no_subscriber",
+            "Events that nobody was subscribed to",
+            metrics.no_subscriber.clone(),
+        );
+        r.register(
+            "notification_circuits_open",
+            "Notification targets that are only probed",
+            metrics.circuits_open.clone(),
         );
         r.register(
             "commits",
@@ -127,6 +141,20 @@ impl Metrics {
         self.deliveries.get_or_create(&ResultLabel { result }).inc();
     }
 
+    /// Counts an event that nobody was subscribed to.
+    pub(crate) fn no_subscriber(&self) {
+        self.no_subscriber.inc();
+    }
+
+    /// A target's circuit opened or closed.
+    pub(crate) fn circuit(&self, open: bool) {
+        if open {
+            self.circuits_open.inc();
+        } else {
+            self.circuits_open.dec();
+        }
+    }
+
     /// Counts a commit.
     pub(crate) fn commit(&self, ok: bool) {
         if ok {
@@ -137,13 +165,14 @@ impl Metrics {
     }
 
     /// The Prometheus text, telephony's counters included.
-    pub(crate) fn render(&self, stats: &Stats) -> String {
+    pub(crate) fn render(&self, stats: &Stats, trunks: &[TrunkView]) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
         let end = text.rfind("# EOF").unwrap_or(text.len());
         text.truncate(end);
         render_telephony(&mut text, stats);
+        render_trunks(&mut text, trunks);
         text.push_str("# EOF\n");
         text
     }
@@ -220,5 +249,58 @@ fn render_telephony(text: &mut String, stats: &Stats) {
             text,
             "# HELP ringback_{name} {help}\n# TYPE ringback_{name} {kind}\nringback_{name} {value}"
         );
+    }
+}
+
+fn render_trunks(text: &mut String, trunks: &[TrunkView]) {
+    type Gauge = (&'static str, &'static str, fn(&TrunkView) -> u32);
+    let gauges: [Gauge; 2] = [
+        ("trunk_up", "1 while the trunk takes calls", |t| {
+            u32::from(t.up)
+        }),
+        ("trunk_calls", "Calls on the trunk", |t| t.calls),
+    ];
+    for (name, help, value) in gauges {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "# HELP ringback_{name} {help}\n# TYPE ringback_{name} gauge"
+        );
+        for trunk in trunks {
+            let label = trunk.name.replace('\\', "\\\\").replace('"', "\\\"");
+            let value = value(trunk);
+            let _ = writeln!(text, "ringback_{name}{{trunk=\"{label}\"}} {value}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_trunk_has_its_gauges() {
+        let trunk = TrunkView {
+            name: "a\"b".to_owned(),
+            up: true,
+            reason: "answers",
+            for_ms: 0,
+            calls: 3,
+            max_calls: 0,
+            cps: 0,
+            registered: None,
+            failures: 0,
+            retry_in_ms: None,
+        };
+        let text = Metrics::new().render(&Stats::default(), &[trunk]);
+        assert!(
+            text.contains("\nringback_trunk_up{trunk=\"a\\\"b\"} 1\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\nringback_trunk_calls{trunk=\"a\\\"b\"} 3\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("# EOF\n"));
     }
 }

@@ -3,39 +3,61 @@
 //! A *lane* holds the waiting deliveries of one (callback, target) pair; only its head is under
 //! way. The result of an attempt is durable before the next delivery of the lane starts, so
 //! that a crash repeats a delivery but never reorders. Targets have their own bounded number of
-//! concurrent deliveries: a slow receiver costs nobody else anything.
+//! concurrent deliveries and their own circuit breaker: a slow receiver costs nobody else
+//! anything. A place is free again as soon as its receiver has answered; the results of all that
+//! answered meanwhile become durable in one transaction.
 
+mod alone;
+mod breaker;
 mod guard;
+mod lanes;
+mod rows;
 mod schedule;
 mod sender;
 mod signature;
+mod subscriptions;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use callback::{CallbackId, Timestamp};
+use callback::Timestamp;
 use rand::rngs::SmallRng;
-use store::{DeliveryAttempt, DeliveryRow, DeliveryState, Store};
+use store::{DeliveryAttempt, DeliveryRow, DeliveryState, Store, StoreError};
 use tokio::sync::mpsc;
-
-pub use guard::{AddressRefused, check_literal};
-pub(crate) use sender::Sender;
-pub use sender::SenderConfig;
-pub use signature::Secret;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
-/// One lane's key.
-type LaneKey = (CallbackId, Arc<str>);
+pub use alone::Delivery;
+pub(crate) use guard::check_url;
+pub use guard::{AddressRefused, check_literal};
+use lanes::{LaneKey, Lanes, Next};
+pub(crate) use rows::Publisher;
+pub use rows::{NotifyConfig, Provider};
+pub(crate) use sender::Sender;
+pub use sender::SenderConfig;
+pub use signature::Secret;
+pub use subscriptions::Subscription;
+pub(crate) use subscriptions::Subscriptions;
+
+/// Deliveries for the notifier.
+#[derive(Debug)]
+struct Handed {
+    rows: Vec<DeliveryRow>,
+    /// They were given up before and are tried again on request.
+    again: bool,
+}
 
 /// Where the shard hands new deliveries to.
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
-    sender: mpsc::Sender<Vec<DeliveryRow>>,
+    sender: mpsc::Sender<Handed>,
+    /// Deliveries that the notifier holds.
+    held: Arc<AtomicUsize>,
     /// Rows were not taken: the notifier reads them from the store when it has room.
     overflowed: Arc<AtomicBool>,
 }
@@ -43,7 +65,16 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Hands over committed deliveries; never blocks, never loses (the store has them).
     pub(crate) fn hand_over(&self, rows: Vec<DeliveryRow>) {
-        if !rows.is_empty() && self.sender.try_send(rows).is_err() {
+        self.hand(Handed { rows, again: false });
+    }
+
+    /// Hands over deliveries that were given up before.
+    pub(crate) fn hand_over_again(&self, rows: Vec<DeliveryRow>) {
+        self.hand(Handed { rows, again: true });
+    }
+
+    fn hand(&self, handed: Handed) {
+        if !handed.rows.is_empty() && self.sender.try_send(handed).is_err() {
             self.overflowed.store(true, Ordering::Release);
         }
     }
@@ -53,93 +84,74 @@ impl Outbox {
 #[derive(Debug)]
 struct Done {
     lane: LaneKey,
-    row: DeliveryRow,
+    row: Arc<DeliveryRow>,
     attempt: DeliveryAttempt,
+    /// The target failed; `None` when it was not tried.
+    failed: Option<bool>,
 }
 
-#[derive(Debug, Default)]
-struct Lane {
-    waiting: VecDeque<DeliveryRow>,
-    busy: bool,
-}
-
-#[derive(Debug, Default)]
-struct Target {
-    active: usize,
-    ready: VecDeque<LaneKey>,
+/// What the notifier works with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) sender: Sender,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
 }
 
 /// The task that owns all lanes.
 pub(crate) struct Notifier {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    sender: Sender,
-    metrics: Arc<Metrics>,
-    supervisor: Supervisor,
+    parts: Parts,
     rng: SmallRng,
-    lanes: HashMap<LaneKey, Lane>,
-    targets: HashMap<Arc<str>, Target>,
-    later: BTreeMap<(Timestamp, u64), LaneKey>,
-    later_number: u64,
-    held: HashSet<String>,
-    active: usize,
-    done_sender: mpsc::Sender<Done>,
+    lanes: Lanes,
+    sending: JoinSet<Done>,
+    /// Results that are not stored yet.
+    unsaved: Vec<Done>,
+    saving: JoinSet<Vec<Done>>,
     overflowed: Arc<AtomicBool>,
+    held: Arc<AtomicUsize>,
 }
 
 impl Notifier {
     /// Starts the notifier with what the store still holds.
-    pub(crate) async fn start(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        sender: Sender,
-        metrics: Arc<Metrics>,
-        supervisor: &Supervisor,
-    ) -> Result<Outbox, store::StoreError> {
-        let (rows_sender, rows) = mpsc::channel(limits::DELIVERY_QUEUE_MAX);
-        let (done_sender, done) = mpsc::channel(limits::DELIVERIES_AT_ONCE_MAX);
+    pub(crate) async fn start(parts: Parts, supervisor: &Supervisor) -> Result<Outbox, StoreError> {
+        let (sender, rows) = mpsc::channel(limits::DELIVERY_QUEUE_MAX);
         let overflowed = Arc::new(AtomicBool::new(false));
         let mut notifier = Self {
-            store,
-            clock,
-            sender,
-            metrics,
-            supervisor: supervisor.clone(),
+            parts,
             rng: rand::make_rng(),
-            lanes: HashMap::new(),
-            targets: HashMap::new(),
-            later: BTreeMap::new(),
-            later_number: 0,
-            held: HashSet::new(),
-            active: 0,
-            done_sender,
+            lanes: Lanes::default(),
+            sending: JoinSet::new(),
+            unsaved: Vec::new(),
+            saving: JoinSet::new(),
             overflowed: overflowed.clone(),
+            held: Arc::default(),
         };
-        notifier.reload().await?;
-        supervisor.spawn("notifier", notifier.run(rows, done));
+        let held = notifier.held.clone();
+        notifier.load().await?;
+        supervisor.spawn("notifier", notifier.run(rows));
         Ok(Outbox {
-            sender: rows_sender,
+            sender,
+            held,
             overflowed,
         })
     }
 
-    async fn run(
-        mut self,
-        mut rows: mpsc::Receiver<Vec<DeliveryRow>>,
-        mut done: mpsc::Receiver<Done>,
-    ) {
+    async fn run(mut self, mut rows: mpsc::Receiver<Handed>) {
         loop {
             self.begin_due();
+            self.save();
+            self.held.store(self.lanes.held(), Ordering::Release);
             let wake = self.wake_in();
             tokio::select! {
-                result = done.recv() => {
-                    let Some(first) = result else { return };
-                    let mut results = vec![first];
-                    while let Ok(more) = done.try_recv() {
-                        results.push(more);
+                Some(done) = self.sending.join_next() => {
+                    self.over(done);
+                    while let Some(more) = self.sending.try_join_next() {
+                        self.over(more);
                     }
-                    self.settle(results).await;
                 }
+                Some(saved) = self.saving.join_next() => self.stored(saved),
                 new = rows.recv() => {
                     let Some(new) = new else { return };
                     self.take(new);
@@ -150,155 +162,163 @@ impl Notifier {
                 () = tokio::time::sleep(wake) => {}
             }
             if self.overflowed.load(Ordering::Acquire)
-                && self.held.len() < limits::DELIVERIES_IN_MEMORY_MAX / 2
-                && let Err(error) = self.reload().await
+                && self.lanes.held() < limits::DELIVERIES_IN_MEMORY_MAX / 2
             {
-                tracing::warn!(%error, "waiting deliveries cannot be read; trying again");
+                self.reload(&mut rows).await;
             }
         }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
     }
 
     /// Reads what waits in the store and is not held yet.
-    async fn reload(&mut self) -> Result<(), store::StoreError> {
+    async fn load(&mut self) -> Result<(), StoreError> {
         self.overflowed.store(false, Ordering::Release);
-        let rows = self.store.pending_deliveries().await?;
-        self.take(rows);
+        let rows = self.parts.store.pending_deliveries().await?;
+        self.take(Handed { rows, again: false });
         Ok(())
     }
 
-    fn take(&mut self, rows: Vec<DeliveryRow>) {
-        for row in rows {
-            if self.held.len() >= limits::DELIVERIES_IN_MEMORY_MAX {
+    /// Reads the store again after rows were not taken. What the channel holds was committed
+    /// before, so the store has it: it is read there, in its order.
+    async fn reload(&mut self, rows: &mut mpsc::Receiver<Handed>) {
+        while rows.try_recv().is_ok() {}
+        if let Err(error) = self.load().await {
+            self.overflowed.store(true, Ordering::Release);
+            tracing::warn!(%error, "waiting deliveries cannot be read; trying again");
+            tokio::time::sleep(limits::COMMIT_RETRY).await;
+        }
+    }
+
+    fn take(&mut self, handed: Handed) {
+        let now = self.now();
+        for row in handed.rows {
+            // Once a row was left out, later ones of its lane must not overtake it.
+            if self.overflowed.load(Ordering::Acquire)
+                || self.lanes.held() >= limits::DELIVERIES_IN_MEMORY_MAX
+            {
                 self.overflowed.store(true, Ordering::Release);
                 return;
             }
-            if !self.held.insert(row.id.clone()) {
-                continue;
+            if handed.again {
+                self.lanes.revive(&row);
             }
-            let key: LaneKey = (row.callback.clone(), Arc::from(row.target.as_str()));
-            let lane = self.lanes.entry(key.clone()).or_default();
-            lane.waiting.push_back(row);
-            if lane.waiting.len() == 1 && !lane.busy {
-                self.plan(key);
-            }
+            self.lanes.take(row, now);
         }
     }
 
-    /// Queues the head of a lane for its time.
-    fn plan(&mut self, key: LaneKey) {
-        let Some(head) = self.lanes.get(&key).and_then(|lane| lane.waiting.front()) else {
-            self.lanes.remove(&key);
-            return;
-        };
-        let at = head.next_at.unwrap_or_default();
-        if at > self.clock.now() {
-            self.later_number += 1;
-            self.later.insert((at, self.later_number), key);
-        } else {
-            self.targets
-                .entry(key.1.clone())
-                .or_default()
-                .ready
-                .push_back(key);
-        }
-    }
-
-    fn wake_in(&self) -> std::time::Duration {
+    fn wake_in(&self) -> Duration {
         let until = self
-            .later
-            .first_key_value()
-            .map_or(60_000, |((at, _), _)| at.millis_since(self.clock.now()));
-        std::time::Duration::from_millis(until.clamp(1, 60_000))
+            .lanes
+            .next_at()
+            .map_or(60_000, |at| at.millis_since(self.now()));
+        Duration::from_millis(until.clamp(1, 60_000))
     }
 
     /// Starts every delivery that is due and has a free place.
     fn begin_due(&mut self) {
-        let now = self.clock.now();
-        while let Some(entry) = self.later.first_entry() {
-            if entry.key().0 > now {
-                break;
+        let now = self.now();
+        self.lanes.wake(now);
+        while let Some(next) = self.lanes.next(now) {
+            match next {
+                Next::Send(lane, row) => self.begin(lane, row),
+                Next::Refuse(lane, row) => {
+                    self.lanes.over(&lane, None, now);
+                    let attempt = schedule::refused(&row, now);
+                    self.unsaved.push(Done {
+                        lane,
+                        row,
+                        attempt,
+                        failed: None,
+                    });
+                }
             }
-            let key = entry.remove();
-            self.targets
-                .entry(key.1.clone())
-                .or_default()
-                .ready
-                .push_back(key);
-        }
-        let mut start = Vec::new();
-        for target in self.targets.values_mut() {
-            while target.active < limits::DELIVERIES_PER_TARGET_MAX
-                && self.active < limits::DELIVERIES_AT_ONCE_MAX
-            {
-                let Some(key) = target.ready.pop_front() else {
-                    break;
-                };
-                target.active += 1;
-                self.active += 1;
-                start.push(key);
-            }
-        }
-        self.targets
-            .retain(|_, target| target.active > 0 || !target.ready.is_empty());
-        for key in start {
-            self.begin(key);
         }
     }
 
-    fn begin(&mut self, key: LaneKey) {
-        let row = self.lanes.get_mut(&key).and_then(|lane| {
-            lane.busy = true;
-            lane.waiting.front().cloned()
-        });
-        let Some(row) = row else {
-            self.free(&key);
-            return;
-        };
-        let sender = self.sender.clone();
-        let clock = self.clock.clone();
-        let done = self.done_sender.clone();
+    fn begin(&mut self, lane: LaneKey, row: Arc<DeliveryRow>) {
+        let sender = self.parts.sender.clone();
+        let clock = self.parts.clock.clone();
         let jitter = schedule::jitter(&mut self.rng);
-        self.supervisor.spawn("delivery", async move {
+        self.sending.spawn(async move {
             let at = clock.now();
-            let result = sender.send(&row, at).await;
-            let attempt = schedule::judge(&row, at, clock.now(), &result, jitter);
-            // The channel closes only when the notifier is gone; then the store still has the row.
-            drop(
-                done.send(Done {
-                    lane: key,
-                    row,
-                    attempt,
-                })
-                .await,
-            );
+            let sent = sender.send(&row, at).await;
+            let mut attempt = schedule::judge(&row, at, clock.now(), &sent.result, jitter);
+            attempt.trace = sent.trace;
+            Done {
+                failed: sent.result.failed(),
+                lane,
+                row,
+                attempt,
+            }
         });
     }
 
-    fn free(&mut self, key: &LaneKey) {
-        self.active = self.active.saturating_sub(1);
-        if let Some(target) = self.targets.get_mut(&key.1) {
-            target.active = target.active.saturating_sub(1);
+    /// A receiver has answered, or not: its place is free.
+    fn over(&mut self, done: Result<Done, JoinError>) {
+        let done = match done {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "a delivery panicked; it is repeated after a restart");
+                return;
+            }
+        };
+        let now = self.now();
+        if self.lanes.over(&done.lane, done.failed, now) {
+            let open = done.failed == Some(true);
+            self.parts.metrics.circuit(open);
+            tracing::warn!(
+                callback.id = %done.row.callback,
+                open,
+                "the circuit of a notification target has changed"
+            );
         }
+        if done.attempt.status == schedule::GONE {
+            self.lanes.end(&done.lane);
+            self.parts
+                .subscriptions
+                .remove(&done.row.extra.subscription);
+        }
+        self.unsaved.push(done);
     }
 
-    /// Makes results durable, then lets the lanes go on.
-    async fn settle(&mut self, results: Vec<Done>) {
-        let batch = store::Batch {
-            attempts: results.iter().map(|done| done.attempt.clone()).collect(),
-            ..store::Batch::default()
-        };
-        while let Err(error) = self.store.commit(batch.clone()).await {
-            tracing::warn!(%error, "delivery results cannot be stored; trying again");
-            tokio::time::sleep(limits::COMMIT_RETRY).await;
+    /// Makes the results known so far durable, one transaction at a time.
+    fn save(&mut self) {
+        if self.unsaved.is_empty() || !self.saving.is_empty() {
+            return;
         }
+        let rest = self
+            .unsaved
+            .split_off(self.unsaved.len().min(limits::ATTEMPTS_PER_COMMIT_MAX));
+        let results = std::mem::replace(&mut self.unsaved, rest);
+        let store = self.parts.store.clone();
+        self.saving.spawn(async move {
+            let batch = batch(&results);
+            while let Err(error) = store.commit(batch.clone()).await {
+                tracing::warn!(%error, "delivery results cannot be stored; trying again");
+                tokio::time::sleep(limits::COMMIT_RETRY).await;
+            }
+            results
+        });
+    }
+
+    /// Results are durable: their lanes go on.
+    fn stored(&mut self, saved: Result<Vec<Done>, JoinError>) {
+        let results = match saved {
+            Ok(results) => results,
+            Err(error) => {
+                tracing::error!(%error, "storing results panicked; they are repeated later");
+                return;
+            }
+        };
+        let now = self.now();
         for Done {
-            lane: key,
-            row,
-            attempt,
+            lane, row, attempt, ..
         } in results
         {
-            self.free(&key);
-            self.metrics.delivery(&attempt);
+            self.parts.metrics.delivery(&attempt);
             if attempt.state == DeliveryState::Failed {
                 tracing::warn!(
                     callback.id = %row.callback,
@@ -308,19 +328,23 @@ impl Notifier {
                     "a notification was given up"
                 );
             }
-            if let Some(lane) = self.lanes.get_mut(&key) {
-                lane.busy = false;
-                if attempt.state == DeliveryState::Pending {
-                    if let Some(head) = lane.waiting.front_mut() {
-                        head.attempts += 1;
-                        head.next_at = attempt.next_at;
-                    }
-                } else {
-                    lane.waiting.pop_front();
-                    self.held.remove(&row.id);
-                }
-            }
-            self.plan(key);
+            drop(row);
+            self.lanes.stored(lane, &attempt, now);
         }
+    }
+}
+
+/// The attempts, and the subscriptions that they have ended.
+fn batch(results: &[Done]) -> store::Batch {
+    let gone = results
+        .iter()
+        .filter(|done| done.attempt.status == schedule::GONE)
+        .map(|done| done.row.extra.subscription.clone())
+        .filter(|id| !id.is_empty())
+        .collect();
+    store::Batch {
+        attempts: results.iter().map(|done| done.attempt.clone()).collect(),
+        subscriptions_over: gone,
+        ..store::Batch::default()
     }
 }

@@ -1,9 +1,13 @@
 //! The task that owns all open callbacks: take, decide, commit, act.
 
 mod act;
+mod command;
 mod input;
 mod round;
 mod start;
+mod submission;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use start::key_used_differently;
 
@@ -12,20 +16,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use callback::admission::Ledger;
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
 use callback::routing::{AgentView, Released, Router};
+use callback::service::Resolved;
 use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
-use store::{IdempotencyRow, Store};
+use store::{EventRow, IdempotencyRow, Store};
 use telephony::port::{Command as TelephonyCommand, Event as TelephonyEvent, Telephony};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::limits;
 use crate::metrics::Metrics;
-use crate::notify::Outbox;
+use crate::notify::{Outbox, Publisher};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::trunks::Trunks;
@@ -65,6 +71,11 @@ pub(crate) enum Command {
         ready: Result<(), String>,
         reply: Reply<Result<(), Error>>,
     },
+    /// The place of a callback in its virtual queue and how many wait there.
+    Position {
+        id: CallbackId,
+        reply: Reply<Option<(usize, usize)>>,
+    },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },
 }
@@ -73,20 +84,33 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct NewRecord {
     pub(crate) callback: Callback,
-    /// For its history.
-    pub(crate) notes: Vec<String>,
+    /// What has to hold before it is made, and notes for its history.
+    pub(crate) resolved: Arc<Resolved>,
     pub(crate) idempotency: Option<IdempotencyRow>,
 }
 
 /// What the shard shows to the outside without being asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
-    /// The last commit succeeded.
+    /// The last commit succeeded, or it is time to try again.
     pub(crate) store_ok: AtomicBool,
     /// Callbacks that are running.
     pub(crate) running: AtomicUsize,
     /// No new dials: the server is going down.
     pub(crate) draining: AtomicBool,
+    /// Durable events, for who listens.
+    pub(crate) events: broadcast::Sender<Arc<[EventRow]>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            store_ok: AtomicBool::new(true),
+            running: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            events: broadcast::Sender::new(limits::TAIL_BATCHES_MAX),
+        }
+    }
 }
 
 /// What a shard works with.
@@ -96,6 +120,7 @@ pub(crate) struct Parts {
     pub(crate) telephony: Arc<dyn Telephony>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) outbox: Outbox,
+    pub(crate) publisher: Arc<Publisher>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) supervisor: Supervisor,
     pub(crate) treatments: Treatments,
@@ -119,13 +144,16 @@ struct AgentLeg {
 pub(crate) struct Shard {
     parts: Parts,
     now: Timestamp,
-    callbacks: HashMap<CallbackId, Callback>,
+    /// Shared with batches under way only; a step takes the record out of its `Arc`.
+    callbacks: HashMap<CallbackId, Arc<Callback>>,
     router: Router,
     timers: BTreeSet<(Timestamp, CallbackId)>,
     /// Callbacks whose turn to dial has come but whose trunk has no room.
     turns: VecDeque<CallbackId>,
     /// Trunks have room again at this time.
     turns_at: Option<Timestamp>,
+    /// The store refused creates and has nothing else to write; it is tried again at this time.
+    store_again_at: Option<Timestamp>,
     /// Inputs that arose while acting.
     arisen: VecDeque<(CallbackId, Input)>,
     /// Telephony commands that were refused for lack of room.
@@ -135,8 +163,12 @@ pub(crate) struct Shard {
     recent_order: VecDeque<String>,
     /// Legs to agents' phones that are not over, by their key.
     agent_legs: HashMap<String, AgentLeg>,
+    /// Calls of before a crash that are not ended yet, with their callbacks.
+    leftovers: HashMap<String, CallbackId>,
     /// The router may have something to give.
     router_changed: bool,
+    /// Who asked how often, who waits.
+    ledger: Ledger,
 }
 
 impl Shard {
@@ -150,12 +182,15 @@ impl Shard {
             timers: BTreeSet::new(),
             turns: VecDeque::new(),
             turns_at: None,
+            store_again_at: None,
             arisen: VecDeque::new(),
             unsent: VecDeque::new(),
             recent_keys: HashMap::new(),
             recent_order: VecDeque::new(),
             agent_legs: HashMap::new(),
+            leftovers: HashMap::new(),
             router_changed: true,
+            ledger: Ledger::default(),
         }
     }
 
@@ -213,6 +248,7 @@ impl Shard {
         let next = [
             self.timers.first().map(|(at, _)| *at),
             self.turns_at,
+            self.store_again_at,
             self.router.next_deadline(self.now),
             unsent,
         ]
@@ -227,6 +263,7 @@ impl Shard {
     /// Everything that time brings: timers, what arose, the router's decisions, dial turns.
     fn on_time(&mut self, round: &mut Round) {
         self.resend();
+        self.try_store_again();
         for _ in 0..limits::BATCH_INPUTS_MAX {
             let Some((id, input)) = self.arisen.pop_front() else {
                 break;
@@ -246,6 +283,14 @@ impl Shard {
             }
         }
         self.on_turns(round);
+    }
+
+    /// Lets creates through to the store again: they find out whether it takes writes.
+    fn try_store_again(&mut self) {
+        if self.store_again_at.is_some_and(|at| at <= self.now) {
+            self.store_again_at = None;
+            self.parts.shared.store_ok.store(true, Ordering::Release);
+        }
     }
 
     /// Sends what telephony had no room for.

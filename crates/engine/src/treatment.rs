@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use telephony::media::audio::{self, Clip};
 use telephony::playback::Library;
@@ -28,8 +29,12 @@ pub(crate) struct Treatments {
 impl Treatments {
     /// Treatments below `dir` and over HTTP.
     pub(crate) fn new(dir: PathBuf) -> Result<Self, reqwest::Error> {
+        Self::with_timeout(dir, limits::TREATMENT_TIMEOUT)
+    }
+
+    fn with_timeout(dir: PathBuf, timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
-            .timeout(limits::TREATMENT_TIMEOUT)
+            .timeout(timeout)
             .redirect(reqwest::redirect::Policy::limited(3))
             .no_proxy()
             .build()?;
@@ -136,3 +141,6 @@ impl Treatments {
         Ok(clip)
     }
 }
+
+#[cfg(test)]
+mod tests;

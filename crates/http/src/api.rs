@@ -6,7 +6,11 @@ mod callbacks;
 mod deliveries;
 mod mode;
 mod options;
+mod retry;
 mod services;
+mod tail;
+mod transactions;
+mod trunks;
 
 use std::sync::Arc;
 
@@ -22,11 +26,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{ApiError, Failure};
-use crate::{Api, answer, auth};
+use crate::{Api, answer, auth, openapi};
 
 /// Routes below `/api/v1`.
 pub(crate) fn routes() -> Router<Arc<Api>> {
     Router::new()
+        .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/services", get(services::list))
         .route("/api/v1/services/export", get(services::export))
         .route("/api/v1/services/import", post(services::import))
@@ -41,8 +46,18 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
                 .put(callbacks::reschedule),
         )
         .route("/api/v1/callbacks/{id}/events", get(callbacks::events))
+        .route("/api/v1/transactions", get(transactions::list))
+        .route("/api/v1/transactions/import", post(transactions::import))
+        .route(
+            "/api/v1/transactions/{name}/export",
+            get(transactions::export),
+        )
+        .route("/api/v1/events/tail", get(tail::tail))
         .route("/api/v1/deliveries", get(deliveries::list))
+        .route("/api/v1/deliveries/retry", post(retry::all))
+        .route("/api/v1/deliveries/{id}/retry", post(retry::one))
         .route("/api/v1/options", get(options::list))
+        .route("/api/v1/trunks", get(trunks::list))
         .route("/api/v1/backup", post(backup::backup))
 }
 

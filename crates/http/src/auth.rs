@@ -158,6 +158,25 @@ pub(crate) fn service(
     }
 }
 
+/// Lets those pass who may subscribe to notifications: operators and who may use any service;
+/// tells whether it is an operator.
+pub(crate) fn subscriber(api: &Api, headers: &HeaderMap) -> Result<bool, Failure> {
+    refuse_cross_site(api, headers)?;
+    let presented = presented(headers);
+    let server = api.credentials.as_ref();
+    if decide(server, None, &presented) != Opens::Nothing {
+        return Ok(true);
+    }
+    let opens_one = api.engine.services().iter().any(|service| {
+        decide(server, service_pair(service).as_ref(), &presented) != Opens::Nothing
+    });
+    if opens_one {
+        Ok(false)
+    } else {
+        Err(unauthorized())
+    }
+}
+
 /// For an id that nobody knows: `404` to those who may use any service, `401` to strangers.
 pub(crate) fn unknown_id(api: &Api, headers: &HeaderMap) -> Failure {
     if let Err(failure) = refuse_cross_site(api, headers) {

@@ -22,6 +22,29 @@ pub(crate) struct RawBody {
     content_type: Option<axum::http::HeaderValue>,
 }
 
+/// One key of a body.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// The key.
+    pub(crate) name: String,
+    /// What it holds.
+    pub(crate) content: Content,
+}
+
+/// What a key of a body holds.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A text; JSON that is no text is its JSON text.
+    Text(String),
+    /// A file of a multipart body.
+    File {
+        /// Its media type, `application/octet-stream` when the part names none.
+        media_type: String,
+        /// Its bytes.
+        bytes: Bytes,
+    },
+}
+
 /// Reads a body to its end, within the limit and the time.
 pub(crate) async fn read(request: Request, max: usize) -> Result<RawBody, Failure> {
     let too_large = || {
@@ -124,31 +147,79 @@ impl RawBody {
         check_keys(json_keys(&self.bytes)?)
     }
 
-    async fn multipart_keys(self) -> Result<Map<String, Value>, Failure> {
-        let unreadable = || {
-            Failure::new(
-                ErrorCode::BadParameter,
-                "The multipart body is not well formed",
-            )
+    /// The keys of a JSON, form or multipart body, files of a multipart body as such.
+    pub(crate) async fn parts(self) -> Result<Vec<Part>, Failure> {
+        if self.media_type == "multipart/form-data" {
+            return self.multipart_parts().await;
+        }
+        let text = |value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
         };
+        let keys = self.keys().await?.into_iter();
+        Ok(keys
+            .map(|(name, value)| Part {
+                name,
+                content: Content::Text(text(value)),
+            })
+            .collect())
+    }
+
+    async fn multipart_parts(self) -> Result<Vec<Part>, Failure> {
+        let mut multipart = self.multipart().await?;
+        let mut parts = Vec::new();
+        while let Ok(next) = multipart.next_field().await {
+            let Some(field) = next else {
+                return Ok(parts);
+            };
+            let name = field.name().unwrap_or_default().to_owned();
+            if name.trim().is_empty() || parts.len() >= KEYS_MAX {
+                break;
+            }
+            let media_type = field.file_name().map(|_file| {
+                let media_type = field.content_type().unwrap_or("application/octet-stream");
+                media_type.to_owned()
+            });
+            let content = match media_type {
+                Some(media_type) => match field.bytes().await {
+                    Ok(bytes) => Content::File { media_type, bytes },
+                    Err(_) => break,
+                },
+                None => match field.text().await {
+                    Ok(text) => Content::Text(text),
+                    Err(_) => break,
+                },
+            };
+            parts.push(Part { name, content });
+        }
+        Err(not_multipart())
+    }
+
+    async fn multipart(self) -> Result<Multipart, Failure> {
         let mut request = Request::new(axum::body::Body::from(self.bytes));
         if let Some(value) = self.content_type {
             request.headers_mut().insert(header::CONTENT_TYPE, value);
         }
-        let Ok(mut multipart) = Multipart::from_request(request, &()).await else {
-            return Err(unreadable());
-        };
+        // The bytes are here and were counted.
+        DefaultBodyLimit::disable().apply(&mut request);
+        Multipart::from_request(request, &())
+            .await
+            .map_err(|_rejection| not_multipart())
+    }
+
+    async fn multipart_keys(self) -> Result<Map<String, Value>, Failure> {
+        let mut multipart = self.multipart().await?;
         let mut keys = Map::new();
         loop {
             let Ok(next) = multipart.next_field().await else {
-                return Err(unreadable());
+                return Err(not_multipart());
             };
             let Some(field) = next else {
                 return Ok(keys);
             };
             let name = field.name().unwrap_or_default().to_owned();
             let Ok(value) = field.text().await else {
-                return Err(unreadable());
+                return Err(not_multipart());
             };
             keys.insert(name, Value::String(value));
             if keys.len() > KEYS_MAX {
@@ -156,6 +227,13 @@ impl RawBody {
             }
         }
     }
+}
+
+fn not_multipart() -> Failure {
+    Failure::new(
+        ErrorCode::BadParameter,
+        "The multipart body is not well formed",
+    )
 }
 
 fn json_keys(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {

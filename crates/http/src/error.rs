@@ -136,6 +136,10 @@ impl IntoResponse for GmsError {
         if let Some(field) = self.0.named_field() {
             body.insert("field".into(), json!(field));
         }
+        if matches!(&self.0, Failure::Refused(error) if error.code == ErrorCode::TooFar) {
+            // Other times are told once calendars and slots exist.
+            body.insert("availability".into(), json!({}));
+        }
         self.0
             .finish(status, JSON_TYPE, Value::Object(body).to_string())
     }

@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use callback::ErrorCode;
@@ -17,10 +18,15 @@ use crate::error::{ApiError, Failure, GmsError};
 const PROBES: &[&str] = &["/livez", "/readyz", "/metrics"];
 
 /// Runs a request and logs it by its route: paths, queries and bodies may hold numbers.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
+pub(crate) async fn guard(
+    State(app): State<Arc<str>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
-    let native = is_native(request.uri().path());
+    let native = !is_below(&app, request.uri().path());
+    request.extensions_mut().insert(Native(native));
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -46,16 +52,32 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
 /// No route has this path.
 pub(crate) async fn not_found(request: Request) -> Response {
     let failure = Failure::new(ErrorCode::NotFound, "There is nothing at this path");
-    answer(is_native(request.uri().path()), failure)
+    answer(is_native(&request), failure)
 }
 
 /// The route does not take this method.
 pub(crate) async fn method_not_allowed(request: Request) -> Response {
-    answer(is_native(request.uri().path()), Failure::MethodNotAllowed)
+    answer(is_native(&request), Failure::MethodNotAllowed)
 }
 
-fn is_native(path: &str) -> bool {
-    !path.starts_with("/genesys/")
+/// Which surface a request belongs to.
+#[derive(Clone, Copy, Debug)]
+struct Native(bool);
+
+/// Without a prefix every path but the native ones is of the compatible surface.
+fn is_below(app: &str, path: &str) -> bool {
+    let native = path.starts_with("/api/") || PROBES.contains(&path);
+    !native
+        && path
+            .strip_prefix(app)
+            .is_some_and(|rest| rest.starts_with('/') && rest != "/")
+}
+
+fn is_native(request: &Request) -> bool {
+    request
+        .extensions()
+        .get::<Native>()
+        .is_none_or(|native| native.0)
 }
 
 fn answer(native: bool, failure: Failure) -> Response {
@@ -106,7 +128,10 @@ mod tests {
             .route("/api/broken", get(broken))
             .fallback(not_found)
             .method_not_allowed_fallback(method_not_allowed)
-            .layer(axum::middleware::from_fn(guard));
+            .layer(axum::middleware::from_fn_with_state(
+                Arc::<str>::from("/genesys"),
+                guard,
+            ));
         let (method, path) = path.split_once(' ').unwrap();
         let request = Request::builder()
             .method(method)

@@ -26,7 +26,7 @@ async fn livez() -> &'static str {
 }
 
 /// The server can take callbacks and dial.
-async fn readyz(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
+pub(crate) async fn readyz(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
     let readiness = api.engine.readiness();
     let mut reasons = Vec::new();
     if !readiness.store {
@@ -41,7 +41,15 @@ async fn readyz(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body = json!({"ready": ready, "reasons": reasons, "running": readiness.running});
+    let trunks = api.engine.trunks();
+    // A trunk that is down keeps nobody from asking for a callback: it is told, and that is all.
+    let body = json!({
+        "ready": ready,
+        "reasons": reasons,
+        "running": readiness.running,
+        "trunks": trunks.len(),
+        "trunks_up": trunks.iter().filter(|trunk| trunk.up).count(),
+    });
     Ok(answer::with_status(status, &body)?)
 }
 

@@ -19,6 +19,7 @@ mod guard;
 mod health;
 pub mod limits;
 mod number;
+mod openapi;
 mod path;
 mod server;
 #[cfg(test)]
@@ -36,6 +37,9 @@ use tokio_util::sync::CancellationToken;
 pub use auth::Credentials;
 pub use server::serve;
 
+/// Prefix of the compatible surface (callback-api §1).
+pub const DEFAULT_APP: &str = "/genesys";
+
 /// What the surface needs to know.
 pub struct Api {
     /// Runs the callbacks.
@@ -48,8 +52,14 @@ pub struct Api {
     pub store_dir: PathBuf,
     /// Cancelled when the server begins to stop.
     pub stopping: CancellationToken,
+    /// Prefix of the compatible surface, e.g. `/genesys`; may be empty.
+    pub app: String,
+    /// Contact centres that the header `ContactCenterId` may name.
+    pub contact_centers: Vec<String>,
     /// One backup at a time.
     backup: Arc<Semaphore>,
+    /// Places for listeners of the event stream.
+    tails: Arc<Semaphore>,
 }
 
 impl Api {
@@ -69,7 +79,10 @@ impl Api {
             public_url,
             store_dir,
             stopping,
+            app: DEFAULT_APP.to_owned(),
+            contact_centers: Vec::new(),
             backup,
+            tails: Arc::new(Semaphore::new(limits::TAIL_LISTENERS_MAX)),
         }
     }
 }
@@ -84,12 +97,16 @@ impl fmt::Debug for Api {
 
 /// The whole surface.
 pub fn router(api: Api) -> Router {
+    let api = Arc::new(api);
     Router::new()
-        .merge(gms::routes())
+        .merge(gms::routes(&api))
         .merge(api::routes())
         .merge(health::routes())
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::method_not_allowed)
-        .layer(axum::middleware::from_fn(guard::guard))
-        .with_state(Arc::new(api))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::<str>::from(api.app.as_str()),
+            guard::guard,
+        ))
+        .with_state(api)
 }

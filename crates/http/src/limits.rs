@@ -30,3 +30,9 @@ pub const DELIVERIES_MAX: usize = 1000;
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Seconds that a `503` or `429` tells the client to wait.
 pub const RETRY_AFTER_S: u32 = 5;
+/// A text of a subscription, bytes: the longest is a URL.
+pub const SUBSCRIPTION_TEXT_MAX: usize = 2048;
+/// Listeners of the event stream at once; each holds a connection for good.
+pub const TAIL_LISTENERS_MAX: usize = 32;
+/// How often a quiet event stream says that it is still there.
+pub const TAIL_KEEP_ALIVE: Duration = Duration::from_secs(15);

@@ -11,6 +11,7 @@
 pub mod audio;
 pub mod codec;
 pub mod cpd;
+pub mod jitter;
 #[cfg(test)]
 mod mutation;
 mod pcm;

@@ -148,7 +148,7 @@ impl Carrier {
                 username,
                 registered,
             } => self.journal.account(&username, registered),
-            Event::Phone { .. } => Ok(()),
+            Event::Phone { .. } | Event::Trunk { .. } => Ok(()),
             Event::Call {
                 call,
                 kind:

@@ -75,6 +75,16 @@ impl Client {
             .await
     }
 
+    /// `GET` of a stream; the answer is read by the caller.
+    pub(crate) async fn open(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Response, Failure> {
+        self.send(self.request(Method::GET, path).query(query))
+            .await
+    }
+
     /// `GET`, answered with text.
     pub(crate) async fn get_text(&self, path: &str) -> Result<String, Failure> {
         let answer = self.send(self.request(Method::GET, path)).await?;

@@ -11,7 +11,10 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub(crate) use schema::{Config, NumberFormat, OnDetected, Transport, Trunk};
+pub(crate) use schema::{
+    Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, PushCustomHttp,
+    StateCompat, Transport, Trunk,
+};
 
 /// Size of a configuration file, bytes; a larger one is some other file.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -239,6 +242,12 @@ mod tests {
             "address",
         );
         check(
+            "[sip]\nallow_sources = [\"10.0.0.0/40\"]",
+            2,
+            "sip.allow_sources",
+            "network",
+        );
+        check(
             "[telephony]\nam_detected = \"maybe\"",
             2,
             "telephony.am_detected",
@@ -293,6 +302,18 @@ mod tests {
             4,
             "trunk.transport",
             "not built",
+        );
+        check(
+            "[[trunk]]\nname=\"a\"\nhost=\"h\"\ncodecs=[]",
+            4,
+            "trunk.codecs",
+            "at least one",
+        );
+        check(
+            "[[trunk]]\nname=\"a\"\nhost=\"h\"\ncodecs=[\"opus\"]",
+            4,
+            "trunk.codecs",
+            "pcmu",
         );
     }
 

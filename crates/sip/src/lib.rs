@@ -2,8 +2,8 @@
 //!
 //! For: deciding what an offer is answered with ([`sdp`]), who may register and where a phone is
 //! reached ([`digest`], [`registrar`]), how header values are read ([`header`]), what a final
-//! answer means for an attempt ([`result`]) and
-//! how many new calls one source may start ([`admission`]). Not for: sending anything; time comes
+//! answer means for an attempt ([`result`]), which redirects are followed ([`redirect`]), which trunk takes a call ([`trunk`]), how a session is
+//! kept alive ([`session_timer`]), which sources are known ([`network`]) and how many new calls one source may start ([`admission`]). Not for: sending anything; time comes
 //! in as milliseconds, randomness as bytes.
 //!
 //! Bytes from the network never panic here: every access is checked, every refusal is a value.
@@ -13,6 +13,10 @@
 pub mod admission;
 pub mod digest;
 pub mod header;
+pub mod network;
+pub mod redirect;
 pub mod registrar;
 pub mod result;
 pub mod sdp;
+pub mod session_timer;
+pub mod trunk;

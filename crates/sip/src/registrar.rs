@@ -1,7 +1,7 @@
 //! Bindings of a registrar (RFC 3261 §10.3): which phone is reached where, and until when.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::header::{Address, elements};
 
@@ -12,7 +12,8 @@ pub struct Policy {
     pub expires_min_s: u32,
     /// Lifetime when the phone names none, seconds.
     pub expires_default_s: u32,
-    /// Longer lifetimes are shortened, seconds.
+    /// Longer lifetimes are shortened, seconds: bindings live in memory, so after a restart a
+    /// phone can be reached again when it has registered anew.
     pub expires_max_s: u32,
     /// Most contacts of one extension.
     pub contacts_max: usize,
@@ -23,7 +24,7 @@ impl Default for Policy {
         Self {
             expires_min_s: 20,
             expires_default_s: 300,
-            expires_max_s: 3600,
+            expires_max_s: 300,
             contacts_max: 8,
         }
     }
@@ -143,6 +144,15 @@ impl Registrar {
             policy,
             bindings: BTreeMap::new(),
         }
+    }
+
+    /// Whether a phone is registered from an address.
+    #[must_use]
+    pub fn is_source(&self, address: IpAddr, now_ms: u64) -> bool {
+        self.bindings
+            .values()
+            .flatten()
+            .any(|b| b.expires_ms > now_ms && b.source.ip() == address)
     }
 
     /// Takes a request that was authenticated.
@@ -331,7 +341,7 @@ mod tests {
         let brief = registrar.register("7001", &request(&[("sip:a@h", Some(5))], 1), 0);
         assert_eq!(brief, Err(Refused::TooBrief { min_s: 20 }));
         let long = registrar.register("7001", &request(&[("sip:a@h", Some(u32::MAX))], 2), 0);
-        assert_eq!(long.unwrap().bindings, [("sip:a@h".to_owned(), 3600)]);
+        assert_eq!(long.unwrap().bindings, [("sip:a@h".to_owned(), 300)]);
         let none = registrar
             .register("7001", &request(&[("sip:a@h", None)], 3), 0)
             .unwrap();

@@ -1,4 +1,4 @@
-//! Offer and answer of one audio call (RFC 3264): PCMU, PCMA and telephone-event, 20 ms.
+//! Offer and answer of one audio call (RFC 3264): PCMU, PCMA, G.722 and telephone-event, 20 ms.
 //!
 //! A [`Session`] lives as long as the call and counts its versions. What a peer may send comes in
 //! as bytes and leaves as [`Remote`] or a refusal; secure media is refused until SRTP exists.
@@ -21,7 +21,12 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, payload type 8.
     Pcma,
+    /// G.722, payload type 9.
+    G722,
 }
+
+/// What is offered, in this order, when nothing else is configured.
+pub const CODECS: [Codec; 3] = [Codec::Pcmu, Codec::Pcma, Codec::G722];
 
 impl Codec {
     /// The payload type.
@@ -30,6 +35,7 @@ impl Codec {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::G722 => 9,
         }
     }
 
@@ -37,14 +43,18 @@ impl Codec {
         match number {
             0 => Some(Self::Pcmu),
             8 => Some(Self::Pcma),
+            9 => Some(Self::G722),
             _ => None,
         }
     }
 
-    fn name(self) -> &'static str {
+    /// The encoding name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
         }
     }
 }
@@ -91,6 +101,7 @@ pub struct Session {
     id: u64,
     version: u64,
     last: Option<String>,
+    codecs: Vec<Codec>,
 }
 
 impl Session {
@@ -104,12 +115,22 @@ impl Session {
             id,
             version: id,
             last: None,
+            codecs: CODECS.to_vec(),
         }
     }
 
-    /// Our offer: PCMU, PCMA and telephone-event, both directions.
+    /// Offers and takes these codecs only, in this order; none = [`CODECS`].
+    #[must_use]
+    pub fn with_codecs(mut self, codecs: &[Codec]) -> Self {
+        if !codecs.is_empty() {
+            self.codecs = codecs.to_vec();
+        }
+        self
+    }
+
+    /// Our offer: our codecs and telephone-event, both directions.
     pub fn offer(&mut self) -> String {
-        let mut media = self.audio_line(&[Codec::Pcmu, Codec::Pcma], Some(TELEPHONE_EVENT));
+        let mut media = self.audio_line(&self.codecs, Some(TELEPHONE_EVENT));
         media.push_str("a=sendrecv\r\n");
         self.finish(media)
     }
@@ -120,7 +141,7 @@ impl Session {
     /// [`Unacceptable`] when no audio line can be agreed; the session is unchanged then.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(String, Remote), Unacceptable> {
         let offer = parse(offer)?;
-        let (chosen, remote) = choose(&offer)?;
+        let (chosen, remote) = choose(&offer, &self.codecs)?;
         let mut body = String::new();
         for (index, media) in offer.medias.iter().enumerate() {
             if index == chosen {
@@ -147,7 +168,7 @@ impl Session {
     /// # Errors
     /// [`Unacceptable`] when the peer agreed to nothing that we offered.
     pub fn read_answer(&self, answer: &[u8]) -> Result<Remote, Unacceptable> {
-        choose(&parse(answer)?).map(|(_, remote)| remote)
+        choose(&parse(answer)?, &self.codecs).map(|(_, remote)| remote)
     }
 
     fn audio_line(&self, codecs: &[Codec], telephone_event: Option<u8>) -> String {
@@ -213,13 +234,13 @@ fn parse(body: &[u8]) -> Result<sdp_types::Session, Unacceptable> {
 }
 
 /// Picks the first audio line that can be agreed.
-fn choose(session: &sdp_types::Session) -> Result<(usize, Remote), Unacceptable> {
+fn choose(session: &sdp_types::Session, codecs: &[Codec]) -> Result<(usize, Remote), Unacceptable> {
     let mut refusal = Unacceptable::NoAudio;
     for (index, media) in session.medias.iter().enumerate() {
         if media.media != "audio" || media.port == 0 {
             continue;
         }
-        match read_audio(session, media) {
+        match read_audio(session, media, codecs) {
             Ok(remote) => return Ok((index, remote)),
             Err(why) => refusal = why,
         }
@@ -227,7 +248,11 @@ fn choose(session: &sdp_types::Session) -> Result<(usize, Remote), Unacceptable>
     Err(refusal)
 }
 
-fn read_audio(session: &sdp_types::Session, media: &Media) -> Result<Remote, Unacceptable> {
+fn read_audio(
+    session: &sdp_types::Session,
+    media: &Media,
+    codecs: &[Codec],
+) -> Result<Remote, Unacceptable> {
     if !media.proto.eq_ignore_ascii_case("RTP/AVP") {
         return Err(if media.proto.to_ascii_uppercase().contains("SAVP") {
             Unacceptable::SecureOnly
@@ -242,7 +267,8 @@ fn read_audio(session: &sdp_types::Session, media: &Media) -> Result<Remote, Una
         .collect();
     let codec = numbers
         .iter()
-        .find_map(|&n| Codec::of_payload_type(n))
+        .filter_map(|&n| Codec::of_payload_type(n))
+        .find(|codec| codecs.contains(codec))
         .ok_or(Unacceptable::NoCodec)?;
     let telephone_event = numbers
         .iter()

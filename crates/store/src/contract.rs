@@ -1,10 +1,13 @@
 //! What the engine asks of a store; everything in plain data.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use callback::record::State;
+use callback::transaction_list::TransactionList;
 use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// One entry of a callback's event log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,17 @@ pub struct EventRow {
     pub state: State,
     /// JSON object with the details.
     pub data: String,
+}
+
+/// A place in the events of all callbacks: by time, callback and number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventCursor {
+    /// Time of the event.
+    pub at: Timestamp,
+    /// Its callback; an empty text comes before all.
+    pub callback: String,
+    /// Its number.
+    pub seq: u64,
 }
 
 /// A notification waiting to be delivered, or its final fate.
@@ -50,10 +64,102 @@ pub struct DeliveryRow {
     pub body: String,
     /// Attempts made.
     pub attempts: u32,
+    /// Attempts made before the last retry by hand; the schedule counts from there.
+    pub base: u32,
     /// Next attempt; `None` once delivered or given up.
     pub next_at: Option<Timestamp>,
     /// How it stands.
     pub state: DeliveryState,
+    /// What few deliveries need.
+    pub extra: DeliveryExtra,
+}
+
+/// What few deliveries need beside their target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeliveryExtra {
+    /// Base64 of `user:password`, sent as Basic credentials; empty = none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub authorization: String,
+    /// Request and answer are kept, the receiver is told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub debug: bool,
+    /// The subscription that asked for it; empty = the callback's own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub subscription: String,
+    /// Why it cannot be sent at all; empty = it can.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub fault: String,
+    /// The body is a form, not JSON.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_form: bool,
+    /// Pauses before the attempts, s; empty = the built-in schedule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schedule_s: Vec<u32>,
+}
+
+impl DeliveryExtra {
+    /// Nothing is needed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A subscription of the notification API (notifications §7.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionRow {
+    /// Our id.
+    pub id: String,
+    /// `subscriberId`, chosen by the subscriber.
+    pub subscriber: String,
+    /// Matched against the tag of an event.
+    pub filter: String,
+    /// `notificationDetails.type`.
+    pub channel: String,
+    /// `notificationDetails.deviceId`: URL, session id or opaque id.
+    pub device: String,
+    /// `providerName`; empty = the default provider.
+    pub provider: String,
+    /// Base64 of `user:password` for customhttp, or empty.
+    pub authorization: String,
+    /// Language of texts, or empty.
+    pub language: String,
+    /// Debug mode.
+    pub debug: bool,
+    /// Made by a caller without operator credentials: the address guard applies.
+    pub guarded: bool,
+    /// When it ends unless it is renewed.
+    pub expires: Timestamp,
+}
+
+/// A stored Transaction List.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionListRow {
+    /// The list.
+    pub list: TransactionList,
+    /// Last change.
+    pub changed: Timestamp,
+}
+
+/// What operators and subscribers have set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// All services.
+    pub services: Vec<ServiceRow>,
+    /// All Transaction Lists.
+    pub lists: Vec<TransactionListRow>,
+    /// All subscriptions, ended ones included.
+    pub subscriptions: Vec<SubscriptionRow>,
+}
+
+/// Request and answer of an attempt in debug mode, kept for a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The request: line, headers, body; secrets and attached data masked.
+    pub request: String,
+    /// The answer: status, headers, the beginning of the body.
+    pub answer: String,
 }
 
 /// How a delivery stands.
@@ -84,6 +190,8 @@ pub struct DeliveryAttempt {
     pub state: DeliveryState,
     /// Next attempt when still pending.
     pub next_at: Option<Timestamp>,
+    /// Request and answer, in debug mode.
+    pub trace: Option<Trace>,
 }
 
 /// A call leg we are about to start; written before the INVITE leaves.
@@ -116,7 +224,7 @@ pub struct IdempotencyRow {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// New or changed callbacks (whole records; inserted or replaced).
-    pub callbacks: Vec<Callback>,
+    pub callbacks: Vec<Arc<Callback>>,
     /// New events.
     pub events: Vec<EventRow>,
     /// New deliveries.
@@ -131,6 +239,12 @@ pub struct Batch {
     pub intents_over: Vec<String>,
     /// Idempotency keys.
     pub idempotency: Vec<IdempotencyRow>,
+    /// New or renewed subscriptions (whole rows; inserted or replaced).
+    pub subscriptions: Vec<SubscriptionRow>,
+    /// Ids of subscriptions that are over.
+    pub subscriptions_over: Vec<String>,
+    /// Failed deliveries that are tried again from now on, by id; others are left as they are.
+    pub retries: Vec<(String, Timestamp)>,
 }
 
 impl Batch {
@@ -145,6 +259,9 @@ impl Batch {
             && self.dialogs.is_empty()
             && self.intents_over.is_empty()
             && self.idempotency.is_empty()
+            && self.subscriptions.is_empty()
+            && self.subscriptions_over.is_empty()
+            && self.retries.is_empty()
     }
 }
 
@@ -161,8 +278,25 @@ pub struct Query {
     pub conditions: Vec<(String, Vec<String>)>,
     /// Records whose `_ttl` is over at this time are left out; `None` = all.
     pub alive_at: Option<Timestamp>,
+    /// Only records desired at this time or later.
+    pub desired_from: Option<Timestamp>,
+    /// Only records desired before this time.
+    pub desired_until: Option<Timestamp>,
+    /// So many of the first ones are left out: earlier pages.
+    pub skip: usize,
     /// At most so many.
     pub limit: usize,
+}
+
+/// What of an earlier callback still counts for throttles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedRow {
+    /// Its service.
+    pub service: ServiceName,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Throttled names with their values.
+    pub values: Vec<(String, String)>,
 }
 
 /// A stored service: its options as text, in file order.
@@ -191,6 +325,31 @@ pub struct AgentRow {
     pub since: Timestamp,
 }
 
+/// Something that an app keeps with a callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageRow {
+    /// Name, unique per callback.
+    pub key: String,
+    /// What.
+    pub value: StorageValue,
+    /// Bytes of the value, also where it was left out of an answer.
+    pub size: usize,
+}
+
+/// A value of the storage of a callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageValue {
+    /// A text.
+    Text(String),
+    /// An attachment.
+    Binary {
+        /// Its media type.
+        media_type: String,
+        /// Its bytes; empty in lists.
+        bytes: Vec<u8>,
+    },
+}
+
 /// Why a store operation failed; variants by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -216,15 +375,28 @@ pub enum StoreError {
     Closed,
 }
 
+/// First part of the ids under which notifications that were published by hand are kept, where
+/// those of callbacks have the callback's id.
+pub const PUBLISHED_PREFIX: &str = "publish-";
+
 /// A store. Answers come when the effect is durable.
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Writes a batch in one transaction. Concurrent batches may share one commit (group commit);
     /// each still is all or nothing, and they take effect in the order of the calls.
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.commit_shared(Arc::new(batch)).await
+    }
 
-    /// All callbacks that are not completed.
-    async fn open_callbacks(&self) -> Result<Vec<Callback>, StoreError>;
+    /// Like [`Self::commit`], for callers that keep the batch to try again.
+    async fn commit_shared(&self, batch: Arc<Batch>) -> Result<(), StoreError>;
+
+    /// All callbacks that are not completed; shared, so that a hundred thousand are not moved
+    /// about.
+    async fn open_callbacks(&self) -> Result<Vec<Arc<Callback>>, StoreError>;
+
+    /// What the callbacks count that were made after `since`, oldest first.
+    async fn counted_since(&self, since: Timestamp) -> Result<Vec<CountedRow>, StoreError>;
 
     /// One callback, completed ones included.
     async fn callback(&self, id: &CallbackId) -> Result<Option<Callback>, StoreError>;
@@ -266,6 +438,53 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// All agents by id.
     async fn agents(&self) -> Result<Vec<AgentRow>, StoreError>;
+
+    /// Inserts or replaces Transaction Lists, all or nothing.
+    async fn put_transaction_lists(&self, lists: Vec<TransactionListRow>)
+    -> Result<(), StoreError>;
+
+    /// All Transaction Lists by name.
+    async fn transaction_lists(&self) -> Result<Vec<TransactionListRow>, StoreError>;
+
+    /// All subscriptions, those that have ended but were not removed included.
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionRow>, StoreError>;
+
+    /// Deliveries that were given up, oldest first: the one with this id, or all; at most `limit`.
+    async fn failed_deliveries(
+        &self,
+        id: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DeliveryRow>, StoreError>;
+
+    /// Events of all callbacks behind a place, oldest first, at most `limit`.
+    async fn events_since(
+        &self,
+        after: EventCursor,
+        limit: usize,
+    ) -> Result<Vec<EventRow>, StoreError>;
+
+    /// Removes traces of debug mode that were made before `before`.
+    async fn purge_traces(&self, before: Timestamp) -> Result<(), StoreError>;
+
+    /// Inserts or replaces keys of a callback's storage, all or nothing; they go with it.
+    async fn put_storage(
+        &self,
+        callback: &CallbackId,
+        rows: Vec<StorageRow>,
+    ) -> Result<(), StoreError>;
+
+    /// A callback's storage by key; attachments come without their bytes.
+    async fn storage(&self, callback: &CallbackId) -> Result<Vec<StorageRow>, StoreError>;
+
+    /// One key of a callback's storage.
+    async fn storage_value(
+        &self,
+        callback: &CallbackId,
+        key: &str,
+    ) -> Result<Option<StorageRow>, StoreError>;
+
+    /// Removes one key of a callback's storage; tells whether it was there.
+    async fn remove_storage(&self, callback: &CallbackId, key: &str) -> Result<bool, StoreError>;
 
     /// Removes completed callbacks with their events and deliveries whose `_ttl` ended before
     /// `before`, and idempotency keys older than it; returns how many callbacks went.

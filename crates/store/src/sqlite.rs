@@ -12,6 +12,7 @@
 
 mod apply;
 mod backup;
+mod checkpoint;
 mod failure;
 mod limits;
 mod purge;
@@ -21,13 +22,16 @@ mod record;
 mod schema;
 mod select;
 mod settings;
+mod storage;
 mod writer;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use callback::{Callback, CallbackId, Timestamp};
+use rusqlite::Connection;
 
 use self::apply::Rows;
 use self::limits::PURGE_STEP;
@@ -36,8 +40,9 @@ pub use self::schema::Schema;
 use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
-    AgentRow, Batch, DeliveryAttempt, DeliveryRow, EventRow, IdempotencyRow, IntentRow, Query,
-    ServiceRow, Store, StoreError,
+    AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventCursor, EventRow,
+    IdempotencyRow, IntentRow, Query, ServiceRow, Setup, StorageRow, Store, StoreError,
+    SubscriptionRow, TransactionListRow,
 };
 
 /// A store in one SQLite file.
@@ -82,6 +87,25 @@ impl SqliteStore {
         schema::inspect(path)
     }
 
+    /// Reads what operators have set up, without a change; `None` when the file is absent or has
+    /// not the newest schema. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for a file that is no store of ours, [`StoreError::Unavailable`]
+    /// when it cannot be read.
+    pub fn setup(path: &Path) -> Result<Option<Setup>, StoreError> {
+        let schema = schema::inspect(path)?;
+        if schema.found != schema.known {
+            return Ok(None);
+        }
+        let conn = schema::open_reader(path)?;
+        Ok(Some(Setup {
+            services: select::services(&conn)?,
+            lists: select::transaction_lists(&conn)?,
+            subscriptions: select::subscriptions(&conn)?,
+        }))
+    }
+
     /// Copies the store at `from`, which may be running in another process, to the new file `to`.
     /// Blocks.
     ///
@@ -99,7 +123,7 @@ impl SqliteStore {
         let conn = schema::open_writer(path, max_bytes)?;
         Ok(Self {
             readers: Readers::new(PathBuf::from(path)),
-            writer: Writer::start(conn, lock)?,
+            writer: Writer::start(conn, path, lock)?,
             settings: Arc::new(SettingsCache::default()),
         })
     }
@@ -119,7 +143,7 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+    async fn commit_shared(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -130,11 +154,26 @@ impl Store for SqliteStore {
             .map(drop)
     }
 
-    async fn open_callbacks(&self) -> Result<Vec<Callback>, StoreError> {
-        let settings = Arc::clone(&self.settings);
-        let sql = select::callbacks_where("open = 1");
+    async fn open_callbacks(&self) -> Result<Vec<Arc<Callback>>, StoreError> {
+        // Read in parts at the same time: most of the work is decoding, and a server that starts
+        // waits for it.
+        let [a, b, c, d] = self.readers.run(select::open_parts).await?;
+        let part = |rows: Range<i64>| {
+            let settings = Arc::clone(&self.settings);
+            let sql = select::callbacks_where("open = 1 AND row >= ?1 AND row < ?2");
+            let read = move |conn: &Connection| {
+                select::shared_callbacks(conn, &settings, &sql, [rows.start, rows.end])
+            };
+            self.readers.run(read)
+        };
+        let (mut all, b, c, d) = tokio::try_join!(part(a), part(b), part(c), part(d))?;
+        all.extend(b.into_iter().chain(c).chain(d));
+        Ok(all)
+    }
+
+    async fn counted_since(&self, since: Timestamp) -> Result<Vec<CountedRow>, StoreError> {
         self.readers
-            .run(move |conn| select::callbacks(conn, &settings, &sql, []))
+            .run(move |conn| select::counted_since(conn, since))
             .await
     }
 
@@ -210,12 +249,86 @@ impl Store for SqliteStore {
         self.readers.run(select::agents).await
     }
 
+    async fn put_storage(
+        &self,
+        callback: &CallbackId,
+        rows: Vec<StorageRow>,
+    ) -> Result<(), StoreError> {
+        let work = Work::Storage(callback.clone(), rows);
+        self.writer.write(work).await.map(drop)
+    }
+
+    async fn storage(&self, callback: &CallbackId) -> Result<Vec<StorageRow>, StoreError> {
+        let id = callback.clone();
+        self.readers.run(move |conn| storage::all(conn, &id)).await
+    }
+
+    async fn storage_value(
+        &self,
+        callback: &CallbackId,
+        key: &str,
+    ) -> Result<Option<StorageRow>, StoreError> {
+        let (id, key) = (callback.clone(), String::from(key));
+        self.readers
+            .run(move |conn| storage::one(conn, &id, &key))
+            .await
+    }
+
+    async fn remove_storage(&self, callback: &CallbackId, key: &str) -> Result<bool, StoreError> {
+        let work = Work::RemoveStorage(callback.clone(), String::from(key));
+        Ok(self.writer.write(work).await? > 0)
+    }
+
     /// Removes a few at a time, so that other batches are written in between. Stopped by an error
     /// it has removed some, each wholly.
     async fn purge(&self, before: Timestamp) -> Result<u64, StoreError> {
         let gone = self.repeat(|| Work::PurgeCallbacks(before)).await?;
         self.repeat(|| Work::PurgeIdempotency(before)).await?;
+        self.repeat(|| Work::PurgePublished(before)).await?;
         Ok(gone)
+    }
+
+    async fn put_transaction_lists(
+        &self,
+        lists: Vec<TransactionListRow>,
+    ) -> Result<(), StoreError> {
+        let work = Work::TransactionLists(lists);
+        self.writer.write(work).await.map(drop)
+    }
+
+    async fn transaction_lists(&self) -> Result<Vec<TransactionListRow>, StoreError> {
+        self.readers.run(select::transaction_lists).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionRow>, StoreError> {
+        self.readers.run(select::subscriptions).await
+    }
+
+    async fn failed_deliveries(
+        &self,
+        id: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        let id = id.map(String::from);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.readers
+            .run(move |conn| select::failed_deliveries(conn, id.as_deref(), limit))
+            .await
+    }
+
+    async fn events_since(
+        &self,
+        after: EventCursor,
+        limit: usize,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.readers
+            .run(move |conn| select::events_since(conn, &after, limit))
+            .await
+    }
+
+    async fn purge_traces(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.repeat(|| Work::PurgeTraces(before)).await.map(drop)
     }
 
     async fn backup(&self, path: PathBuf) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@
 
 mod account;
 mod answering;
+mod attempt;
 mod clock;
 mod core;
 mod dialog;
@@ -26,7 +27,10 @@ mod message;
 mod outgoing;
 mod phones;
 mod plan;
+mod session;
 mod socket;
+mod tries;
+mod trunks;
 
 use std::fmt;
 use std::io;
@@ -39,14 +43,18 @@ use rsipstack::transaction::endpoint::EndpointOption;
 use rsipstack::transport::udp::{UdpConnection, UdpInner};
 use rsipstack::transport::{SipAddr, SipConnection, TcpListenerConnection, TransportLayer};
 use sip::admission::{Admission, Limits};
+use sip::network::Network;
 use sip::registrar::{Policy, Registrar};
+use sip::sdp::Codec;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::core::{Core, CoreParts, Input, Settings};
+use self::core::{Core, CoreParts, Input, Settings, lock};
 use crate::limits::{COMMAND_QUEUE_MAX, EVENT_QUEUE_MAX, MEDIA_EVENT_QUEUE_MAX};
 use crate::media_engine::{MediaConfig, MediaEngine, MediaEvent};
-use crate::port::{Account, CallId, Command, Event, PhoneDirectory, Refused, Stats, Telephony};
+use crate::port::{
+    Account, CallId, Command, Event, PhoneDirectory, Refused, Room, Stats, Telephony, TrunkView,
+};
 
 /// At shutdown calls have this long to say goodbye.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_millis(1_500);
@@ -69,7 +77,7 @@ pub struct Config {
     pub realm: String,
     /// Media engine.
     pub media: MediaConfig,
-    /// Trunks, found by name.
+    /// Trunks in order of preference.
     pub trunks: Vec<Trunk>,
     /// `User-Agent` of our messages.
     pub user_agent: String,
@@ -77,6 +85,9 @@ pub struct Config {
     pub timers: SipTimers,
     /// Limits of new dialogs from outside; all 0 (the default) = off.
     pub admission: Limits,
+    /// Networks whose INVITEs are taken, beside those of trunks and registered phones; others
+    /// are answered with 403.
+    pub allow_sources: Vec<Network>,
     /// Limits of the registrar.
     pub registrar: Policy,
 }
@@ -90,6 +101,8 @@ pub struct SipTimers {
     pub t2: Duration,
     /// Longest life of a message in the network, default 5 s.
     pub t4: Duration,
+    /// Length of a second of session timers (RFC 4028), default 1 s; tests cannot wait 90 s.
+    pub session_second: Duration,
 }
 
 impl Default for SipTimers {
@@ -98,6 +111,7 @@ impl Default for SipTimers {
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
+            session_second: Duration::from_secs(1),
         }
     }
 }
@@ -113,9 +127,9 @@ pub enum Transport {
 }
 
 /// A carrier or another exchange.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Trunk {
-    /// Name in [`Destination::Trunk`](crate::port::Destination::Trunk).
+    /// Name in [`TrunkNumber`](crate::port::TrunkNumber).
     pub name: String,
     /// Host name or address; names are looked up as A or AAAA, not as SRV.
     pub host: String,
@@ -129,8 +143,30 @@ pub struct Trunk {
     pub password: String,
     /// Caller number when a call names none; empty = `ringback`.
     pub caller_id: String,
-    /// Register there with the user name.
+    /// Register there with the user name; the trunk is down while that fails.
     pub register: bool,
+    /// Calls at once; 0 = no limit.
+    pub max_calls: u32,
+    /// New calls a second; 0 = no limit.
+    pub cps: u32,
+    /// Time between two OPTIONS pings; zero = none.
+    pub ping_every: Duration,
+    /// Hosts beside its own to which it may redirect a call (3xx).
+    pub redirect_hosts: Vec<String>,
+    /// Codecs that are offered, in this order; none = all we have.
+    pub codecs: Vec<Codec>,
+}
+
+impl Trunk {
+    fn limits(&self) -> sip::trunk::Settings {
+        sip::trunk::Settings {
+            name: self.name.clone(),
+            max_calls: self.max_calls,
+            cps: self.cps,
+            ping_every_ms: u64::try_from(self.ping_every.as_millis()).unwrap_or(u64::MAX),
+            registers: self.register,
+        }
+    }
 }
 
 impl fmt::Debug for Trunk {
@@ -240,6 +276,7 @@ impl Embedded {
                 trunks: config.trunks,
                 advertised: advertised(address, config.external_address),
                 timers: config.timers,
+                allow_sources: config.allow_sources,
             },
             admission: Admission::new(config.admission),
             registrar: Registrar::new(config.registrar),
@@ -250,6 +287,8 @@ impl Embedded {
         core.spawn(async move { endpoint.serve().await });
         core.spawn(incoming::drain(Arc::clone(&core), incoming));
         core.spawn(phones::keep_house(Arc::clone(&core)));
+        core.spawn(trunks::watch(Arc::clone(&core)));
+        core.spawn(trunks::locate(Arc::clone(&core)));
         core.spawn(pass_on_media(Arc::clone(&core), media_events));
         core.spawn(obey(Arc::clone(&core), command_queue));
         register_trunks(&core);
@@ -319,6 +358,18 @@ impl Telephony for Embedded {
             tick_max_ms: media.tick_max_ms,
         }
     }
+
+    fn reserve(&self, call: &CallId, trunks: &[&str]) -> Room {
+        self.core.reserve(call, trunks)
+    }
+
+    fn release(&self, call: &CallId) {
+        lock(&self.core.trunks).release(call.as_str());
+    }
+
+    fn trunks(&self) -> Vec<TrunkView> {
+        self.core.trunk_views()
+    }
 }
 
 fn options(timers: SipTimers) -> EndpointOption {
@@ -355,16 +406,20 @@ fn register_trunks(core: &Arc<Core>) {
                 password: trunk.password.clone(),
                 expires: TRUNK_EXPIRES,
             },
+            Some(trunk.name.clone()),
         );
     }
 }
 
-fn start_account(core: &Arc<Core>, account: Account) {
+/// Keeps an account registered, for a trunk or for whoever asked.
+fn start_account(core: &Arc<Core>, account: Account, trunk: Option<String>) {
     let key = (account.registrar.clone(), account.username.clone());
     match core.enter_account(key) {
         Some(over) => {
             let task = Arc::clone(core);
-            core.spawn_call(async move { Box::pin(account::keep(task, account, over)).await });
+            core.spawn_call(
+                async move { Box::pin(account::keep(task, account, trunk, over)).await },
+            );
         }
         None => tracing::error!("too many accounts; one was not registered"),
     }
@@ -404,11 +459,11 @@ async fn obey_one(core: &Arc<Core>, command: Command) {
         Command::SendDigits { call, digits } => core.media.send_digits(&call, &digits),
         Command::Bridge { a, b } => core.media.bridge(&a, &b),
         Command::Unbridge { call } => core.media.unbridge(&call),
-        Command::EndLeftover(record) => {
+        Command::EndLeftover { call, record } => {
             let task = Arc::clone(core);
-            core.spawn_call(async move { Box::pin(leftover::end(task, record)).await });
+            core.spawn_call(async move { Box::pin(leftover::run(task, call, record)).await });
         }
-        Command::Register(account) => start_account(core, account),
+        Command::Register(account) => start_account(core, account, None),
     }
 }
 

@@ -8,6 +8,7 @@
 //! late one is made up; a result is never lost, however slow the receiver of the events is.
 
 mod clock;
+mod coders;
 mod latch;
 mod leg;
 pub mod limits;
@@ -31,6 +32,9 @@ use std::thread::JoinHandle;
 use media::audio::Clip;
 use media::codec::Codec;
 use media::cpd;
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, thread_native_id,
+};
 use tokio::sync::mpsc::Sender;
 
 use self::clock::Clock;
@@ -412,7 +416,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const MEDIA_NICE: i32 = -11;
 
 /// Lets the kernel prefer this thread; without the privilege it stays as it was.
+///
+/// Round robin above all normal threads: a nice value only counts among the threads of one
+/// session where the kernel groups by session, and even there a woken thread may wait for a
+/// slice of another to end. The kernel keeps some time for the others whatever we do.
 fn prefer_this_thread() {
+    let round_robin = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    let lowest = ThreadPriority::Min;
+    if thread_priority::set_thread_priority_and_policy(thread_native_id(), lowest, round_robin)
+        .is_ok()
+    {
+        return;
+    }
     let thread = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(thread), MEDIA_NICE) {
         tracing::debug!(%error, "media threads run with normal priority");

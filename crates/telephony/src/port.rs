@@ -11,6 +11,7 @@ use std::time::Duration;
 use media::audio::Clip;
 use media::cpd;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 
 /// Identifies one call leg; chosen by whoever starts the leg.
 ///
@@ -46,18 +47,33 @@ impl fmt::Debug for CallId {
     }
 }
 
+/// A way over a trunk, with the finished dial string (prefix and number format applied).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkNumber {
+    /// Name of a configured `[[trunk]]`.
+    pub trunk: String,
+    /// User part of the Request-URI.
+    pub number: String,
+}
+
 /// Where an outgoing call goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// The finished dial string over the named trunk (prefix and number format applied).
-    Trunk {
-        /// Name of a configured `[[trunk]]`.
-        trunk: String,
-        /// User part of the Request-URI.
-        number: String,
-    },
+    /// Over the first of these trunks that is up and has room; over the next one when the network
+    /// behind it fails before the called phone rings.
+    Trunks(Vec<TrunkNumber>),
     /// A phone that registered with us, by its extension.
     Extension(String),
+}
+
+impl Destination {
+    /// One way over one trunk.
+    pub fn trunk(trunk: impl Into<String>, number: impl Into<String>) -> Self {
+        Self::Trunks(vec![TrunkNumber {
+            trunk: trunk.into(),
+            number: number.into(),
+        }])
+    }
 }
 
 /// Caller identity shown to the called party.
@@ -228,8 +244,14 @@ pub enum Command {
         cause: HangUpCause,
     },
     /// Ends a call that a crash left over: CANCEL while early, BYE when confirmed or when its
-    /// 200 arrives late. Nothing is reported.
-    EndLeftover(Box<DialogRecord>),
+    /// 200 arrives late. [`EventKind::Ended`] follows when that is done, or was given up because
+    /// nobody answers; nothing else is reported.
+    EndLeftover {
+        /// The key that the leg had before the crash.
+        call: CallId,
+        /// Its dialog as it was reported last.
+        record: Box<DialogRecord>,
+    },
     /// Registers an account and keeps it registered.
     Register(Account),
 }
@@ -260,6 +282,27 @@ pub struct Ended {
     pub q850: Option<u8>,
 }
 
+/// Something waits until every clone of this is dropped.
+#[derive(Clone, Debug)]
+pub struct Hold(
+    #[expect(dead_code, reason = "dropping it is what counts")] Option<Arc<oneshot::Sender<()>>>,
+);
+
+impl Hold {
+    /// Nothing waits.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// A hold and what ends when it is dropped.
+    #[must_use]
+    pub fn new() -> (Self, oneshot::Receiver<()>) {
+        let (sender, released) = oneshot::channel();
+        (Self(Some(Arc::new(sender))), released)
+    }
+}
+
 /// What happened on a call.
 #[derive(Clone, Debug)]
 pub enum EventKind {
@@ -267,8 +310,12 @@ pub enum EventKind {
     Ringing,
     /// 183 (or 180) with SDP: the network plays something.
     EarlyMedia,
-    /// The dialog record changed and is worth storing.
-    Dialog(Box<DialogRecord>),
+    /// The dialog record changed and is worth storing. Before an INVITE leaves, the driver waits
+    /// until the hold is dropped: keep it until the record is durable, and a call that a crash
+    /// leaves over can always be ended.
+    Dialog(Box<DialogRecord>, Hold),
+    /// The network behind the first trunk failed: the call goes over another one now.
+    Rerouted(TrunkNumber),
     /// 200 OK, acknowledged; media runs.
     Answered {
         /// The ring timer's CANCEL crossed the 200 (`late_answer`).
@@ -330,6 +377,56 @@ pub enum Event {
         /// Accepted by the registrar.
         registered: bool,
     },
+    /// A trunk went up or down.
+    Trunk {
+        /// Name of the `[[trunk]]`.
+        name: String,
+        /// It takes calls.
+        up: bool,
+        /// Fixed word, see [`TrunkView::reason`].
+        reason: &'static str,
+    },
+}
+
+/// Whether a call finds room on a trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// On this trunk; the place is held until the call ends.
+    Taken(String),
+    /// Not now; worth asking again after this time.
+    Later(Duration),
+    /// All trunks that are up carry as many calls as they may.
+    Full,
+    /// No trunk is up.
+    Down,
+    /// None of the names is a trunk.
+    Unknown,
+}
+
+/// How a trunk stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TrunkView {
+    /// Name.
+    pub name: String,
+    /// It takes calls.
+    pub up: bool,
+    /// Why: `answers`, `no_answer`, `unavailable`, `calls_fail`, `registered`, `not_registered`,
+    /// `retry`; empty before anything is known.
+    pub reason: &'static str,
+    /// For how long it has been up or down, ms.
+    pub for_ms: u64,
+    /// Calls on it.
+    pub calls: u32,
+    /// Most calls at once; 0 = no limit.
+    pub max_calls: u32,
+    /// New calls a second; 0 = no limit.
+    pub cps: u32,
+    /// Whether we are registered there; `None` when that is not asked for.
+    pub registered: Option<bool>,
+    /// Failures since the last success.
+    pub failures: u32,
+    /// When it is tried again, ms from now, while it is down.
+    pub retry_in_ms: Option<u64>,
 }
 
 /// A command was not taken.
@@ -386,4 +483,15 @@ pub trait Telephony: Send + Sync + fmt::Debug + 'static {
 
     /// Current counters.
     fn stats(&self) -> Stats;
+
+    /// Takes a place for a call on the first of the named trunks that is up and below its limits.
+    /// A call that has a place keeps it; the place is given back with [`EventKind::Ended`], or
+    /// with [`Self::release`] when the call is never made.
+    fn reserve(&self, call: &CallId, trunks: &[&str]) -> Room;
+
+    /// Gives back the place of a call that is not made after all.
+    fn release(&self, call: &CallId);
+
+    /// All trunks in order of preference.
+    fn trunks(&self) -> Vec<TrunkView>;
 }

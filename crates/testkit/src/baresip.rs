@@ -105,9 +105,24 @@ impl Baresip {
         started
     }
 
-    /// Hangs up the call it has (command `hangup`, JSON in a netstring).
+    /// Hangs up the call it has.
     pub async fn hang_up(&self) {
-        let command = r#"{"command":"hangup"}"#;
+        self.command("hangup").await;
+    }
+
+    /// Puts the call on hold: a re-INVITE with `sendonly`.
+    pub async fn hold(&self) {
+        self.command("hold").await;
+    }
+
+    /// Takes the call from hold: a re-INVITE with `sendrecv`.
+    pub async fn resume(&self) {
+        self.command("resume").await;
+    }
+
+    /// Sends a command: JSON in a netstring.
+    async fn command(&self, name: &str) {
+        let command = format!(r#"{{"command":"{name}"}}"#);
         let message = format!("{}:{command},", command.len());
         let stream = TcpStream::connect(("127.0.0.1", self.control)).await;
         let mut stream = stream.unwrap_or_else(|error| panic!("control of baresip: {error}"));

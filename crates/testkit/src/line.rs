@@ -27,6 +27,8 @@ const BYE_SENDINGS: u32 = 10;
 pub enum Behaviour {
     /// Rings so long, then refuses with this status.
     Refuse(Duration, u16),
+    /// Fails with this status and never rings, as a network without a way does.
+    Fail(u16),
     /// Rings until CANCEL.
     NoAnswer,
     /// Rings so long, answers, and waits for BYE.
@@ -281,11 +283,14 @@ impl Leg {
     }
 
     fn ring(&mut self, ports: Ports) -> Out {
+        if let Behaviour::Fail(status) = self.behaviour {
+            return self.refuse(&format!("{status} Failed"), ports);
+        }
         self.next = match self.behaviour {
             Behaviour::Refuse(ring, _)
             | Behaviour::Answer(ring)
             | Behaviour::AnswerAndLeave(ring, _) => Some(now() + ring),
-            Behaviour::NoAnswer => None,
+            Behaviour::NoAnswer | Behaviour::Fail(_) => None,
         };
         self.to(self
             .invite
@@ -311,7 +316,10 @@ impl Leg {
                 self.stage = Stage::Talking;
                 self.next = match self.behaviour {
                     Behaviour::AnswerAndLeave(_, talk) => Some(now() + talk),
-                    Behaviour::Refuse(..) | Behaviour::NoAnswer | Behaviour::Answer(_) => None,
+                    Behaviour::Refuse(..)
+                    | Behaviour::Fail(_)
+                    | Behaviour::NoAnswer
+                    | Behaviour::Answer(_) => None,
                 };
             }
             Stage::Refused => self.over(),
@@ -335,6 +343,8 @@ impl Leg {
             .answer(status, "line", &message::contact(ports.sip));
         self.stage = Stage::Refused;
         self.next = Some(now() + REPEAT);
+        // The phone is idle; only the answer is repeated until somebody acknowledges it.
+        self.call.over.get_or_insert_with(now);
         self.to(self.final_answer.clone())
     }
 
@@ -368,7 +378,7 @@ impl Leg {
                 let sendings = sendings + 1;
                 self.leave(sendings, ports)
             }
-            (Stage::Ringing, Behaviour::NoAnswer) | (Stage::Over, _) => {
+            (Stage::Ringing, Behaviour::NoAnswer | Behaviour::Fail(_)) | (Stage::Over, _) => {
                 self.next = None;
                 Vec::new()
             }

@@ -18,8 +18,16 @@ use crate::wait::{PATIENCE, until};
 const RTP_PORTS: u16 = 40;
 /// Frequency of the waiting music that [`ServerBuilder`] writes, Hz.
 pub(crate) const MUSIC_HZ: f64 = 440.0;
+/// Limits of requests, switched off.
+const LIMITS_OFF: &[&str] = &[
+    "_enable_in_queue_checking = false",
+    "_throttle_request_parameters_limit = 0",
+    "_throttle_callbacks_per_service_1 = 0",
+    "_throttle_callbacks_per_service_2 = 0",
+    "max_queued_callbacks_per_service = 0",
+];
 /// Lines of the log that a failing test shows.
-const LOG_LINES: usize = 60;
+const LOG_LINES: usize = 120;
 
 /// A configuration of a server that is not started yet.
 #[derive(Debug)]
@@ -46,10 +54,16 @@ pub struct Server {
 impl ServerBuilder {
     /// Adds a trunk to a port of 127.0.0.1.
     #[must_use]
-    pub fn trunk(mut self, name: &str, port: u16) -> Self {
+    pub fn trunk(self, name: &str, port: u16) -> Self {
+        self.trunk_with(name, port, "")
+    }
+
+    /// Adds a trunk with further lines, e.g. `max_calls = 1`.
+    #[must_use]
+    pub fn trunk_with(mut self, name: &str, port: u16, more: &str) -> Self {
         writeln!(
             self.trunks,
-            "[[trunk]]\nname = \"{name}\"\nhost = \"127.0.0.1\"\nport = {port}\n"
+            "[[trunk]]\nname = \"{name}\"\nhost = \"127.0.0.1\"\nport = {port}\n{more}\n"
         )
         .expect("writing to a String cannot fail");
         self
@@ -101,6 +115,12 @@ impl ServerBuilder {
             self.put("http", &format!("listen = \"127.0.0.1:{http}\""));
         }
         self.put("sip", &format!("listen = \"127.0.0.1:{sip}\""));
+        if !self.sections.iter().any(|(name, _)| name == "callback") {
+            // A test that is not about throttles may ask as often as it likes.
+            for line in LIMITS_OFF {
+                self.put("callback", line);
+            }
+        }
         let store = folder.path().join("ringback.db");
         self.put("store", &format!("path = \"{}\"", store.display()));
         self.put("media", &format!("rtp_ports = \"{first}-{last}\""));

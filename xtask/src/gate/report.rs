@@ -133,6 +133,55 @@ pub(super) fn append_times(
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Says which stages took much longer than they mostly do on this machine: half more than the
+/// median of the latest runs. A warning only, for a machine that others use has slow days.
+pub(super) fn slow_stages(target_directory: &Path, entries: &[Entry]) -> Vec<String> {
+    let path = target_directory.join("gate-times.csv");
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let mut slow = Vec::new();
+    for entry in entries {
+        let took = entry.took.as_secs_f64();
+        let Some(median) = median_of(&text, entry.stage.name) else {
+            continue;
+        };
+        if took > median * 1.5 && took - median > SLOW_MIN_S {
+            let name = entry.stage.name;
+            slow.push(format!(
+                "{name} took {took:.0} s, mostly it takes {median:.0} s"
+            ));
+        }
+    }
+    slow
+}
+
+/// Differences below are noise, s.
+const SLOW_MIN_S: f64 = 5.0;
+/// Runs that count for a median.
+const LATEST_RUNS: usize = 15;
+/// Fewer runs tell nothing.
+const RUNS_MIN: usize = 5;
+
+/// The median time of a stage in the latest runs that passed, s.
+fn median_of(text: &str, stage: &str) -> Option<f64> {
+    let mut lines = text.lines();
+    let wanted = format!("{stage}_s");
+    let column = lines
+        .next()?
+        .split(',')
+        .position(|name| name == wanted.as_str())?;
+    let mut times: Vec<f64> = lines
+        .rev()
+        .filter(|line| line.split(',').nth(2) == Some("passed"))
+        .filter_map(|line| line.split(',').nth(column)?.parse().ok())
+        .take(LATEST_RUNS)
+        .collect();
+    if times.len() < RUNS_MIN {
+        return None;
+    }
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied()
+}
+
 fn times_header() -> String {
     let stages: Vec<String> = STAGES
         .iter()
@@ -190,6 +239,23 @@ mod tests {
              skipped tests: 1\n\
              \x20 baresip_agent: no baresip\n"
         );
+    }
+
+    #[test]
+    fn a_median_needs_some_runs_that_passed() {
+        let mut text = times_header();
+        for (n, result) in [
+            (10, "passed"),
+            (90, "failed"),
+            (20, "passed"),
+            (30, "passed"),
+        ] {
+            text.push_str(&format!("1,abc,{result},,1.0,,{n}.0,,,,9.0\n"));
+        }
+        assert_eq!(median_of(&text, "clippy"), None);
+        text.push_str("1,abc,passed,,1.0,,40.0,,,,9.0\n1,abc,passed,,1.0,,50.0,,,,9.0\n");
+        assert_eq!(median_of(&text, "clippy"), Some(30.0));
+        assert_eq!(median_of(&text, "nonsense"), None);
     }
 
     #[test]

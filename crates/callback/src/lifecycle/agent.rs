@@ -80,7 +80,11 @@ pub(super) fn leg(run: &mut Run<'_>, event: LegEvent) {
     match event {
         LegEvent::Answered => answered(run),
         LegEvent::Ended { call_state, detail } => ended(run, call_state, &detail),
-        LegEvent::Verdict(_) | LegEvent::BeepOver | LegEvent::Played { .. } => {}
+        // An extension has one way only, so its leg is never rerouted.
+        LegEvent::Rerouted { .. }
+        | LegEvent::Verdict(_)
+        | LegEvent::BeepOver
+        | LegEvent::Played { .. } => {}
     }
 }
 

@@ -3,7 +3,7 @@
 use super::run::Run;
 use super::{ContactFault, Dial, DialPlan, Effect};
 use crate::events::EventId;
-use crate::record::{Phase, Reason};
+use crate::record::{Phase, Reason, TimerKind};
 
 /// Answers [`super::Input::ContactTurn`].
 pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFault>) {
@@ -22,6 +22,13 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
         | Phase::Apology { .. }
         | Phase::Over => return,
     }
+    let buffer_s = run.callback.settings.contact.cannot_dial_buffer_s;
+    let end = run.callback.timers.get(&TimerKind::QueuedTtl);
+    if buffer_s > 0 && end.is_some_and(|end| end.plus_seconds(-buffer_s) <= run.now()) {
+        run.complete(Reason::FailTargetNotFound, "too_late_to_dial");
+        return;
+    }
+    run.disarm(TimerKind::QueueWait);
     match plan {
         Ok(plan) => dial(run, plan),
         Err(ContactFault::NumberBlocked) => {
@@ -32,6 +39,7 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
 }
 
 fn dial(run: &mut Run<'_>, plan: DialPlan) {
+    run.disarm(TimerKind::Reminder);
     let callback = &mut run.callback;
     callback.attempts += 1;
     callback.agent_legs = 0;
@@ -49,6 +57,7 @@ fn dial(run: &mut Run<'_>, plan: DialPlan) {
         leg: callback.customer_leg(),
         plan,
         caller_number: settings.calling_party_number.clone(),
+        headers: settings.contact.call_headers.clone(),
         caller_name: settings.calling_party_display_name.clone(),
         ring_timeout_s: settings.ring_timeout_s,
         detection,

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::run::Run;
-use crate::events::EventId;
+use crate::events::{self, EventId};
 use crate::record::{Phase, Reason, State, TimerKind};
-use crate::settings::NotificationMode;
+use crate::settings::{Events, NotificationMode};
 
 /// Answers [`super::Input::Create`].
 pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
@@ -13,19 +13,29 @@ pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
     run.arm(TimerKind::RecordTtl, expires);
     if run.callback.scheduled {
         run.callback.state = State::Scheduled;
+        run.callback.started = run.callback.desired.max(run.now());
         run.callback.phase = Phase::Scheduled;
         run.emit(EventId::CallbackScheduled);
         tell(run, notes);
         arm_due(run);
     } else {
         run.callback.state = State::Queued;
+        let age_s = run.callback.settings.contact.interaction_age_s;
+        run.callback.started = run.callback.started.plus_seconds(-age_s);
         tell(run, notes);
         submit(run, 1);
     }
 }
 
-/// Plans the submission of a scheduled callback: desired time − buffer.
+/// Plans the submission of a scheduled callback: desired time − buffer; and its reminder.
 pub(super) fn arm_due(run: &mut Run<'_>) {
+    run.disarm(TimerKind::Reminder);
+    if let Some(before_s) = run.callback.settings.notification.plan.reminder_s
+        && run.callback.desired > run.now()
+    {
+        let at = run.callback.desired.plus_seconds(-before_s);
+        run.arm(TimerKind::Reminder, at.max(run.now()));
+    }
     let due = run
         .callback
         .desired
@@ -50,17 +60,20 @@ fn tell(run: &mut Run<'_>, notes: &[String]) {
         );
     }
     let n = &settings.notification;
-    let why = match n.mode {
-        NotificationMode::Off => None,
-        NotificationMode::Notify => Some("subscriptions are not built yet"),
-        NotificationMode::SubscribeNotify if !n.events_list.is_empty() => {
-            Some("Transaction Lists are not built yet")
+    let why = match (n.mode, &n.plan.events) {
+        (NotificationMode::Off, _) => None,
+        (_, Events::MissingList) => Some("the Transaction List does not exist"),
+        (_, Events::List(wanted)) if wanted.is_empty() && n.plan.reminder_s.is_none() => {
+            Some("the Transaction List names no event")
         }
-        NotificationMode::SubscribeNotify if n.channel != "httpcb" => {
-            Some("only the channel httpcb is built")
+        (NotificationMode::Notify, _) => None,
+        (NotificationMode::SubscribeNotify, _) if n.target.is_empty() => Some("no target is set"),
+        (NotificationMode::SubscribeNotify, _)
+            if !events::CHANNELS.contains(&n.channel.as_str()) =>
+        {
+            Some("no channel is set")
         }
-        NotificationMode::SubscribeNotify if n.target.is_empty() => Some("no target is set"),
-        NotificationMode::SubscribeNotify => None,
+        (NotificationMode::SubscribeNotify, _) => None,
     };
     if let Some(why) = why {
         run.emit_with(EventId::NothingPublished, &[("why", Value::from(why))]);
@@ -69,6 +82,9 @@ fn tell(run: &mut Run<'_>, notes: &[String]) {
 
 /// Hands the callback over for execution for the `number`-th time.
 pub(super) fn submit(run: &mut Run<'_>, number: u32) {
+    if number > 1 && !run.callback.settings.contact.restore_position {
+        run.callback.started = run.now();
+    }
     run.emit(if number == 1 {
         EventId::CallbackSubmitted
     } else {
@@ -105,11 +121,16 @@ fn start_session(run: &mut Run<'_>) {
     run.emit(EventId::ServiceCreate);
     run.emit(EventId::VirtualIxnCreate);
     run.arm_in(TimerKind::QueuedTtl, run.callback.settings.queued_ttl_s);
-    let earliest = run
+    let settings = run.callback.settings.clone();
+    let mut earliest = run
         .callback
-        .desired
-        .plus_seconds(-run.callback.settings.connect_threshold_s);
-    if run.callback.scheduled && earliest > run.now() {
+        .created
+        .plus_seconds(settings.contact.min_delay_s);
+    if run.callback.scheduled {
+        let threshold_s = settings.connect_threshold_s;
+        earliest = earliest.max(run.callback.desired.plus_seconds(-threshold_s));
+    }
+    if earliest > run.now() {
         run.callback.phase = Phase::Waiting;
         run.arm(TimerKind::ContactAllowed, earliest);
     } else {

@@ -12,6 +12,7 @@ use crate::routing::Need;
 /// Answers [`super::Input::Customer`] for the running attempt.
 pub(super) fn customer(run: &mut Run<'_>, event: LegEvent) {
     match event {
+        LegEvent::Rerouted { number } => rerouted(run, number),
         LegEvent::Answered => answered(run),
         LegEvent::Verdict(verdict) => judged(run, &verdict),
         LegEvent::BeepOver => beep_over(run),
@@ -21,6 +22,14 @@ pub(super) fn customer(run: &mut Run<'_>, event: LegEvent) {
             }
         }
         LegEvent::Ended { call_state, detail } => ended(run, call_state, &detail),
+    }
+}
+
+/// The same attempt over another trunk: it may ring as long there.
+fn rerouted(run: &mut Run<'_>, number: String) {
+    if run.callback.phase == Phase::Dialing {
+        run.callback.dialed_number = Some(number);
+        run.guard(run.callback.settings.ring_timeout_s);
     }
 }
 

@@ -62,7 +62,7 @@ impl<'a> Run<'a> {
             callback.notification_seq += 1;
             Notification {
                 seq: callback.notification_seq,
-                body: events::body(callback, id, self.context.now, &details),
+                body: events::body(callback, id, self.context.now, callback.notification_seq),
             }
         });
         let mut data: Map<String, Value> = details;
@@ -98,16 +98,33 @@ impl<'a> Run<'a> {
 
     /// What this callback needs from the queue before its customer may be dialed.
     pub(super) fn contact_need(&self) -> Need {
-        if self.callback.settings.wait_for_agent {
+        if self.callback.settings.wait_for_agent && !self.waited_long_enough() {
             Need::Contact
         } else {
             Need::ContactNow
         }
     }
 
+    /// `_max_queue_wait` is over: the customer is contacted whether an agent is free or not.
+    fn waited_long_enough(&self) -> bool {
+        self.contact_anyway_at().is_some_and(|at| at <= self.now())
+    }
+
+    fn contact_anyway_at(&self) -> Option<Timestamp> {
+        let wait_s = self.callback.settings.contact.max_queue_wait_s;
+        let since = self.callback.started.max(self.callback.created);
+        (wait_s > 0).then(|| since.plus_seconds(wait_s))
+    }
+
     /// Waits for its turn to dial.
     pub(super) fn wait_for_turn(&mut self) {
         self.callback.phase = Phase::Waiting;
+        match self.contact_anyway_at() {
+            Some(at) if self.callback.settings.wait_for_agent && at > self.now() => {
+                self.arm(TimerKind::QueueWait, at);
+            }
+            _ => self.disarm(TimerKind::QueueWait),
+        }
         let need = self.contact_need();
         self.act(Effect::Enqueue(need));
     }

@@ -1,5 +1,7 @@
 //! Tests of the lifecycle: whole walks, then every input in every phase.
 
+mod sequences;
+
 use std::collections::BTreeMap;
 
 use serde_json::Map;
@@ -9,10 +11,14 @@ use crate::events::EventId;
 use crate::record::{Phase, Reason, State};
 use crate::routing::Target;
 use crate::settings::{
-    AttachUserData, CpdProfile, NotificationMode, NotificationSettings, Settings, Treatments,
+    AttachUserData, ContactSettings, CpdProfile, EventPlan, NotificationMode, NotificationSettings,
+    Settings, Treatments,
 };
 use crate::treatment::Treatment;
 use crate::{CallbackId, ServiceName, call_state};
+
+mod contact_options;
+mod decision_table;
 
 fn file(name: &str) -> Treatment {
     Treatment::Play {
@@ -42,6 +48,8 @@ fn settings() -> Settings {
         max_customer_contacts: 1,
         execution_buffer_s: 90,
         connect_threshold_s: 180,
+        horizon: None,
+        contact: ContactSettings::default(),
         submit_retries: 3,
         submit_retry_delay_s: 10,
         prefix_dial_out: String::new(),
@@ -76,6 +84,7 @@ fn settings() -> Settings {
             debug: false,
             language: String::new(),
             events_list: String::new(),
+            plan: EventPlan::default(),
         },
         attach_udata: AttachUserData::SingleJson,
         cpn_digits: None,
@@ -89,6 +98,8 @@ struct Walk {
     now: Timestamp,
     submission: Result<(), String>,
     events: Vec<String>,
+    /// Bodies of the notifications.
+    bodies: Vec<Value>,
     effects: Vec<Effect>,
 }
 
@@ -104,6 +115,7 @@ impl Walk {
             now,
             submission: Ok(()),
             events: vec![],
+            bodies: vec![],
             effects: vec![],
         }
     }
@@ -132,6 +144,10 @@ impl Walk {
         );
         for (event, seq) in step.events.iter().zip(self.callback.seq + 1..) {
             assert_eq!(event.seq, seq, "the log is gapless");
+            if let Some(notification) = &event.notification {
+                self.bodies
+                    .push(serde_json::from_str(&notification.body).unwrap());
+            }
             let short = event.id.as_str().trim_start_matches("_cbe_on_");
             let mut text = format!("{short} {}", event.state.as_str());
             if event.id == EventId::DialDone {
@@ -182,6 +198,7 @@ impl Walk {
         self.input(Input::ContactTurn(Ok(DialPlan {
             number: "04930555010".into(),
             trunk: "carrier".into(),
+            alternatives: Vec::new(),
             country: "DE".into(),
         })));
     }
@@ -303,6 +320,26 @@ fn no_answer_is_dialed_again_until_the_limit() {
         "dial_init QUEUED, dial_done 7 1, dial_init QUEUED, dial_done 7 2, \
          service_exit COMPLETED.FAIL_CALL_TO_CUSTOMER"
     );
+}
+
+#[test]
+fn another_trunk_carries_the_same_attempt_with_its_own_number() {
+    let mut walk = Walk::created(settings());
+    walk.turn();
+    assert_eq!(walk.callback.dialed_number.as_deref(), Some("04930555010"));
+    let before = walk.callback.timers[&TimerKind::Guard];
+    walk.now = walk.now.plus_seconds(20);
+    walk.customer(LegEvent::Rerouted {
+        number: "030555010".into(),
+    });
+    assert_eq!(walk.callback.dialed_number.as_deref(), Some("030555010"));
+    assert_eq!(walk.callback.attempts, 1);
+    assert!(
+        walk.callback.timers[&TimerKind::Guard] > before,
+        "rings anew"
+    );
+    walk.ended(call_state::NO_ANSWER);
+    assert_eq!(walk.callback.phase, Phase::RetryPause);
 }
 
 #[test]
@@ -597,6 +634,75 @@ fn moved_callback_goes_back_to_scheduled_until_it_was_dialed() {
 }
 
 #[test]
+fn a_change_of_target_takes_a_new_place_and_of_data_alone_none() {
+    let mut walk = Walk::created(settings());
+    let data = Change {
+        user_data: Map::from_iter([("topic".to_owned(), Value::from("loans"))]),
+        ..Change::default()
+    };
+    let desired = walk.callback.desired;
+    walk.input(Input::Update(Box::new(data.clone())));
+    assert_eq!(walk.callback.user_data["topic"], "loans");
+    assert_eq!(
+        (walk.callback.state, walk.callback.desired),
+        (State::Queued, desired)
+    );
+    let target = Target::parse("Loans@Stats.GA").unwrap();
+    let routed = Change {
+        target: Some(target.clone()),
+        priority: Some(9),
+        ..Change::default()
+    };
+    walk.input(Input::Update(Box::new(routed.clone())));
+    assert_eq!(walk.callback.settings.target, target);
+    assert_eq!(walk.callback.settings.priority, 9);
+    walk.turn();
+    walk.customer(LegEvent::Answered);
+    walk.human();
+    walk.input(Input::Update(Box::new(data)));
+    let token = walk.callback.play_token;
+    walk.customer(LegEvent::Played { token });
+    assert_eq!(walk.callback.state, State::Routing);
+    let refused = walk.try_input(Input::Update(Box::new(routed))).unwrap_err();
+    assert_eq!(refused.code, crate::ErrorCode::InvalidState);
+    walk.input(Input::Cancel);
+    let refused = walk.try_input(Input::Update(Box::default())).unwrap_err();
+    assert_eq!(refused.code, crate::ErrorCode::AlreadyCompleted);
+}
+
+#[test]
+fn moved_to_now_the_callback_keeps_its_place() {
+    let mut walk = Walk::created(settings());
+    let start = walk.callback.started;
+    walk.now = walk.now.plus_seconds(600);
+    let now = walk.now;
+    walk.input(Input::Reschedule { desired: now });
+    walk.after(0, TimerKind::Due);
+    assert_eq!(walk.callback.started, start);
+
+    let desired = now.plus_seconds(3600);
+    walk.input(Input::Reschedule { desired });
+    walk.after(3600, TimerKind::Due);
+    assert_eq!(walk.callback.started, desired, "the wait begins anew");
+}
+
+#[test]
+fn moved_into_the_past_is_called_now_and_not_given_up() {
+    let mut walk = Walk::with(settings());
+    walk.callback.scheduled = true;
+    walk.callback.desired = walk.now.plus_seconds(3600);
+    walk.input(Input::Create { notes: vec![] });
+    let desired = walk.now.plus_seconds(-1_000_000);
+    walk.input(Input::Reschedule { desired });
+    assert_eq!(walk.callback.expires, walk.now.plus_seconds(86_400));
+    walk.after(0, TimerKind::Due);
+    walk.after(0, TimerKind::RecordTtl);
+    assert_eq!(walk.reason(), None);
+    walk.turn();
+    assert_eq!(walk.callback.phase, Phase::Dialing);
+}
+
+#[test]
 fn submission_is_repeated_then_given_up() {
     let mut walk = Walk::with(settings());
     walk.submission = Err("no such target".into());
@@ -744,6 +850,10 @@ fn inputs(walk: &Walk) -> Vec<Input> {
     };
     let token = walk.callback.play_token;
     let mut all = vec![Input::Cancel, Input::Recover];
+    all.push(Input::Update(Box::new(Change {
+        priority: Some(3),
+        ..Change::default()
+    })));
     all.push(Input::Reschedule {
         desired: walk.now.plus_seconds(600),
     });
@@ -773,6 +883,7 @@ fn inputs(walk: &Walk) -> Vec<Input> {
     all.push(Input::ContactTurn(Ok(DialPlan {
         number: "1".into(),
         trunk: "t".into(),
+        alternatives: Vec::new(),
         country: "US".into(),
     })));
     all.push(Input::AgentFound(Found {

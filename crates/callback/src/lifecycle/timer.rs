@@ -16,10 +16,16 @@ pub(super) fn timer(run: &mut Run<'_>, kind: TimerKind) {
     }
     run.disarm(kind);
     match kind {
+        TimerKind::Reminder => reminder(run),
         TimerKind::Due => due(run),
         TimerKind::Submit => {
             if let Phase::Submitting { submissions } = run.callback.phase {
                 submit(run, submissions + 1);
+            }
+        }
+        TimerKind::QueueWait => {
+            if run.callback.phase == Phase::Waiting {
+                run.wait_for_turn();
             }
         }
         TimerKind::ContactAllowed => {
@@ -39,9 +45,17 @@ pub(super) fn timer(run: &mut Run<'_>, kind: TimerKind) {
     }
 }
 
+/// The customer will be called soon; never again once a dial has begun (notifications §8).
+fn reminder(run: &mut Run<'_>) {
+    if run.callback.attempts == 0 && run.callback.is_open() {
+        run.emit(crate::events::EventId::CallbackReminder);
+    }
+}
+
 fn due(run: &mut Run<'_>) {
     if run.callback.phase == Phase::Scheduled {
-        run.callback.started = run.now();
+        // Who waited before keeps the place (callback-api §10.3).
+        run.callback.started = run.callback.started.min(run.now());
         submit(run, 1);
     }
 }

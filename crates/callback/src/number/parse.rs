@@ -5,7 +5,7 @@
 //! unwraps in places that input can reach.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use phonenumber::metadata::{DATABASE, Descriptor, Metadata};
 use regex::{Regex, RegexBuilder};
@@ -296,12 +296,13 @@ fn put_first_group(format: &str, rule: &str) -> String {
 }
 
 /// A compiled pattern of the metadata; ASCII digits only, which compiles much faster.
-fn pattern(source: &str) -> Option<Regex> {
-    static CACHE: Mutex<Option<HashMap<String, Regex>>> = Mutex::new(None);
+fn pattern(source: &str) -> Option<Arc<Regex>> {
+    // Shared and not cloned: a clone begins with empty caches and would build them for one use.
+    static CACHE: Mutex<Option<HashMap<String, Arc<Regex>>>> = Mutex::new(None);
     let mut guard = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     let cache = guard.get_or_insert_default();
     if let Some(found) = cache.get(source) {
-        return Some(found.clone());
+        return Some(Arc::clone(found));
     }
     let built = RegexBuilder::new(source)
         .ignore_whitespace(true)
@@ -311,7 +312,8 @@ fn pattern(source: &str) -> Option<Regex> {
     if cache.len() >= PATTERNS_MAX {
         cache.clear();
     }
-    cache.insert(source.to_owned(), built.clone());
+    let built = Arc::new(built);
+    cache.insert(source.to_owned(), Arc::clone(&built));
     Some(built)
 }
 

@@ -17,7 +17,6 @@ const fn lab(name: &'static str, meaning: &'static str) -> Entry {
     Entry::new(Section::Lab, name, Bool, "false", meaning)
 }
 
-const NOT_COUNTED: &str = "requests are not counted";
 const NO_SCAN: &str = "there is no scan, timers wake each callback";
 const NO_UI: &str = "the web interface is not built yet";
 
@@ -34,61 +33,51 @@ pub(super) const ENTRIES: &[Entry] = &[
         Enum(&["true", "false", "strict"]),
         "true",
         "Default of the service's option.",
-    )
-    .pending("a number may have any count of open callbacks"),
+    ),
     opt(
         "_enable_throttle_header_parameters",
         Bool,
         "true",
         "Default of the service's option.",
-    )
-    .pending(NOT_COUNTED),
+    ),
     opt(
         "_throttle_request_parameters",
         Csv,
         "_customer_number",
         "Default of the service's option.",
-    )
-    .pending(NOT_COUNTED),
+    ),
     opt(
         "_throttle_request_parameters_limit",
         COUNT,
         "6",
         "Default of the service's option.",
     )
-    .aliases(&["_throttle_customer_number_limit"])
-    .pending(NOT_COUNTED),
+    .aliases(&["_throttle_customer_number_limit"]),
     opt(
         "_throttle_callbacks_per_service_1",
         COUNT,
         "500",
         "Callbacks of one service in window 1; 0 = off.",
-    )
-    .pending(NOT_COUNTED),
-    opt("_throttle_ttl_1", SECONDS, "600", "Length of window 1.")
-        .unit("s")
-        .pending(NOT_COUNTED),
+    ),
+    opt("_throttle_ttl_1", SECONDS, "600", "Length of window 1.").unit("s"),
     opt(
         "_throttle_callbacks_per_service_2",
         COUNT,
         "5000",
         "Callbacks of one service in window 2; 0 = off.",
-    )
-    .pending(NOT_COUNTED),
-    opt("_throttle_ttl_2", SECONDS, "86400", "Length of window 2.")
-        .unit("s")
-        .pending(NOT_COUNTED),
+    ),
+    opt("_throttle_ttl_2", SECONDS, "86400", "Length of window 2.").unit("s"),
     opt(
         "_fetch_retry_attempt",
         COUNT,
         "3",
-        "Repetitions of a failed submission; also in a service, where it is read today.",
+        "Repetitions of a failed submission.",
     ),
     opt(
         "_fetch_retry_delay",
         SECONDS,
         "10",
-        "Pause between submissions; also in a service, where it is read today.",
+        "Pause between submissions.",
     )
     .unit("s"),
     opt(
@@ -118,22 +107,19 @@ pub(super) const ENTRIES: &[Entry] = &[
         Csv,
         "_callback_state,_callback_reason,_request_queue_time_stat,_request_ewt_service,_vq",
         "Filters of the query by queues.",
-    )
-    .pending("the query by queues is not built yet"),
+    ),
     opt(
         "returned-keys",
         Csv,
         "_desired_time,_callback_state,_callback_state,_callback_reason,_ors_session_id",
         "Extra keys of a query's answer.",
-    )
-    .pending("answers hold the built-in keys"),
+    ),
     opt(
         "max_queued_callbacks_per_service",
         COUNT,
         "2000",
         "Queued callbacks of one service.",
-    )
-    .pending("a service may have any count of queued callbacks"),
+    ),
     opt(
         "queue-polling-rate",
         SECONDS,
@@ -156,8 +142,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Bool,
         "true",
         "Keep priority and age on resubmission.",
-    )
-    .pending("the age starts again with the submission that succeeds"),
+    ),
     opt(
         "rb.pause_list",
         Text,

@@ -127,28 +127,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         Enum(&["false", "notify", "subscribe_notify", "true"]),
         "false",
         "Publish status events: off, to subscribers only, or to a target of one's own.",
-    )
-    .values(&[(
-        "notify",
-        Pending("nobody can subscribe yet, nothing is published"),
-    )]),
+    ),
     opt(
         "_status_notification_type",
         Enum(&["httpcb", "orscb", "customhttp"]),
         "",
         "Channel of the events; empty with a URL as target is httpcb.",
     )
-    .advanced()
-    .values(&[
-        (
-            "orscb",
-            Pending("the channel does not exist yet, nothing is delivered"),
-        ),
-        (
-            "customhttp",
-            Pending("the channel does not exist yet, nothing is delivered"),
-        ),
-    ]),
+    .advanced(),
     opt(
         "_status_notification_target",
         Text,
@@ -162,22 +148,20 @@ pub(super) const ENTRIES: &[Entry] = &[
         "",
         "Named provider configuration.",
     )
-    .pending("the settings of [notifications] are used"),
+    .advanced(),
     opt(
         "_callback_events_list",
         Text,
         "",
         "Transaction List that replaces the default events.",
     )
-    .advanced()
-    .pending("Transaction Lists are not read yet, nothing is published"),
+    .advanced(),
     opt(
         "_enable_notification_reminder",
         Bool,
         "false",
         "Publish a reminder before the call.",
-    )
-    .pending("no reminder is published"),
+    ),
     opt(
         "_notification_reminder_buffer",
         Int {
@@ -188,6 +172,5 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Its lead time.",
     )
     .unit("s")
-    .needs("_enable_notification_reminder")
-    .pending("no reminder is published"),
+    .needs("_enable_notification_reminder"),
 ];

@@ -81,8 +81,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "0",
         "Earliest contact after the creation.",
     )
-    .unit("s")
-    .pending("the customer may be contacted at once"),
+    .unit("s"),
     opt(
         "rb.machine_message_final",
         Bool,
@@ -132,8 +131,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "rb.notify_schedule",
         Csv,
         "0,2,10,60,300,900,1800,3600",
-        "Times of the delivery attempts of a notification.",
+        "Pauses before the delivery attempts of a notification.",
     )
-    .unit("s")
-    .pending("the built-in schedule holds: 0,2,10,60,300,900,1800,3600"),
+    .unit("s"),
 ];

@@ -37,8 +37,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Enum(&["true", "false", "strict"]),
         "true",
         "Limit the queued callbacks of one number to two, strict to one.",
-    )
-    .pending("a number may have any count of open callbacks"),
+    ),
     opt(
         "_enable_reject_out_of_office_hours",
         Bool,
@@ -51,21 +50,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         Csv,
         "_customer_number",
         "Names whose equal values are counted.",
-    )
-    .pending("requests are not counted"),
+    ),
     opt(
         "_throttle_request_parameters_limit",
         COUNT,
         "6",
         "Immediate requests per equal value in 24 hours; 0 = off.",
     )
-    .aliases(&["_throttle_customer_number_limit"])
-    .pending("requests are not counted"),
+    .aliases(&["_throttle_customer_number_limit"]),
     opt(
         "_enable_throttle_header_parameters",
         Bool,
         "true",
         "Count values of headers, too.",
-    )
-    .pending("requests are not counted"),
+    ),
 ];

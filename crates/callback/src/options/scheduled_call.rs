@@ -47,8 +47,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Span,
         "1M",
         "How far ahead a time may be booked.",
-    )
-    .pending("times of any distance are taken"),
+    ),
     opt(
         "_request_execution_time_buffer",
         SECONDS,

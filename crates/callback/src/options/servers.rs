@@ -33,17 +33,15 @@ const TOML: &str = "the values are read from [server] of ringback.toml";
 
 pub(super) const ENTRIES: &[Entry] = &[
     push("pushEnabled", Csv, "comet", "Types of push that are on.")
-        .pending("httpcb is on, no other type is built yet"),
+        .pending("httpcb, orscb and customhttp are on, no other type is built yet"),
     push(
         "defaultSubscriptionExpiration",
         SECONDS,
         "30",
         "Life of a subscription.",
     )
-    .unit("s")
-    .pending("nobody can subscribe yet"),
-    push("customhttp.url", Url, "", "Receiver of customhttp.")
-        .pending("the channel does not exist yet, nothing is delivered"),
+    .unit("s"),
+    push("customhttp.url", Url, "", "Receiver of customhttp."),
     push("fcm.apiKey", Text, "", "Key for Firebase.").pending(NO_PUSH),
     push(
         "debug.fcm.apiKey",

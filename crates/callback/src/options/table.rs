@@ -47,6 +47,8 @@ pub struct Row {
     pub status: &'static str,
     /// Why, or what happens instead; empty for effective ones.
     pub reason: &'static str,
+    /// The test that shows that it changes behaviour.
+    pub test: Option<&'static str>,
     /// What it does.
     pub meaning: &'static str,
     /// Values whose status differs from the option's.
@@ -83,6 +85,7 @@ impl From<&Entry> for Row {
             aliases: entry.aliases,
             status: entry.status.word(),
             reason: entry.status.reason(),
+            test: entry.test(),
             meaning: entry.meaning,
             values: entry.values.iter().map(value).collect(),
         }
@@ -104,9 +107,74 @@ pub fn table() -> Table {
     }
 }
 
+impl Table {
+    /// The catalogue as a page of the documentation.
+    #[must_use]
+    pub fn to_markdown(&self) -> String {
+        let mut out = format!(
+            "# Service options\n\nMade by `ringback options --markdown`; do not edit.\n\n\
+             {} options: {} effective, {} accepted, {} pending, {} refused.\n",
+            self.total, self.effective, self.accepted, self.pending, self.refused
+        );
+        let mut section = "";
+        for row in &self.options {
+            if row.section != section {
+                section = row.section;
+                out.push_str(&format!(
+                    "\n## {section}\n\n| option | type | default | status | meaning |\n\
+                     |---|---|---|---|---|\n"
+                ));
+            }
+            out.push_str(&row.to_markdown());
+        }
+        out
+    }
+}
+
+impl Row {
+    fn to_markdown(&self) -> String {
+        let unit = self.unit.map(|unit| format!(" {unit}")).unwrap_or_default();
+        let status = match self.reason {
+            "" => self.status.to_owned(),
+            reason => format!("{}: {reason}", self.status),
+        };
+        let values = self
+            .values
+            .iter()
+            .map(|v| format!("; `{}` is {}: {}", v.value, v.status, v.reason));
+        let aliases = match self.aliases {
+            [] => String::new(),
+            aliases => format!(" Also written {}.", aliases.join(", ")),
+        };
+        let cells = [
+            format!("`{}`", self.name),
+            format!("{}{unit}", self.kind),
+            if self.default.is_empty() {
+                String::new()
+            } else {
+                format!("`{}`", self.default)
+            },
+            status + &values.collect::<String>(),
+            format!("{}{aliases}", self.meaning),
+        ];
+        let cells = cells.map(|cell| cell.replace('|', "\\|"));
+        format!("| {} |\n", cells.join(" | "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_of_the_documentation_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/options.md");
+        let page = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            page == table().to_markdown(),
+            "docs/options.md is old: run 'ringback options --markdown > docs/options.md'"
+        );
+    }
 
     #[test]
     fn the_counts_add_up_and_reasons_are_given() {

@@ -62,8 +62,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "",
         "Age that the interaction starts with.",
     )
-    .unit("s")
-    .pending("the age counts from the creation or the submission"),
+    .unit("s"),
     opt(
         "_urs_udata_xfer_keys",
         Csv,
@@ -92,8 +91,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "0",
         "Contact the customer anyway after this wait; 0 = off.",
     )
-    .unit("s")
-    .pending("the customer is contacted when an agent is free"),
+    .unit("s"),
     opt(
         "_eta_pos_threshold",
         Csv,
@@ -124,8 +122,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "0",
         "No dial so shortly before the queue's end.",
     )
-    .unit("s")
-    .pending("calls are made up to the end of the queue's time"),
+    .unit("s"),
     opt(
         "_delay_connid_attempt_loop",
         MILLIS,

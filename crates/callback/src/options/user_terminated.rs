@@ -31,7 +31,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "_route_point",
         Text,
         "",
-        "Name of the trunk for outbound calls; empty = the first.",
+        "Name of the trunk for outbound calls; empty = all in their order.",
     )
     .mandatory(),
     opt(
@@ -105,8 +105,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Json,
         "",
         "Extensions of the request that makes the call.",
-    )
-    .pending("the call is made without them"),
+    ),
     opt(
         "_ixn_update_data_time_to_wait",
         MILLIS,

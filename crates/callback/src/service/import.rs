@@ -344,6 +344,13 @@ impl Importer {
             let place = place("_desired_connect_time_threshold");
             self.warn(place, "THRESHOLD_NOT_ABOVE_BUFFER", message);
         }
+        if let Some(text) = service.get("rb.notify_schedule")
+            && let Err(message) = super::notification::parse_schedule(text)
+        {
+            let option = "rb.notify_schedule";
+            let allowed = String::from("seconds with commas between them, e.g. 0,2,10");
+            self.fault(place(option), text, allowed, format!("{option}: {message}"));
+        }
         self.lists(service, line_of);
         self.notification(service, line_of);
     }
@@ -440,7 +447,7 @@ impl Importer {
             match known.status {
                 Status::Effective => {
                     let message = format!(
-                        "[{}] is not stored in this release; set {name} in each [service.<name>]",
+                        "[{}] is not stored; set {name} in [callback] of ringback.toml or in [service.<name>]",
                         section.name
                     );
                     self.warn(place, "NOT_BUILT_YET", message);

@@ -1,10 +1,11 @@
 //! What a request changes: `$name$` tokens first, then overrides (callback-api §1.2).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::resolve::Request;
+use super::resolve::{Request, ServerDefaults};
 use super::{Service, parameter_text};
 use crate::limits::TOKEN_VALUE_MAX;
 use crate::options::{self, Entry, Status, parse_bool};
@@ -44,6 +45,8 @@ const DEVICE: &[&str] = &["_device_notification_id", "_device_os"];
 #[derive(Debug, Default)]
 pub(super) struct Values {
     map: BTreeMap<String, Text>,
+    /// What `[callback]` of the configuration says.
+    application: Arc<BTreeMap<String, String>>,
     /// For the history of the callback.
     pub(super) warnings: Vec<String>,
 }
@@ -64,8 +67,15 @@ impl Values {
     /// # Errors
     ///
     /// `BAD_PARAMETER` for a token value or an override that cannot be used.
-    pub(super) fn read(service: &Service, request: &Request<'_>) -> Result<Self, Error> {
-        let mut values = Self::default();
+    pub(super) fn read(
+        service: &Service,
+        request: &Request<'_>,
+        server: &ServerDefaults,
+    ) -> Result<Self, Error> {
+        let mut values = Self {
+            application: server.application.clone(),
+            ..Self::default()
+        };
         for (name, text) in &service.options {
             let text = text.trim();
             if text.is_empty() || ini::is_placeholder(text) {
@@ -100,9 +110,11 @@ impl Values {
         (!text.is_empty()).then_some(text)
     }
 
-    /// The value of an option, else its default.
+    /// The value of an option, else that of `[callback]`, else its default.
     pub(super) fn get(&self, name: &str) -> &str {
-        self.set(name).unwrap_or_else(|| options::default_of(name))
+        self.set(name)
+            .or_else(|| self.application.get(name).map(String::as_str))
+            .unwrap_or_else(|| options::default_of(name))
     }
 
     /// The request had a part in the value.

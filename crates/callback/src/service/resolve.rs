@@ -1,16 +1,23 @@
 //! From a service and a request to the frozen [`Settings`] of one callback.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::overrides::{Values, bad};
-use super::{Service, parameter_text};
+use super::{Service, notification, parameter_text};
+use crate::admission::{self, Window};
+use crate::ini;
 use crate::number::Rules;
 use crate::options::{self, Kind, parse_bool};
 use crate::routing::Target;
 use crate::settings::{
-    AttachUserData, CpdProfile, DetectionSettings, NotificationMode, NotificationSettings,
-    Settings, Treatments,
+    AttachUserData, ContactSettings, CpdProfile, DetectionSettings, NotificationSettings, Settings,
+    Treatments,
 };
+use crate::time::Span;
+use crate::transaction_list::Lookup;
 use crate::treatment::{FIND_AGENT_FAIL_DEFAULT, MACHINE_DEFAULT, Treatment, WAITING_DEFAULT};
 use crate::{Error, ErrorCode};
 
@@ -30,6 +37,12 @@ pub struct ServerDefaults {
     pub default_country: String,
     /// `notifications.allow_request_target`.
     pub allow_request_target: bool,
+    /// `notifications.body = native`.
+    pub native_body: bool,
+    /// `notifications.state_compat = frozen`.
+    pub frozen_state: bool,
+    /// `[callback]` of the configuration: options that services may leave out (options §11).
+    pub application: Arc<BTreeMap<String, String>>,
     /// `[telephony]` settings of the detector.
     pub detection: DetectionDefaults,
 }
@@ -56,6 +69,9 @@ impl Default for ServerDefaults {
         Self {
             default_country: String::from("US"),
             allow_request_target: true,
+            native_body: false,
+            frozen_state: false,
+            application: Arc::default(),
             detection,
         }
     }
@@ -73,16 +89,18 @@ pub fn resolve(
     service: &Service,
     request: &Request<'_>,
     server: &ServerDefaults,
+    lists: Lookup<'_>,
 ) -> Result<(Settings, Vec<String>), Error> {
-    let mut values = Values::read(service, request)?;
+    let mut values = Values::read(service, request, server)?;
     check_kind_of_service(service)?;
     check_available(&values, request)?;
-    let notification = notification(&mut values, server)?;
+    let notification = notification::resolve(&mut values, server, lists)?;
     let settings = settings(service, &values, server, notification)?;
     let settings = Settings {
         pending: pending(&values, request),
         ..settings
     };
+    tell_hints(&settings.treatments, &mut values.warnings);
     Ok((settings, values.warnings))
 }
 
@@ -96,11 +114,48 @@ pub fn number_rules(
     request: &Request<'_>,
     server: &ServerDefaults,
 ) -> Result<Rules, Error> {
-    let values = Values::read(service, request)?;
+    let values = Values::read(service, request, server)?;
     Ok(Rules {
         country: country(&values, server)?,
         disallow_impossible: flag(&values, "_disallow_impossible_phone_numbers")?,
         disallow_premium: flag(&values, "_disallow_premium_phone_numbers")?,
+    })
+}
+
+/// The throttles and queue rules of one request, for [`admission::Ledger::check`].
+///
+/// # Errors
+///
+/// `BAD_PARAMETER` for values that cannot be used.
+pub fn admission_rules(
+    service: &Service,
+    request: &Request<'_>,
+    server: &ServerDefaults,
+) -> Result<admission::Rules, Error> {
+    let values = Values::read(service, request, server)?;
+    let window = |max: &str, seconds: &str| {
+        Ok::<_, Error>(Window {
+            max: count(&values, max)?,
+            seconds: number(&values, seconds)?,
+        })
+    };
+    let checking = word(&values, "_enable_in_queue_checking")?;
+    Ok(admission::Rules {
+        windows: [
+            window("_throttle_callbacks_per_service_1", "_throttle_ttl_1")?,
+            window("_throttle_callbacks_per_service_2", "_throttle_ttl_2")?,
+        ],
+        names: ini::list(values.get("_throttle_request_parameters"))
+            .map(str::to_owned)
+            .collect(),
+        per_value_max: count(&values, "_throttle_request_parameters_limit")?,
+        headers: flag(&values, "_enable_throttle_header_parameters")?,
+        per_number_max: match (checking.as_str(), parse_bool(&checking)) {
+            ("strict", _) => 1,
+            (_, Some(true)) => 2,
+            _ => 0,
+        },
+        queued_max: count(&values, "max_queued_callbacks_per_service")?,
     })
 }
 
@@ -136,6 +191,7 @@ fn settings(
         max_customer_contacts: count(values, "_max_successful_customer_contacts")?,
         execution_buffer_s: number(values, "_request_execution_time_buffer")?,
         connect_threshold_s: number(values, "_desired_connect_time_threshold")?,
+        horizon: Span::parse(checked(values, "_reject_future_desired_time")?),
         submit_retries: count(values, "_fetch_retry_attempt")?,
         submit_retry_delay_s: number(values, "_fetch_retry_delay")?,
         prefix_dial_out: checked(values, "_prefix_dial_out")?.to_owned(),
@@ -171,7 +227,8 @@ fn settings(
             _ => AttachUserData::SingleJson,
         },
         cpn_digits: redirect_hints(values)?.0,
-        pending: std::collections::BTreeMap::new(),
+        contact: contact(values)?,
+        pending: BTreeMap::new(),
     })
 }
 
@@ -221,7 +278,7 @@ fn check_available(values: &Values, request: &Request<'_>) -> Result<(), Error> 
     }
 }
 
-fn pending(values: &Values, request: &Request<'_>) -> std::collections::BTreeMap<String, String> {
+fn pending(values: &Values, request: &Request<'_>) -> BTreeMap<String, String> {
     let mut pending = values.pending();
     let device = [
         "_device_notification_id",
@@ -235,6 +292,10 @@ fn pending(values: &Values, request: &Request<'_>) -> std::collections::BTreeMap
             let instead = "no push is sent to the customer's device";
             pending.insert(name.to_owned(), instead.to_owned());
         }
+    }
+    if let Ok((_, true)) = call_hints(values) {
+        let instead = "only header lines whose names begin with X- are sent";
+        pending.insert(String::from("_ixn_createcall_hints"), instead.to_owned());
     }
     if let Ok((_, true)) = redirect_hints(values) {
         let instead = "only extensions.CPNDigits is used, other hints are not sent";
@@ -257,6 +318,48 @@ fn target(values: &Values) -> Result<Target, Error> {
         "" => Ok(Target::default()),
         text => Target::parse(text).map_err(|message| bad("_target", &message)),
     }
+}
+
+fn contact(values: &Values) -> Result<ContactSettings, Error> {
+    Ok(ContactSettings {
+        max_queue_wait_s: number(values, "_max_queue_wait")?,
+        cannot_dial_buffer_s: number(values, "_cannot_dial_buffer_time")?,
+        interaction_age_s: number(values, "_urs_call_interaction_age")?,
+        min_delay_s: number(values, "rb.min_delay")?,
+        restore_position: flag(values, "enable-restore-vq-position")?,
+        call_headers: call_hints(values)?.0,
+    })
+}
+
+/// Header lines of the call to the customer, and whether there are other hints.
+fn call_hints(values: &Values) -> Result<(Vec<(String, String)>, bool), Error> {
+    let name = "_ixn_createcall_hints";
+    let text = values.get(name);
+    if text.is_empty() {
+        return Ok((Vec::new(), false));
+    }
+    let hints: Map<String, Value> =
+        serde_json::from_str(text).map_err(|e| bad(name, &format!("not a JSON object ({e})")))?;
+    let (mut headers, mut others) = (Vec::new(), false);
+    let inner = hints.get("extensions").and_then(Value::as_object);
+    let outer = hints.iter().filter(|(key, _)| *key != "extensions");
+    for (key, value) in outer.chain(inner.into_iter().flatten()) {
+        match parameter_text(&Map::from_iter([(key.clone(), value.clone())]), key) {
+            Some(value) if is_own_header(key, &value) => headers.push((key.clone(), value)),
+            _ => others = true,
+        }
+    }
+    Ok((headers, others))
+}
+
+/// Only headers of one's own may be set: the others belong to the SIP stack.
+fn is_own_header(name: &str, value: &str) -> bool {
+    let token = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let own = name.get(..2).is_some_and(|x| x.eq_ignore_ascii_case("x-"));
+    own && name.len() <= 64
+        && name.chars().all(token)
+        && value.len() <= 1024
+        && value.chars().all(|c| c == ' ' || c.is_ascii_graphic())
 }
 
 fn detection(values: &Values, server: DetectionDefaults) -> Result<DetectionSettings, Error> {
@@ -290,6 +393,25 @@ fn treatment(values: &Values, name: &str, default: Option<&str>) -> Result<Treat
     Ok(treatment)
 }
 
+/// Hints that the media layer does not know are ignored, and that is told (play-treatments §1.2).
+fn tell_hints(treatments: &Treatments, warnings: &mut Vec<String>) {
+    let all = [
+        ("_treatment_customer_connect", &treatments.greeting),
+        ("_treatment_waiting_for_agent", &treatments.waiting),
+        ("_treatment_find_agent_fail", &treatments.find_agent_fail),
+        (
+            "_treatment_call_failure_answering_machine",
+            &treatments.machine,
+        ),
+    ];
+    for (name, treatment) in all {
+        for hint in treatment.unknown_hints() {
+            let shown: String = hint.chars().take(64).collect();
+            warnings.push(format!("{name}: the hint {shown} is not known and ignored"));
+        }
+    }
+}
+
 /// Caller number for the agent's leg, and whether there are other hints.
 fn redirect_hints(values: &Values) -> Result<(Option<String>, bool), Error> {
     let name = "_ixn_redirect_hints";
@@ -316,54 +438,6 @@ fn redirect_hints(values: &Values) -> Result<(Option<String>, bool), Error> {
     Ok((digits, others))
 }
 
-fn notification(
-    values: &mut Values,
-    server: &ServerDefaults,
-) -> Result<NotificationSettings, Error> {
-    let field = "_status_notification_target";
-    let mode = match word(values, "_enable_status_notification")?.as_str() {
-        "notify" => NotificationMode::Notify,
-        "subscribe_notify" => NotificationMode::SubscribeNotify,
-        "true" => {
-            let warning = "_enable_status_notification = true is read as subscribe_notify";
-            values.warnings.push(warning.to_owned());
-            NotificationMode::SubscribeNotify
-        }
-        _ => NotificationMode::Off,
-    };
-    let target = values.get(field).to_owned();
-    let target_from_request = values.is_from_request(field);
-    if target_from_request && !target.is_empty() && !server.allow_request_target {
-        let message = "_status_notification_target: this server takes no targets from requests";
-        return Err(Error::new(ErrorCode::AddressNotAllowed, message).field(field));
-    }
-    let mut channel = word(values, "_status_notification_type")?;
-    let is_url = !target.is_empty() && Kind::Url.check(&target).is_ok();
-    if channel.is_empty() && is_url {
-        channel = String::from("httpcb");
-    }
-    let events_list = values.get("_callback_events_list").to_owned();
-    // With a Transaction List the target may stand in the list.
-    if mode == NotificationMode::SubscribeNotify && events_list.is_empty() {
-        if target.is_empty() {
-            return Err(bad(field, "mandatory while notifications are switched on"));
-        }
-        if matches!(channel.as_str(), "" | "httpcb") && !is_url {
-            return Err(bad(field, "write an http:// or https:// URL"));
-        }
-    }
-    Ok(NotificationSettings {
-        mode,
-        channel,
-        target,
-        target_from_request,
-        provider: values.get("_status_notification_provider").to_owned(),
-        debug: flag(values, "_status_notification_debug")?,
-        language: values.get("_status_notification_language").to_owned(),
-        events_list,
-    })
-}
-
 /// The value after the check of its kind.
 fn checked<'a>(values: &'a Values, name: &str) -> Result<&'a str, Error> {
     let value = values.get(name);
@@ -378,11 +452,11 @@ fn word(values: &Values, name: &str) -> Result<String, Error> {
     checked(values, name).map(str::to_ascii_lowercase)
 }
 
-fn flag(values: &Values, name: &str) -> Result<bool, Error> {
+pub(super) fn flag(values: &Values, name: &str) -> Result<bool, Error> {
     Ok(parse_bool(checked(values, name)?).unwrap_or(false))
 }
 
-fn number(values: &Values, name: &str) -> Result<i64, Error> {
+pub(super) fn number(values: &Values, name: &str) -> Result<i64, Error> {
     match checked(values, name)? {
         "" => Ok(0),
         text => text

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use callback::request;
+use callback::settings::Events;
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use rand::RngExt;
 use store::IdempotencyRow;
@@ -36,21 +37,29 @@ impl Engine {
         if let Some(known) = self.answered_before(&new, now).await? {
             return Ok(known);
         }
-        let id = CallbackId::from_random(self.inner.node, rand::rng().random());
+        let id = CallbackId::at_time(self.inner.node, now, rand::rng().random());
         let request = request::Request {
             parameters: new.parameters,
             user_data: new.user_data,
             gms_user: new.gms_user,
         };
-        let (callback, notes) = request::prepare(
+        let (mut callback, resolved) = request::prepare(
             &service,
             request,
             &self.inner.dialplan,
-            &self.inner.defaults,
+            &self.inner.resolver,
             id.clone(),
             now,
         )?;
         self.check_target(&callback)?;
+        if callback.settings.notification.plan.events == Events::MissingList {
+            tracing::error!(
+                service = %new.service,
+                list = callback.settings.notification.events_list,
+                "the Transaction List does not exist: nothing is published"
+            );
+        }
+        callback.counted.values = resolved.admission.values_of(&callback, &new.headers);
         let idempotency = new.idempotency.map(|idempotency| IdempotencyRow {
             key: scoped_key(&new.service, &idempotency.key),
             body_hash: idempotency.body_hash,
@@ -59,7 +68,7 @@ impl Engine {
         });
         let new = Box::new(NewRecord {
             callback,
-            notes,
+            resolved,
             idempotency,
         });
         self.ask(|reply| Command::Create { new, reply }).await?
@@ -95,32 +104,13 @@ impl Engine {
         if !n.target_from_request || n.target.is_empty() {
             return Ok(());
         }
-        let refused = |message: String| {
-            Error::new(ErrorCode::AddressNotAllowed, message).field("_status_notification_target")
-        };
-        let url = reqwest::Url::parse(&n.target)
-            .map_err(|_error| refused("the notification target is no absolute URL".to_owned()))?;
-        let host = url.host_str().unwrap_or_default();
-        let literal = host.trim_start_matches('[').trim_end_matches(']');
-        let inner_name = literal.eq_ignore_ascii_case("localhost");
-        if self
-            .inner
-            .allow_hosts
-            .iter()
-            .any(|allowed| allowed.eq_ignore_ascii_case(literal))
-        {
+        // An opaque device id or a session id leads nowhere by itself.
+        if n.channel != "httpcb" {
             return Ok(());
         }
-        if inner_name {
-            return Err(refused("the address is not public".to_owned()));
-        }
-        match literal.parse() {
-            Ok(address) => {
-                notify::check_literal(address, true).map_err(|error| refused(error.to_string()))
-            }
-            // A name: its addresses are judged when it is resolved.
-            Err(_) => Ok(()),
-        }
+        notify::check_url(&n.target, &self.inner.allow_hosts).map_err(|message| {
+            Error::new(ErrorCode::AddressNotAllowed, message).field("_status_notification_target")
+        })
     }
 }
 

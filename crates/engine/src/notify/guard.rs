@@ -31,6 +31,28 @@ pub fn check_literal(address: IpAddr, guarded: bool) -> Result<(), AddressRefuse
     Ok(())
 }
 
+/// Judges the host of a URL that an API caller supplied, as far as it can be told without
+/// resolving it.
+///
+/// # Errors
+/// Says why it is refused.
+pub(crate) fn check_url(url: &str, allow_hosts: &[String]) -> Result<(), String> {
+    let url =
+        reqwest::Url::parse(url).map_err(|_error| "the target is no absolute URL".to_owned())?;
+    let host = url.host_str().unwrap_or_default();
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    let address = literal.parse();
+    let is_allowed = allow_hosts.iter().any(|h| h.eq_ignore_ascii_case(literal));
+    match address {
+        Ok(address) => check_literal(address, !is_allowed).map_err(|error| error.to_string()),
+        Err(_) if literal.eq_ignore_ascii_case("localhost") && !is_allowed => {
+            Err(AddressRefused::Inner.to_string())
+        }
+        // A name: its addresses are judged when it is resolved.
+        Err(_) => Ok(()),
+    }
+}
+
 fn is_metadata(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
@@ -101,6 +123,19 @@ mod tests {
         }
         check("93.184.216.34", true, Ok(()));
         check("2606:2800:220:1::1", true, Ok(()));
+    }
+
+    #[test]
+    fn hosts_of_urls_are_judged_before_they_are_resolved() {
+        let allowed = ["127.0.0.1".to_owned(), "169.254.169.254".to_owned()];
+        let check = |url: &str, allow: &[String]| check_url(url, allow).is_ok();
+        assert!(!check("http://127.0.0.1:9/x", &[]));
+        assert!(!check("http://localhost/", &[]));
+        assert!(!check("http://[::1]/", &[]));
+        assert!(!check("crm", &[]));
+        assert!(check("http://127.0.0.1:9/x", &allowed));
+        assert!(check("https://hooks.example.net/", &[]));
+        assert!(!check("http://169.254.169.254/", &allowed), "never");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use callback::Timestamp;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderValue};
-use store::DeliveryRow;
+use serde_json::{Map, Value};
+use store::{DeliveryRow, Trace};
 
 use super::guard;
 use super::signature::Secret;
@@ -36,6 +37,40 @@ pub(super) enum SendResult {
     },
     /// No answer.
     Failed { error: String },
+    /// It cannot be sent and trying again would not help.
+    Fault { error: String },
+}
+
+impl SendResult {
+    /// Whether the target failed; `None` when it says nothing about the target as such.
+    pub(super) const fn failed(&self) -> Option<bool> {
+        match self {
+            Self::Accepted { .. } => Some(false),
+            Self::Refused {
+                status: super::schedule::GONE,
+                ..
+            }
+            | Self::Fault { .. } => None,
+            Self::Refused { .. } | Self::Failed { .. } => Some(true),
+        }
+    }
+}
+
+/// The result of an attempt with what debug mode keeps of it.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) result: SendResult,
+    pub(super) trace: Option<Trace>,
+}
+
+/// The key of body members that debug mode shows; others may be attached data.
+fn is_shown(key: &str) -> bool {
+    let is_own = key.starts_with('_') || key.starts_with("c_");
+    let is_envelope = matches!(
+        key,
+        "event_id" | "timestamp" | "deviceId" | "seq" | "time_ms"
+    );
+    (is_own || is_envelope) && !key.contains("number")
 }
 
 /// Sends deliveries; cheap to clone.
@@ -72,43 +107,62 @@ impl Sender {
         })
     }
 
-    pub(super) async fn send(&self, row: &DeliveryRow, now: Timestamp) -> SendResult {
+    /// One attempt.
+    pub(super) async fn send(&self, row: &DeliveryRow, now: Timestamp) -> Sent {
+        let failed = |result| Sent {
+            result,
+            trace: None,
+        };
+        if !row.extra.fault.is_empty() {
+            let error = row.extra.fault.clone();
+            return failed(SendResult::Fault { error });
+        }
         let Ok(url) = reqwest::Url::parse(&row.target) else {
-            return SendResult::Failed {
+            return failed(SendResult::Failed {
                 error: "the target is no URL".to_owned(),
-            };
+            });
         };
         if let Err(error) = self.check_host(&url, row.guarded) {
-            return SendResult::Failed { error };
+            return failed(SendResult::Failed { error });
         }
         let client = if row.guarded {
             &self.guarded
         } else {
             &self.trusted
         };
-        let request = client
-            .post(url)
-            .headers(self.headers(row, now))
-            .body(row.body.clone());
-        match request.send().await {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                let retry_after = retry_after(response.headers());
-                drain(response).await;
-                if status == 200 || (self.config.accept_2xx && (200..300).contains(&status)) {
-                    SendResult::Accepted { status }
-                } else {
-                    let retry_after = retry_after.filter(|_| matches!(status, 429 | 503));
-                    SendResult::Refused {
-                        status,
-                        retry_after,
-                    }
-                }
-            }
-            Err(error) => SendResult::Failed {
-                error: describe(&error),
-            },
+        let headers = self.headers(row, now);
+        let request = row.extra.debug.then(|| shown_request(row, &headers));
+        let mut call = client.post(url).headers(headers).body(row.body.clone());
+        if row.channel == "orscb" {
+            call = call.timeout(limits::SESSION_TIMEOUT);
         }
+        let (result, answer) = match call.send().await {
+            Ok(response) => self.judge(response, row.extra.debug).await,
+            Err(error) => {
+                let error = describe(&error);
+                (SendResult::Failed { error }, String::new())
+            }
+        };
+        let trace = request.map(|request| Trace { request, answer });
+        Sent { result, trace }
+    }
+
+    async fn judge(&self, response: reqwest::Response, debug: bool) -> (SendResult, String) {
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let head = debug.then(|| shown_head(status, response.headers()));
+        let begun = drain(response).await;
+        let answer = head.map_or_else(String::new, |head| format!("{head}\n{begun}"));
+        let accepted = status == 200 || (self.config.accept_2xx && (200..300).contains(&status));
+        let result = if accepted {
+            SendResult::Accepted { status }
+        } else {
+            SendResult::Refused {
+                status,
+                retry_after: retry_after.filter(|_| matches!(status, 429 | 503)),
+            }
+        };
+        (result, answer)
     }
 
     /// Literal addresses never reach the resolver, so they are judged here.
@@ -132,11 +186,26 @@ impl Sender {
                 headers.insert(name, value);
             }
         };
-        put("content-type", "application/json; charset=utf-8");
+        let is_form = row.extra.is_form;
+        let form = "application/x-www-form-urlencoded; charset=utf-8";
+        let json = "application/json; charset=utf-8";
+        put("content-type", if is_form { form } else { json });
         put("ringback-sequence", &row.notification_seq.to_string());
         put("ringback-time", &row.at.0.to_string());
         if !row.language.is_empty() {
             put("content-language", &row.language);
+        }
+        if let Some(context) = trace_context(row) {
+            put("traceparent", &context);
+        }
+        if row.extra.debug {
+            put("ringback-debug", "true");
+        }
+        if row.channel == "customhttp" && !row.extra.authorization.is_empty() {
+            put(
+                "authorization",
+                &format!("Basic {}", row.extra.authorization),
+            );
         }
         if let Some(secret) = &self.config.secret {
             let timestamp_s = now.as_seconds();
@@ -151,15 +220,67 @@ impl Sender {
     }
 }
 
+/// The trace context of a delivery (W3C Trace Context): the trace is the callback, whose id ends
+/// with a UUID, the span its notification.
+fn trace_context(row: &DeliveryRow) -> Option<String> {
+    let (_, uuid) = row.callback.as_str().split_once('-')?;
+    let trace: String = uuid.chars().filter(|c| *c != '-').collect();
+    let is_hex = trace.len() == 32
+        && trace
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    is_hex.then(|| format!("00-{trace}-{:016x}-00", row.notification_seq))
+}
+
+/// The request as debug mode keeps it; credentials, signatures and attached data are masked.
+fn shown_request(row: &DeliveryRow, headers: &HeaderMap) -> String {
+    let mut text = String::from("POST\n");
+    for (name, value) in headers {
+        let value = match name.as_str() {
+            "authorization" | "webhook-signature" => "***",
+            _ => value.to_str().unwrap_or("***"),
+        };
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    text.push('\n');
+    match serde_json::from_str::<Map<String, Value>>(&row.body) {
+        Ok(mut body) => {
+            for (key, value) in &mut body {
+                if !is_shown(key) {
+                    *value = Value::from("***");
+                }
+            }
+            text.push_str(&Value::Object(body).to_string());
+        }
+        Err(_) => text.push_str("***"),
+    }
+    text
+}
+
+fn shown_head(status: u16, headers: &HeaderMap) -> String {
+    let mut text = format!("{status}\n");
+    for (name, value) in headers.iter().take(limits::TRACE_HEADERS_MAX) {
+        if name != "set-cookie" {
+            text.push_str(&format!("{name}: {}\n", value.to_str().unwrap_or("***")));
+        }
+    }
+    text
+}
+
 /// Reads a little of the answer so that the connection can be used again; the rest is dropped.
-async fn drain(mut response: reqwest::Response) {
+/// Gives its beginning, for debug mode.
+async fn drain(mut response: reqwest::Response) -> String {
     let mut read = 0;
+    let mut begun = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         read += chunk.len();
+        let room = limits::TRACE_ANSWER_MAX.saturating_sub(begun.len());
+        begun.extend(chunk.iter().take(room));
         if read > limits::RECEIVER_ANSWER_MAX {
             break;
         }
     }
+    String::from_utf8_lossy(&begun).into_owned()
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {

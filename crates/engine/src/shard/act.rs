@@ -10,7 +10,7 @@ use callback::{AgentId, CallbackId, LegKey};
 use telephony::media::cpd;
 use telephony::port::{
     CallId, CallerId, Command as TelephonyCommand, Destination, Detection, HangUpCause, Originate,
-    Refused, Repeat,
+    Refused, Repeat, TrunkNumber,
 };
 
 use super::{AgentLeg, Command, Shard};
@@ -97,17 +97,19 @@ impl Shard {
         });
         let originate = Originate {
             call,
-            destination: Destination::Trunk {
-                trunk: dial.plan.trunk,
-                number: dial.plan.number,
-            },
+            destination: Destination::Trunks(
+                std::iter::once((dial.plan.trunk, dial.plan.number))
+                    .chain(dial.plan.alternatives)
+                    .map(|(trunk, number)| TrunkNumber { trunk, number })
+                    .collect(),
+            ),
             caller_id: CallerId {
                 number: dial.caller_number,
                 display_name: dial.caller_name,
             },
             ring_timeout: seconds(dial.ring_timeout_s),
             detection,
-            headers: Vec::new(),
+            headers: dial.headers,
         };
         self.send(TelephonyCommand::Originate(Box::new(originate)));
     }

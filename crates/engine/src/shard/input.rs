@@ -8,156 +8,19 @@ use callback::lifecycle::{self, ContactFault, Context, DialPlan, Effect, Input, 
 use callback::number;
 use callback::record::{Phase, TimerKind};
 use callback::routing::{Decision, Released};
-use callback::{Callback, CallbackId, Error, ErrorCode, LegKey};
+use callback::{Callback, CallbackId, Error, LegKey, Timestamp};
 use serde_json::{Value, json};
-use store::{DeliveryRow, DeliveryState, EventRow, IntentRow};
+use store::{EventRow, IntentRow};
 use telephony::media::cpd;
-use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind};
+use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind, Room};
 
-use super::round::{Created, Round};
-use super::{Command, NewRecord, Reply, Shard};
+use super::Shard;
+use super::act::call_id;
+use super::round::Round;
 use crate::limits;
-use crate::trunks::Gate;
+use crate::trunks::TrunkInfo;
 
 impl Shard {
-    pub(super) async fn on_command(&mut self, command: Command, round: &mut Round) {
-        match command {
-            Command::Create { new, reply } => {
-                self.on_create(*new, reply, round);
-            }
-            Command::Ask {
-                service,
-                id,
-                input,
-                reply,
-            } => {
-                self.on_ask(service.as_ref(), &id, input, reply, round)
-                    .await;
-            }
-            Command::Tell { id, input } => self.step(&id, input, round),
-            Command::Send(command) => self.send(*command),
-            Command::SetAgents { agents, reply } => {
-                self.set_agents(agents);
-                let _ = reply.send(());
-            }
-            Command::SetReady { id, ready, reply } => {
-                let result = self
-                    .router
-                    .set_ready(&id, ready, self.now)
-                    .map_err(|_unknown| {
-                        Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
-                    });
-                self.router_changed = true;
-                drop(reply.send(result));
-            }
-            Command::Agents { reply } => drop(reply.send(self.router.agents())),
-        }
-    }
-
-    pub(crate) fn set_agents(
-        &mut self,
-        agents: Vec<(callback::agent::AgentConfig, Result<(), String>)>,
-    ) {
-        let wishes: Vec<_> = agents
-            .iter()
-            .map(|(config, ready)| (config.id.clone(), ready.clone()))
-            .collect();
-        let known: std::collections::HashSet<_> = self
-            .router
-            .agents()
-            .into_iter()
-            .map(|view| view.id)
-            .collect();
-        self.router.set_agents(
-            agents.into_iter().map(|(config, _)| config).collect(),
-            self.now,
-        );
-        for (id, ready) in wishes {
-            if !known.contains(&id) {
-                // The agent was just added, so it is known.
-                drop(self.router.set_ready(&id, ready, self.now));
-            }
-        }
-        self.router_changed = true;
-    }
-
-    fn on_create(
-        &mut self,
-        new: NewRecord,
-        reply: Reply<Result<Arc<Callback>, Error>>,
-        round: &mut Round,
-    ) {
-        let NewRecord {
-            callback,
-            notes,
-            idempotency,
-        } = new;
-        if let Some(row) = &idempotency
-            && let Some((hash, known)) = self.recent_keys.get(&row.key)
-        {
-            let answer = if *hash == row.body_hash {
-                Ok(known.clone())
-            } else {
-                Err(super::start::key_used_differently())
-            };
-            drop(reply.send(answer));
-            return;
-        }
-        let id = callback.id.clone();
-        let key = idempotency.as_ref().map(|row| row.key.clone());
-        if let Some(row) = idempotency {
-            if self.recent_order.len() >= limits::RECENT_KEYS_MAX
-                && let Some(oldest) = self.recent_order.pop_front()
-            {
-                self.recent_keys.remove(&oldest);
-            }
-            self.recent_order.push_back(row.key.clone());
-            self.recent_keys.insert(
-                row.key.clone(),
-                (row.body_hash.clone(), Arc::new(callback.clone())),
-            );
-            round.batch.idempotency.push(row);
-        }
-        self.callbacks.insert(id.clone(), callback);
-        self.step(&id, Input::Create { notes }, round);
-        round.created.push(Created { id, key, reply });
-    }
-
-    async fn on_ask(
-        &mut self,
-        service: Option<&callback::ServiceName>,
-        id: &CallbackId,
-        input: Input,
-        reply: Reply<Result<(), Error>>,
-        round: &mut Round,
-    ) {
-        let missing = || Error::new(ErrorCode::NotFound, format!("There is no callback {id}"));
-        let fits = |callback: &Callback| service.is_none_or(|name| callback.service() == name);
-        let result = match self.callbacks.get(id) {
-            Some(callback) if !fits(callback) => Err(missing()),
-            Some(_) => self.try_step(id, input, round),
-            // Not open: it is over, or it never was.
-            None => match self.parts.store.callback(id).await {
-                Ok(Some(callback)) if fits(&callback) => Err(Error::new(
-                    ErrorCode::AlreadyCompleted,
-                    "The callback is over already",
-                )),
-                Ok(_) => Err(missing()),
-                Err(error) => {
-                    tracing::error!(%error, "a callback cannot be read");
-                    Err(Error::new(
-                        ErrorCode::NotReady,
-                        "The store cannot be read now",
-                    ))
-                }
-            },
-        };
-        match result {
-            Ok(()) => round.asked.push(reply),
-            Err(error) => drop(reply.send(Err(error))),
-        }
-    }
-
     /// Applies an input that cannot be refused.
     pub(super) fn step(&mut self, id: &CallbackId, input: Input, round: &mut Round) {
         if let Err(error) = self.try_step(id, input, round) {
@@ -166,8 +29,13 @@ impl Shard {
     }
 
     /// Lets the lifecycle decide and notes everything that follows.
-    fn try_step(&mut self, id: &CallbackId, input: Input, round: &mut Round) -> Result<(), Error> {
-        let Some(callback) = self.callbacks.remove(id) else {
+    pub(super) fn try_step(
+        &mut self,
+        id: &CallbackId,
+        input: Input,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        let Some(callback) = self.callbacks.remove(id).map(Arc::unwrap_or_clone) else {
             return Ok(());
         };
         let before = if matches!(input, Input::Create { .. }) {
@@ -177,11 +45,16 @@ impl Shard {
         };
         let timer_before = callback.next_timer();
         let recovers = matches!(input, Input::Recover);
-        let kept =
-            matches!(input, Input::Cancel | Input::Reschedule { .. }).then(|| callback.clone());
+        let kept = matches!(
+            input,
+            Input::Cancel | Input::Reschedule { .. } | Input::Update(_)
+        )
+        .then(|| callback.clone());
         let submits = matches!(
             input,
-            Input::Create { .. } | Input::Timer(TimerKind::Due | TimerKind::Submit)
+            Input::Create { .. }
+                | Input::Update(_)
+                | Input::Timer(TimerKind::Due | TimerKind::Submit)
         );
         let submission = if submits {
             self.can_submit(&callback)
@@ -196,7 +69,7 @@ impl Shard {
             Ok(step) => step,
             Err(error) => {
                 if let Some(kept) = kept {
-                    self.callbacks.insert(id.clone(), kept);
+                    self.callbacks.insert(id.clone(), Arc::new(kept));
                 }
                 return Err(error);
             }
@@ -205,6 +78,8 @@ impl Shard {
             .effects
             .iter()
             .any(|effect| matches!(effect, Effect::Dial(_)));
+        self.ledger
+            .moved(before, Some(step.callback.state), &step.callback);
         self.parts.metrics.step(before, &step.callback, dialed);
         // After a start most callbacks just go on waiting: nothing to write for them.
         let unchanged = step.events.is_empty();
@@ -218,7 +93,7 @@ impl Shard {
                 self.timers.insert((at, id.clone()));
             }
         }
-        self.callbacks.insert(id.clone(), step.callback);
+        self.callbacks.insert(id.clone(), Arc::new(step.callback));
         if !(recovers && unchanged) {
             round.changed.push(id.clone());
         }
@@ -236,8 +111,7 @@ impl Shard {
         effects: &[Effect],
         round: &mut Round,
     ) {
-        let n = &callback.settings.notification;
-        for event in raised {
+        for mut event in raised {
             tracing::info!(
                 callback.id = %callback.id,
                 event = event.id.as_str(),
@@ -246,24 +120,13 @@ impl Shard {
                 detail = detail(&event.data),
                 "callback event"
             );
-            if let Some(notification) = event.notification {
-                round.batch.deliveries.push(DeliveryRow {
-                    id: events::delivery_id(&callback.id, notification.seq),
-                    callback: callback.id.clone(),
-                    seq: event.seq,
-                    notification_seq: notification.seq,
-                    event_id: event.id.as_str().to_owned(),
-                    at: event.at,
-                    channel: n.channel.clone(),
-                    target: n.target.clone(),
-                    guarded: n.target_from_request,
-                    language: n.language.clone(),
-                    body: notification.body,
-                    attempts: 0,
-                    next_at: Some(event.at),
-                    state: DeliveryState::Pending,
-                });
+            let deliveries = self.parts.publisher.of_event(callback, &event);
+            if event.notification.is_some() && deliveries.is_empty() {
+                self.parts.metrics.no_subscriber();
+                let why = Value::from("no_subscriber");
+                event.data.insert("notification".to_owned(), why);
             }
+            round.batch.deliveries.extend(deliveries);
             round.batch.events.push(EventRow {
                 callback: callback.id.clone(),
                 seq: event.seq,
@@ -294,29 +157,6 @@ impl Shard {
         }
     }
 
-    /// Whether a submission made now would succeed (notifications §9.2).
-    fn can_submit(&self, callback: &Callback) -> Result<(), String> {
-        let s = &callback.settings;
-        if s.virtual_queue.is_empty() {
-            return Err("the service has no _urs_virtual_queue".to_owned());
-        }
-        if s.target.steps.is_empty() {
-            return Err("the service has no _target".to_owned());
-        }
-        self.router.known_target(&s.target)?;
-        if self.parts.trunks.info(&s.route_point).is_none() {
-            return Err(if s.route_point.is_empty() {
-                "no trunk is configured".to_owned()
-            } else {
-                format!("there is no trunk {}", s.route_point)
-            });
-        }
-        if self.parts.max_running > 0 && self.callbacks.len() >= self.parts.max_running {
-            return Err(format!("{} callbacks run already", self.parts.max_running));
-        }
-        Ok(())
-    }
-
     pub(super) fn on_timers(&mut self, round: &mut Round) {
         for _ in 0..limits::BATCH_INPUTS_MAX {
             let Some((at, id)) = self.timers.first().cloned() else {
@@ -337,7 +177,12 @@ impl Shard {
                 self.step(&id, Input::Timer(kind), round);
             }
             // Steps move the entry. It stays when the next timer is due at the very same time.
-            if self.callbacks.get(&id).and_then(Callback::next_timer) != Some(at) {
+            if self
+                .callbacks
+                .get(&id)
+                .and_then(|callback| callback.next_timer())
+                != Some(at)
+            {
                 self.timers.remove(&(at, id));
             }
         }
@@ -378,33 +223,18 @@ impl Shard {
                 self.router_changed = true;
                 break;
             }
-            let plan = match self
-                .parts
-                .trunks
-                .gate(&callback.settings.route_point, self.now)
-            {
-                Gate::Open => self.plan(callback),
-                Gate::Unknown => Err(ContactFault::NoTrunk),
-                Gate::Later(at) => {
+            let plan = match self.turn(callback) {
+                Turn::Dial(plan) => plan,
+                Turn::Later(at) => {
                     self.turns_at = Some(self.turns_at.map_or(at, |known| known.min(at)));
                     waiting.push_back(id);
                     continue;
                 }
-                Gate::Full => {
+                Turn::Wait => {
                     waiting.push_back(id);
                     continue;
                 }
             };
-            if let Ok(plan) = &plan {
-                // Counted from the decision on, so that one round cannot overshoot.
-                let leg = LegKey {
-                    callback: id.clone(),
-                    attempt: callback.attempts + 1,
-                    agent: None,
-                };
-                let trunk = plan.trunk.clone();
-                self.parts.trunks.begin(&trunk, &leg.to_string(), self.now);
-            }
             started += 1;
             self.step(&id, Input::ContactTurn(plan), round);
         }
@@ -412,14 +242,43 @@ impl Shard {
         self.turns = waiting;
     }
 
-    /// The finished dial string, after the second check of the number.
-    fn plan(&self, callback: &Callback) -> Result<DialPlan, ContactFault> {
+    /// Whether a callback may be dialed now: a place on a trunk is taken with the decision, so
+    /// that one round cannot overshoot.
+    fn turn(&self, callback: &Callback) -> Turn {
+        // The customer's phone may still ring from before a crash.
+        if self.leftovers.values().any(|id| *id == callback.id) {
+            return Turn::Wait;
+        }
+        let trunks = self.parts.trunks.candidates(&callback.settings.route_point);
+        if let Err(fault) = self.check_number(callback) {
+            return Turn::Dial(Err(fault));
+        }
+        let leg = LegKey {
+            callback: callback.id.clone(),
+            attempt: callback.attempts + 1,
+            agent: None,
+        };
+        let names: Vec<&str> = trunks.iter().map(|trunk| trunk.name.as_str()).collect();
+        let taken = match self.parts.telephony.reserve(&call_id(&leg), &names) {
+            Room::Taken(name) => trunks.iter().position(|trunk| trunk.name == name),
+            // The attempt ends at once with the result of trunks that cannot be used.
+            Room::Down => Some(0),
+            Room::Unknown => None,
+            Room::Later(wait) => {
+                let wait = wait.max(std::time::Duration::from_millis(1));
+                return Turn::Later(self.now + wait);
+            }
+            Room::Full => return Turn::Wait,
+        };
+        Turn::Dial(match taken {
+            Some(taken) => Ok(self.plan(callback, trunks, taken)),
+            None => Err(ContactFault::NoTrunk),
+        })
+    }
+
+    /// The second check of the number.
+    fn check_number(&self, callback: &Callback) -> Result<(), ContactFault> {
         let s = &callback.settings;
-        let trunk = self
-            .parts
-            .trunks
-            .info(&s.route_point)
-            .ok_or(ContactFault::NoTrunk)?;
         let plan = &self.parts.dialplan;
         number::check_dial(
             plan,
@@ -431,18 +290,31 @@ impl Shard {
         .map_err(|error| {
             tracing::warn!(callback.id = %callback.id, %error, "a dial was refused");
             ContactFault::NumberBlocked
-        })?;
-        Ok(DialPlan {
-            number: number::dial_string(
+        })
+    }
+
+    /// The finished dial strings: of the trunk with the place, and of the others in order.
+    fn plan(&self, callback: &Callback, trunks: &[TrunkInfo], taken: usize) -> DialPlan {
+        let s = &callback.settings;
+        let plan = &self.parts.dialplan;
+        let string = |trunk: &TrunkInfo| {
+            let dialed = number::dial_string(
                 plan,
                 &callback.dial_number,
                 &s.prefix_dial_out,
                 trunk.number_format,
                 &s.default_country,
-            ),
-            trunk: trunk.name.clone(),
+            );
+            (trunk.name.clone(), dialed)
+        };
+        let mut all: Vec<_> = trunks.iter().map(string).collect();
+        let (trunk, number) = all.remove(taken);
+        DialPlan {
+            number,
+            trunk,
+            alternatives: all,
             country: number::country_of(plan, &callback.dial_number, &s.default_country),
-        })
+        }
     }
 
     pub(super) fn on_event(&mut self, event: Event, round: &mut Round) {
@@ -455,6 +327,10 @@ impl Shard {
                 self.router_changed = true;
             }
             Event::Account { .. } => {}
+            // Dials that wait for a trunk are looked at after every event.
+            Event::Trunk { name, up, reason } => {
+                tracing::debug!(trunk = name, up, reason, "a trunk changed");
+            }
             Event::Call { call, kind } => self.on_call(&call, kind, round),
         }
     }
@@ -472,11 +348,16 @@ impl Shard {
             return;
         };
         let event = match kind {
-            EventKind::Dialog(record) => {
+            EventKind::Dialog(record, hold) => {
+                round.holds.push(hold);
                 if let Ok(text) = serde_json::to_string(&record) {
                     round.batch.dialogs.push((call.as_str().to_owned(), text));
                 }
                 return;
+            }
+            EventKind::Rerouted(way) => {
+                tracing::info!(call.id = %call, trunk = way.trunk, "the next trunk is tried");
+                LegEvent::Rerouted { number: way.number }
             }
             EventKind::Answered { .. } => LegEvent::Answered,
             EventKind::Verdict(verdict) => LegEvent::Verdict(judge(&verdict)),
@@ -486,16 +367,17 @@ impl Shard {
                 finished: true,
             } => LegEvent::Played { token },
             EventKind::MediaTimeout => {
-                tracing::info!(call.id = %call, "no media for a minute, the call is ended");
-                self.send(TelephonyCommand::HangUp {
-                    call: call.clone(),
-                    cause: telephony::port::HangUpCause::Normal,
-                });
+                // A phone with silence suppression sends nothing and is there all the same; who
+                // is gone is found out by the session timers.
+                tracing::info!(call.id = %call, "no media for a minute");
                 return;
             }
             EventKind::Ended(ended) => {
-                self.parts.trunks.end(call.as_str());
                 round.batch.intents_over.push(call.as_str().to_owned());
+                if self.leftovers.remove(call.as_str()).is_some() {
+                    // The attempt was judged at the start of the server.
+                    return;
+                }
                 self.agent_leg_over(call.as_str());
                 LegEvent::Ended {
                     call_state: ended.call_state,
@@ -523,6 +405,16 @@ impl Shard {
         };
         self.step(&leg.callback, input, round);
     }
+}
+
+/// What a callback whose turn it is may do.
+enum Turn {
+    /// Dial, or end because it cannot be dialed.
+    Dial(Result<DialPlan, ContactFault>),
+    /// Not before this time.
+    Later(Timestamp),
+    /// Only after a call has ended.
+    Wait,
 }
 
 /// The detail word of an event, for the log.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use callback::lifecycle::Effect;
 use callback::{Callback, CallbackId, Error, ErrorCode};
 use store::{Batch, DeliveryRow};
+use telephony::port::Hold;
 
 use super::{Reply, Shard};
 use crate::limits;
@@ -26,6 +27,8 @@ pub(super) struct Round {
     pub(super) effects: Vec<(CallbackId, Effect)>,
     pub(super) created: Vec<Created>,
     pub(super) asked: Vec<Reply<Result<(), Error>>>,
+    /// INVITEs that wait until their dialogs are durable.
+    pub(super) holds: Vec<Hold>,
 }
 
 impl Shard {
@@ -38,11 +41,19 @@ impl Shard {
             .iter()
             .filter_map(|id| self.callbacks.get(id).cloned())
             .collect();
-        if !round.batch.is_empty() {
-            self.write(&mut round).await;
+        if !round.batch.is_empty() && !self.write(&mut round).await {
+            // Not durable: nothing of it may be answered, dialed or sent. Whoever waits for an
+            // answer learns that the server goes down.
+            return;
         }
+        round.holds.clear();
         let deliveries: Vec<DeliveryRow> = std::mem::take(&mut round.batch.deliveries);
         self.parts.outbox.hand_over(deliveries);
+        if !round.batch.events.is_empty() && self.parts.shared.events.receiver_count() > 0 {
+            let events = Arc::from(std::mem::take(&mut round.batch.events));
+            // The last listener may just have gone.
+            drop(self.parts.shared.events.send(events));
+        }
         for id in &round.changed {
             if self
                 .callbacks
@@ -52,6 +63,17 @@ impl Shard {
                 self.callbacks.remove(id);
             }
         }
+        // Answered before acting: the answers are written on other threads meanwhile.
+        for Created { id, key: _, reply } in std::mem::take(&mut round.created) {
+            // The records are in the order of their ids, as `changed` is.
+            let records = &round.batch.callbacks;
+            let answer = records
+                .binary_search_by(|callback| callback.id.cmp(&id))
+                .ok()
+                .and_then(|at| records.get(at).cloned())
+                .ok_or_else(|| Error::new(ErrorCode::Internal, "the new callback is missing"));
+            drop(reply.send(answer));
+        }
         for (id, effect) in std::mem::take(&mut round.effects) {
             self.act(&id, effect);
         }
@@ -59,41 +81,36 @@ impl Shard {
             // The client may have gone away; the effect stands.
             drop(reply.send(Ok(())));
         }
-        for Created { id, key: _, reply } in round.created {
-            let answer = round
-                .batch
-                .callbacks
-                .iter()
-                .find(|callback| callback.id == id)
-                .cloned()
-                .map(Arc::new)
-                .ok_or_else(|| Error::new(ErrorCode::Internal, "the new callback is missing"));
-            drop(reply.send(answer));
-        }
         self.show();
     }
 
     /// Writes until it succeeds. Creates that were not acknowledged are withdrawn at the first
-    /// failure; everything else already happened in the world and must not be lost.
-    async fn write(&mut self, round: &mut Round) {
+    /// failure; everything else already happened in the world and must not be lost. `false` when
+    /// the store is closed.
+    async fn write(&mut self, round: &mut Round) -> bool {
         let mut first = true;
         loop {
-            let result = self.parts.store.commit(round.batch.clone()).await;
+            let batch = Arc::new(std::mem::take(&mut round.batch));
+            let result = self.parts.store.commit_shared(Arc::clone(&batch)).await;
+            // The store has let go of it, so nothing is copied.
+            round.batch = Arc::unwrap_or_clone(batch);
             self.parts.metrics.commit(result.is_ok());
             self.parts
                 .shared
                 .store_ok
                 .store(result.is_ok(), Ordering::Release);
-            let Err(error) = result else { return };
+            let Err(error) = result else { return true };
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, "the store refused a transaction; trying again");
             if matches!(error, store::StoreError::Closed) {
-                return;
+                tracing::error!("the store is closed, nothing is done any more");
+                return false;
             }
+            tracing::error!(%error, cause, "the store refused a transaction; trying again");
             if std::mem::take(&mut first) {
                 self.withdraw_creates(round);
                 if round.batch.is_empty() {
-                    return;
+                    self.store_again_at = Some(self.now + limits::STORE_PAUSE);
+                    return true;
                 }
             }
             tokio::time::sleep(limits::COMMIT_RETRY).await;
@@ -102,10 +119,12 @@ impl Shard {
 
     fn withdraw_creates(&mut self, round: &mut Round) {
         for Created { id, key, reply } in std::mem::take(&mut round.created) {
-            if let Some(callback) = self.callbacks.remove(&id)
-                && let Some(at) = callback.next_timer()
-            {
-                self.timers.remove(&(at, id.clone()));
+            if let Some(callback) = self.callbacks.remove(&id) {
+                if let Some(at) = callback.next_timer() {
+                    self.timers.remove(&(at, id.clone()));
+                }
+                self.ledger.moved(Some(callback.state), None, &callback);
+                self.ledger.take_back(&callback);
             }
             if let Some(key) = key {
                 self.recent_keys.remove(&key);

@@ -3,10 +3,11 @@
 use callback::lifecycle::Input;
 use callback::{Error, ErrorCode};
 use store::StoreError;
-use telephony::port::{Command as TelephonyCommand, DialogRecord};
+use telephony::port::{CallId, Command as TelephonyCommand, DialogRecord};
 
 use super::Shard;
 use super::round::Round;
+use crate::limits;
 
 /// An idempotency key came again with another body.
 pub(crate) fn key_used_differently() -> Error {
@@ -31,11 +32,24 @@ impl Shard {
                     call.id = intent.leg,
                     "a call left over from before is ended"
                 );
-                self.send(TelephonyCommand::EndLeftover(Box::new(record)));
+                // The intent stays until the call is over: the next crash may come before.
+                let call = CallId::new(intent.leg.as_str());
+                let record = Box::new(record);
+                self.send(TelephonyCommand::EndLeftover { call, record });
+                self.leftovers.insert(intent.leg, intent.callback);
+            } else {
+                round.batch.intents_over.push(intent.leg);
             }
-            round.batch.intents_over.push(intent.leg);
         }
-        let open = self.parts.store.open_callbacks().await?;
+        let since = self.now.plus_seconds(-limits::COUNTED_BACK_S);
+        let (open, counted) = tokio::join!(
+            self.parts.store.open_callbacks(),
+            self.parts.store.counted_since(since)
+        );
+        for row in counted? {
+            self.ledger.restore(&row.service, row.created, &row.values);
+        }
+        let open = open?;
         if !open.is_empty() {
             tracing::info!(callbacks = open.len(), "open callbacks are taken up again");
         }
@@ -44,8 +58,12 @@ impl Shard {
             if let Some(at) = callback.next_timer() {
                 self.timers.insert((at, id.clone()));
             }
+            self.ledger.moved(None, Some(callback.state), &callback);
             self.callbacks.insert(id.clone(), callback);
             self.step(&id, Input::Recover, &mut round);
+            if round.effects.len() >= limits::BATCH_INPUTS_MAX {
+                self.commit(std::mem::take(&mut round)).await;
+            }
         }
         self.commit(round).await;
         Ok(())

@@ -81,12 +81,17 @@ fn delivery(row: &DeliveryRow, attempts: &[DeliveryAttempt]) -> Value {
     let attempts: Vec<Value> = attempts
         .iter()
         .map(|attempt| {
-            json!({
+            let mut shown = json!({
                 "at": attempt.at.to_iso(),
                 "status": attempt.status,
                 "error": attempt.error,
                 "ms": attempt.ms,
-            })
+            });
+            if let Some(trace) = &attempt.trace {
+                shown["request"] = Value::from(trace.request.as_str());
+                shown["answer"] = Value::from(trace.answer.as_str());
+            }
+            shown
         })
         .collect();
     json!({

@@ -54,11 +54,28 @@ fn answer(api: &Api, headers: &HeaderMap, callback: &Callback) -> Result<Respons
         }
         Err(failure) => return Err(failure.into()),
     };
-    Ok(answer::ok(&record(
-        callback,
-        service.as_deref(),
-        &api.public_url,
-    ))?)
+    Ok(answer::ok(&record(api, callback, service.as_deref()))?)
+}
+
+/// The callback of a path without a service, for those who may use its service.
+pub(super) async fn open_to_caller(
+    api: &Api,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<Callback, Failure> {
+    let Ok(id) = callback_id(id) else {
+        return Err(auth::unknown_id(api, headers));
+    };
+    let Some(callback) = alive(api, &id).await? else {
+        return Err(auth::unknown_id(api, headers));
+    };
+    if api.engine.service(callback.service()).is_none() {
+        // The service was removed: whoever may use the server still sees the record.
+        auth::operator(api, headers)?;
+    } else {
+        auth::service(api, headers, callback.service())?;
+    }
+    Ok(callback)
 }
 
 /// The callback while its `_ttl` runs; afterwards it is gone from this surface.

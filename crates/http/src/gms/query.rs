@@ -28,7 +28,7 @@ pub(super) async fn query(
     let found = api.engine.query(query).await?;
     let records: Vec<_> = found
         .iter()
-        .map(|callback| record(callback, Some(&service), &api.public_url))
+        .map(|callback| record(&api, callback, Some(&service)))
         .collect();
     Ok(answer::ok(&records)?)
 }
@@ -94,6 +94,7 @@ impl Conditions {
             conditions: self.keys,
             alive_at: Some(api.engine.now()),
             limit: QUERY_MAX,
+            ..Query::default()
         }
     }
 }

@@ -1,20 +1,23 @@
 //! The record as the compatible surface shows it (callback-api §6.3).
 
-use callback::Callback;
 use callback::service::Service;
+use callback::{Callback, ini};
 use serde_json::{Map, Value, json};
 
+use crate::Api;
 use crate::path::encode_segment;
 
-/// Builds the record; without the service (it may be gone) the lookup keys are left out.
+/// Builds the record: what is always there, the lookup keys, the `returned-keys` of the
+/// configuration. Without the service (it may be gone) the lookup keys are left out.
 pub(crate) fn record(
+    api: &Api,
     callback: &Callback,
     service: Option<&Service>,
-    public_url: &str,
 ) -> Map<String, Value> {
     let url = format!(
-        "{}/genesys/1/service/callback/{}/{}",
-        public_url.trim_end_matches('/'),
+        "{}{}/1/service/callback/{}/{}",
+        api.public_url.trim_end_matches('/'),
+        api.app,
         encode_segment(callback.service().as_str()),
         encode_segment(callback.id.as_str()),
     );
@@ -34,16 +37,27 @@ pub(crate) fn record(
     put("_url", json!(url));
     // One client reads this spelling.
     put("url", json!(url));
-    for key in service.map(Service::lookup_keys).unwrap_or_default() {
-        let value = callback
-            .parameters
-            .get(key)
-            .or_else(|| callback.user_data.get(key));
-        if let Some(value) = value
+    let lookup = service.map(Service::lookup_keys).unwrap_or_default();
+    let returned = ini::list(api.engine.application_option("returned-keys"));
+    for key in lookup.into_iter().chain(returned) {
+        if let Some(value) = value_of(callback, key)
             && !record.contains_key(key)
         {
-            record.insert(key.to_owned(), value.clone());
+            record.insert(key.to_owned(), value);
         }
     }
     record
+}
+
+/// What a callback holds under a key of its request or of its settings.
+fn value_of(callback: &Callback, key: &str) -> Option<Value> {
+    let held = callback
+        .parameters
+        .get(key)
+        .or_else(|| callback.user_data.get(key));
+    held.cloned().or_else(|| match key {
+        "_vq" | "_urs_virtual_queue" => Some(json!(callback.settings.virtual_queue)),
+        "_urs_vq_priority" => Some(json!(callback.settings.priority)),
+        _ => None,
+    })
 }

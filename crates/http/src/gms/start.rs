@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::response::Response;
 use callback::ErrorCode;
 use callback::limits::BODY_MAX;
@@ -39,14 +40,20 @@ pub(super) async fn start(
             parameters,
             user_data,
             gms_user,
+            headers: counted_headers(&headers),
             idempotency,
         })
         .await?;
-    Ok(answer::ok(&record(
-        &callback,
-        Some(&service),
-        &api.public_url,
-    ))?)
+    Ok(answer::ok(&record(&api, &callback, Some(&service)))?)
+}
+
+/// The headers that may take part in throttling (callback-api §1.1); never secrets.
+fn counted_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter(|(name, _)| *name != AUTHORIZATION && *name != COOKIE)
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .collect()
 }
 
 /// A header as text; empty counts as absent.

@@ -1,10 +1,15 @@
-//! `PUT …/{service}/{id}`: gives a callback another time (callback-api §5).
+//! `PUT …/{service}/{id}`: changes a callback (callback-api §5).
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use callback::lifecycle::Change;
 use callback::limits::BODY_MAX;
+use callback::options;
+use callback::record::{self, Reason};
+use callback::routing::Target;
+use callback::service::{parameter_text, split_body};
 use callback::{ErrorCode, Timestamp};
 use serde_json::{Map, Value};
 
@@ -20,37 +25,76 @@ pub(super) async fn update(
     let name = service_name(&name)?;
     auth::service(&api, request.headers(), &name)?;
     let keys = body::read(request, BODY_MAX).await?.keys().await?;
-    let desired = new_time(&keys)?.unwrap_or_else(|| api.engine.now());
+    let change = change(keys, api.engine.now())?;
     api.engine
-        .reschedule(Some(name), callback_id(&id)?, desired)
+        .update(Some(name), callback_id(&id)?, change)
         .await?;
     Ok(answer::empty())
 }
 
-/// The wished time; `None` = now. Every other change is refused before anything happens.
-fn new_time(keys: &Map<String, Value>) -> Result<Option<Timestamp>, Failure> {
-    if let Some(other) = keys.keys().find(|key| *key != NEW_TIME) {
-        let shown: String = other.chars().filter(|c| !c.is_control()).take(64).collect();
-        return Err(Failure::field(
-            ErrorCode::NotAvailable,
-            &shown,
-            format!("Changing '{shown}' of an existing callback is not built yet; nothing changed"),
-        ));
-    }
-    let Some(value) = keys.get(NEW_TIME) else {
-        return Ok(None);
+/// What the body asks for; an empty one asks for "now".
+fn change(keys: Map<String, Value>, now: Timestamp) -> Result<Change, Failure> {
+    let nothing_given = keys.is_empty();
+    let (parameters, user_data) = split_body(keys);
+    let mut change = Change {
+        user_data,
+        desired: nothing_given.then_some(now),
+        ..Change::default()
     };
-    match value.as_str().and_then(Timestamp::parse_iso) {
-        Some(time) => Ok(Some(time)),
-        None => Err(Failure::field(
-            ErrorCode::BadParameter,
-            NEW_TIME,
-            "_new_desired_time must be a time such as 2026-10-05T13:00:00.000Z",
-        )),
+    for name in parameters.keys() {
+        let Some(text) = parameter_text(&parameters, name) else {
+            continue;
+        };
+        match name.as_str() {
+            "_new_desired_time" => change.desired = Some(time(&text)?),
+            "_target" => {
+                let target = Target::parse(&text).map_err(|message| bad(name, &message))?;
+                change.target = Some(target);
+            }
+            "_urs_vq_priority" => change.priority = Some(number(name, &text)?),
+            "_urs_vq_priority_increment" => change.priority_increment = Some(number(name, &text)?),
+            "_urs_vq_priority_increment_interval" => {
+                change.priority_increment_interval_s = Some(number(name, &text)?);
+            }
+            "_callback_state" => {
+                let state = record::State::parse(&text);
+                change.state = Some(state.ok_or_else(|| bad(name, "there is no such state"))?);
+            }
+            "_callback_reason" => {
+                let reason = Reason::parse(&text);
+                change.reason = Some(reason.ok_or_else(|| bad(name, "there is no such reason"))?);
+            }
+            _ => {
+                let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+                let message = format!("{shown} cannot be changed after creation; nothing changed");
+                return Err(Failure::field(ErrorCode::BadParameter, &shown, message));
+            }
+        }
     }
+    Ok(change)
 }
 
-const NEW_TIME: &str = "_new_desired_time";
+fn time(text: &str) -> Result<Timestamp, Failure> {
+    Timestamp::parse_iso(text).ok_or_else(|| {
+        bad(
+            "_new_desired_time",
+            "must be a time such as 2026-10-05T13:00:00.000Z",
+        )
+    })
+}
+
+/// A number within the bounds of the option of that name.
+fn number(name: &str, text: &str) -> Result<i64, Failure> {
+    if let Some(Err(message)) = options::find(name).map(|entry| entry.kind.check(text)) {
+        return Err(bad(name, &message));
+    }
+    text.parse()
+        .map_err(|_error| bad(name, "not a whole number"))
+}
+
+fn bad(name: &str, message: &str) -> Failure {
+    Failure::field(ErrorCode::BadParameter, name, format!("{name}: {message}"))
+}
 
 #[cfg(test)]
 mod tests {
@@ -59,30 +103,41 @@ mod tests {
     use super::*;
     use crate::testing::phrase;
 
-    fn check(body: &Value, expected: Result<Option<i64>, &str>) {
-        let keys = body.as_object().unwrap();
-        let got = new_time(keys)
-            .map(|time| time.map(|t| t.0))
-            .map_err(|f| phrase(&f));
-        assert_eq!(got, expected.map_err(str::to_owned), "{body}");
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn read(body: &Value) -> Result<Change, String> {
+        change(body.as_object().cloned().unwrap(), NOW).map_err(|f| phrase(&f))
     }
 
     #[test]
-    fn only_the_time_can_be_changed() {
-        check(&json!({}), Ok(None));
-        check(
-            &json!({"_new_desired_time": "2026-09-21T14:13:20.000Z"}),
-            Ok(Some(1_790_000_000_000)),
-        );
-        check(
-            &json!({"_new_desired_time": "tomorrow"}),
-            Err("BAD_PARAMETER"),
-        );
-        check(&json!({"_new_desired_time": 5}), Err("BAD_PARAMETER"));
-        check(&json!({"_callback_state": "QUEUED"}), Err("NOT_AVAILABLE"));
-        check(
-            &json!({"_new_desired_time": "2026-09-21T14:13:20.000Z", "topic": "x"}),
-            Err("NOT_AVAILABLE"),
-        );
+    fn an_empty_body_means_now_and_data_alone_moves_nothing() {
+        assert_eq!(read(&json!({})).unwrap().desired, Some(NOW));
+        let time = json!({"_new_desired_time": "2026-09-21T14:13:20.000Z", "topic": 5});
+        let change = read(&time).unwrap();
+        assert_eq!(change.desired, Some(Timestamp(1_790_000_000_000)));
+        assert_eq!(change.user_data["topic"], "5");
+        assert_eq!(read(&json!({"topic": "x"})).unwrap().desired, None);
+        assert_eq!(read(&json!({"_urs_vq_priority": 5})).unwrap().desired, None);
+    }
+
+    #[test]
+    fn target_and_priority_are_checked_like_the_options() {
+        let body = json!({"_target": "Loans@Stats.GA", "_urs_vq_priority": 7,
+            "_urs_vq_priority_increment": "2", "_urs_vq_priority_increment_interval": 60});
+        let change = read(&body).unwrap();
+        assert_eq!(change.target.map(|t| t.steps.len()), Some(1));
+        assert_eq!(change.priority, Some(7));
+        assert_eq!(change.priority_increment, Some(2));
+        assert_eq!(change.priority_increment_interval_s, Some(60));
+        for body in [
+            json!({"_target": "?:"}),
+            json!({"_urs_vq_priority": "high"}),
+            json!({"_urs_vq_priority_increment_interval": -1}),
+            json!({"_new_desired_time": "tomorrow"}),
+            json!({"_new_desired_time": 5}),
+            json!({"_ttl": 5, "topic": "x"}),
+        ] {
+            assert_eq!(read(&body), Err("BAD_PARAMETER".to_owned()), "{body}");
+        }
     }
 }

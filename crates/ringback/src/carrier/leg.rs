@@ -169,7 +169,8 @@ impl Leg {
             EventKind::Played { .. }
             | EventKind::Ringing
             | EventKind::EarlyMedia
-            | EventKind::Dialog(_)
+            | EventKind::Rerouted(_)
+            | EventKind::Dialog(..)
             | EventKind::Verdict(_)
             | EventKind::Beep { .. }
             | EventKind::Incoming { .. } => Vec::new(),

@@ -46,10 +46,7 @@ async fn driver(trunk: Option<SocketAddr>, first_port: u16) -> Started {
         host: address.ip().to_string(),
         port: address.port(),
         transport: Transport::Udp,
-        username: String::new(),
-        password: String::new(),
-        caller_id: String::new(),
-        register: false,
+        ..Trunk::default()
     });
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -65,6 +62,7 @@ async fn driver(trunk: Option<SocketAddr>, first_port: u16) -> Started {
         user_agent: "test".to_owned(),
         timers: SipTimers::default(),
         admission: Limits::default(),
+        allow_sources: vec!["127.0.0.0/8".parse().unwrap()],
         registrar: Policy::default(),
     };
     Embedded::start(config, Arc::new(Phones)).await.unwrap()
@@ -152,14 +150,7 @@ impl Bed {
     }
 
     fn dial(&self, id: &str, number: &str) -> CallId {
-        let number = number.to_owned();
-        self.call(
-            id,
-            Destination::Trunk {
-                trunk: "carrier".to_owned(),
-                number,
-            },
-        )
+        self.call(id, Destination::trunk("carrier", number))
     }
 
     async fn until(&mut self, wanted: impl Fn(&Event) -> bool) -> Event {

@@ -2,7 +2,13 @@
 
 mod calls;
 mod cpd;
+mod create;
+mod deliver;
 mod idle;
+mod load;
+mod receive;
+mod recover;
+mod scxml;
 mod usage;
 
 use std::path::Path;
@@ -14,7 +20,13 @@ use serde_json::{Map, Value, json};
 
 use self::calls::CallsArgs;
 use self::cpd::CpdArgs;
+use self::create::CreateArgs;
+use self::deliver::DeliverArgs;
 use self::idle::IdleArgs;
+use self::load::LoadArgs;
+use self::receive::ReceiveArgs;
+use self::recover::RecoverArgs;
+use self::scxml::ScxmlArgs;
 use self::usage::{Machine, Processor};
 use crate::outcome::Status;
 use crate::output;
@@ -32,8 +44,22 @@ enum Name {
     Calls(CallsArgs),
     /// The call progress detector over generated audio
     Cpd(CpdArgs),
+    /// HTTP creates over many connections, each durable before its answer
+    Create(CreateArgs),
+    /// Events of many callbacks through store and sender to a receiver in another process
+    Deliver(DeliverArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
     Idle(IdleArgs),
+    /// Start with many pending callbacks
+    Recover(RecoverArgs),
+    /// The generator of `create`
+    #[command(hide = true)]
+    Load(LoadArgs),
+    /// The receiver of `deliver`
+    #[command(hide = true)]
+    Receive(ReceiveArgs),
+    /// The SCXML engine alone: events, microsteps, starts and memory of sessions
+    Scxml(ScxmlArgs),
 }
 
 /// A figure with its goal.
@@ -53,6 +79,16 @@ impl Goal {
             value: rounded(value),
             goal,
             met: value <= goal,
+        }
+    }
+
+    /// The value must reach the goal.
+    fn at_least(name: &'static str, value: f64, goal: f64) -> Self {
+        Self {
+            name,
+            value: rounded(value),
+            goal,
+            met: value >= goal,
         }
     }
 
@@ -106,7 +142,19 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
     let outcome = match args.name {
         Name::Calls(args) => calls::run(&args, &dir, json).await?,
         Name::Cpd(args) => cpd::run(&args)?,
+        Name::Create(args) => create::run(&args, &dir).await?,
+        Name::Deliver(args) => deliver::run(&args, &dir).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
+        Name::Recover(args) => recover::run(&args, &dir).await?,
+        Name::Load(args) => {
+            tokio::task::spawn_blocking(move || load::run(&args)).await??;
+            return Ok(Status::Ok);
+        }
+        Name::Receive(args) => {
+            tokio::task::spawn_blocking(move || receive::run(&args)).await??;
+            return Ok(Status::Ok);
+        }
+        Name::Scxml(args) => scxml::run(&args)?,
     };
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;

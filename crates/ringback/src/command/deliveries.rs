@@ -1,9 +1,10 @@
-//! `ringback deliveries list`: status notifications and their attempts.
+//! `ringback deliveries`: status notifications and their attempts, failed ones tried again.
 
 use clap::{Args, Subcommand, ValueEnum};
+use reqwest::Method;
 use serde_json::Value;
 
-use crate::client::Client;
+use crate::client::{Client, segment};
 use crate::outcome::{Failure, Status};
 use crate::output;
 
@@ -25,6 +26,18 @@ enum Action {
         #[arg(long, value_enum)]
         state: Option<State>,
     },
+    /// Try deliveries again that were given up
+    Retry(Retry),
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Retry {
+    /// This delivery
+    id: Option<String>,
+    /// All that were given up
+    #[arg(long)]
+    failed: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -39,23 +52,51 @@ enum State {
 
 impl Deliveries {
     pub(super) async fn run(&self, client: &Client, as_json: bool) -> Result<Status, Failure> {
-        let Action::List { callback, state } = &self.action;
-        let state = state.map(|state| match state {
-            State::Pending => "pending",
-            State::Delivered => "delivered",
-            State::Failed => "failed",
-        });
-        let mut query: Vec<(&str, &str)> = Vec::new();
-        query.extend(callback.iter().map(|value| ("callback", value.as_str())));
-        query.extend(state.iter().map(|value| ("state", *value)));
-        let answer = client.get("/api/v1/deliveries", &query).await?;
+        match &self.action {
+            Action::List { callback, state } => list(client, callback, *state, as_json).await,
+            Action::Retry(retry) => retry.run(client, as_json).await,
+        }
+    }
+}
+
+impl Retry {
+    async fn run(&self, client: &Client, as_json: bool) -> Result<Status, Failure> {
+        let path = match &self.id {
+            Some(id) => format!("/api/v1/deliveries/{}/retry", segment(id)),
+            None => "/api/v1/deliveries/retry".to_owned(),
+        };
+        let answer = client.send_json(Method::POST, &path, &Value::Null).await?;
         if as_json {
             output::line(&answer.to_string());
         } else {
-            output::raw(&table(&answer));
+            let count = output::cell(answer.get("retried"));
+            output::line(&format!("{count} deliveries are tried again"));
         }
         Ok(Status::Ok)
     }
+}
+
+async fn list(
+    client: &Client,
+    callback: &Option<String>,
+    state: Option<State>,
+    as_json: bool,
+) -> Result<Status, Failure> {
+    let state = state.map(|state| match state {
+        State::Pending => "pending",
+        State::Delivered => "delivered",
+        State::Failed => "failed",
+    });
+    let mut query: Vec<(&str, &str)> = Vec::new();
+    query.extend(callback.iter().map(|value| ("callback", value.as_str())));
+    query.extend(state.iter().map(|value| ("state", *value)));
+    let answer = client.get("/api/v1/deliveries", &query).await?;
+    if as_json {
+        output::line(&answer.to_string());
+    } else {
+        output::raw(&table(&answer));
+    }
+    Ok(Status::Ok)
 }
 
 fn table(answer: &Value) -> String {

@@ -1,6 +1,9 @@
-//! `ringback events list`: the log of one callback.
+//! `ringback events`: the log of one callback, the stream of all.
+
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use crate::client::{Client, segment};
 use crate::outcome::{Failure, Status};
@@ -21,11 +24,20 @@ enum Action {
         #[arg(long, value_name = "ID")]
         callback: String,
     },
+    /// Follow the events of all callbacks, one line each, until interrupted
+    Tail {
+        /// Begin behind this event instead of now
+        #[arg(long, value_name = "ID")]
+        since_id: Option<String>,
+    },
 }
 
 impl Events {
     pub(super) async fn run(&self, client: &Client, as_json: bool) -> Result<Status, Failure> {
-        let Action::List { callback } = &self.action;
+        let callback = match &self.action {
+            Action::List { callback } => callback,
+            Action::Tail { since_id } => return tail(client, since_id.clone(), as_json).await,
+        };
         let path = format!("/api/v1/callbacks/{}/events", segment(callback));
         let answer = client.get(&path, &[]).await?;
         if as_json {
@@ -40,4 +52,48 @@ impl Events {
         }
         Ok(Status::Ok)
     }
+}
+
+/// Follows the stream; when the connection breaks it goes on behind the last event.
+async fn tail(client: &Client, since_id: Option<String>, as_json: bool) -> Result<Status, Failure> {
+    let mut last = since_id;
+    loop {
+        let mut query: Vec<(&str, &str)> = Vec::new();
+        query.extend(last.iter().map(|id| ("since_id", id.as_str())));
+        let mut stream = client.open("/api/v1/events/tail", &query).await?;
+        let mut waiting = Vec::new();
+        // An error is a broken connection: the next one goes on where it broke.
+        while let Ok(Some(chunk)) = stream.chunk().await {
+            waiting.extend_from_slice(&chunk);
+            while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = waiting.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line);
+                if let Some(id) = line.strip_prefix("id: ") {
+                    last = Some(id.trim().to_owned());
+                } else if let Some(data) = line.strip_prefix("data: ") {
+                    output::line(&shown(data.trim(), as_json));
+                }
+            }
+        }
+        tokio::time::sleep(RECONNECT).await;
+    }
+}
+
+/// Pause before a broken stream is opened again.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+fn shown(data: &str, as_json: bool) -> String {
+    if as_json {
+        return data.to_owned();
+    }
+    let event: Value = serde_json::from_str(data).unwrap_or_default();
+    let part = |key: &str| output::cell(event.get(key));
+    format!(
+        "{} {} {} {} {}",
+        part("at_ms"),
+        part("callback_id"),
+        part("seq"),
+        part("event_id"),
+        part("state")
+    )
 }

@@ -1,4 +1,4 @@
-//! What `services import` and `agents import` share.
+//! What the imports of services, agents and Transaction Lists share.
 
 use std::path::PathBuf;
 
@@ -30,12 +30,30 @@ impl Import {
         what: &str,
         as_json: bool,
     ) -> Result<Status, Failure> {
+        self.run_with(client, what, &[], as_json).await
+    }
+
+    /// The name of the file without its extension; `None` for standard input.
+    pub(super) fn stem(&self) -> Option<String> {
+        let stem = self.file.file_stem().and_then(|stem| stem.to_str());
+        stem.filter(|stem| *stem != "-").map(str::to_owned)
+    }
+
+    /// Like [`Self::run`], with more to say in the query.
+    pub(super) async fn run_with(
+        &self,
+        client: &Client,
+        what: &str,
+        more: &[(&str, &str)],
+        as_json: bool,
+    ) -> Result<Status, Failure> {
         let text = self.read()?;
         let flag = |on: bool| if on { "true" } else { "false" };
-        let query = [
+        let mut query = vec![
             ("dry_run", flag(self.dry_run)),
             ("strict", flag(self.strict)),
         ];
+        query.extend(more);
         let report = client
             .import(&format!("/api/v1/{what}/import"), &query, text)
             .await?;
@@ -103,7 +121,11 @@ impl Import {
                 ));
             }
         }
-        let count = list(what).count();
+        let count = if what == "transactions" {
+            1
+        } else {
+            list(what).count()
+        };
         let accepted = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
         output::note(&match (accepted, self.dry_run) {
             (true, false) => format!("{count} {what} imported"),

@@ -12,17 +12,24 @@ pub(super) struct Options {
     /// Show how far each option is built instead of its default and allowed values
     #[arg(long)]
     status: bool,
+    /// Print the page of the documentation (docs/options.md)
+    #[arg(long, conflicts_with = "status")]
+    markdown: bool,
 }
 
 impl Options {
     pub(super) fn run(&self, as_json: bool) -> Status {
+        if self.markdown && !as_json {
+            output::raw(&callback::options::table().to_markdown());
+            return Status::Ok;
+        }
         let table = json!(callback::options::table());
         if as_json {
             output::line(&table.to_string());
             return Status::Ok;
         }
         let keys: &[&str] = if self.status {
-            &["name", "section", "status", "reason"]
+            &["name", "section", "status", "test", "reason"]
         } else {
             &["name", "section", "type", "unit", "default", "allowed"]
         };

@@ -138,13 +138,15 @@ impl Server {
                 Failure::bad_input(format!("the engine does not start: {}", chain(&error)), "")
             })?;
         let stopping = CancellationToken::new();
-        let api = Api::new(
+        let mut api = Api::new(
             engine.clone(),
             credentials(&config),
             public_url(&config, &http_address),
             wiring::store_dir(&config),
             stopping.clone(),
         );
+        api.app.clone_from(&config.http.app);
+        api.contact_centers.clone_from(&config.http.contact_centers);
         let mut http = JoinSet::new();
         http.spawn(http_api::serve(
             listener,

@@ -63,7 +63,10 @@ fn problem(name: &str, message: String, remedy: &str) -> Problem {
 }
 
 fn variable(path: &str) -> String {
-    format!("{PREFIX}{}", path.replace('.', "_").to_ascii_uppercase())
+    format!(
+        "{PREFIX}{}",
+        path.replace(['.', '-'], "_").to_ascii_uppercase()
+    )
 }
 
 fn names_a_section(name: &str) -> bool {

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::Problem;
-use super::schema::{Config, Trunk};
+use super::schema::{Config, PushProvider, Trunk};
 
 /// Lines of the keys of one file.
 #[derive(Debug, Default)]
@@ -137,6 +137,9 @@ impl Walk<'_> {
             self.key(&path, name.span());
             match (known.get(name.get_ref().as_ref()), value.get_ref()) {
                 (None, _) => self.unknown(&path, name.get_ref(), name.span(), known),
+                (Some(_), DeValue::Table(inner)) if path == "push.provider" => {
+                    self.providers(inner);
+                }
                 (Some(Value::Table(known)), DeValue::Table(inner)) => {
                     self.table(&path, inner, known);
                 }
@@ -152,6 +155,19 @@ impl Walk<'_> {
             let path = format!("trunk[{n}]");
             self.key(&path, element.span());
             if let DeValue::Table(inner) = element.get_ref() {
+                self.table(&path, inner, &known);
+            }
+        }
+    }
+
+    /// Providers have names of the operator's choice.
+    fn providers(&mut self, table: &DeTable<'_>) {
+        let known = Table::try_from(PushProvider::default())
+            .expect("a provider is a table of plain values");
+        for (name, value) in table {
+            let path = join("push.provider", name.get_ref());
+            self.key(&path, name.span());
+            if let DeValue::Table(inner) = value.get_ref() {
                 self.table(&path, inner, &known);
             }
         }

@@ -15,17 +15,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
         "http.tls_key",
         "HTTPS by the server itself; put a reverse proxy in front of it",
     ),
-    ("notifications.body", "another body of status notifications"),
-    (
-        "notifications.state_compat",
-        "the frozen state of the original",
-    ),
-    (
-        "notifications.httpcb.envelope",
-        "another envelope of status notifications",
-    ),
-    ("notifications.customhttp.message", "the channel customhttp"),
-    ("notifications.orscb.encoding", "the channel orscb"),
     ("dialplan.rp_allow", "routing to a route point"),
     ("telephony.fax_detected", "keeping a fax call for a plugin"),
     ("plugin.exit_is_cancel", "the on-dial plugin"),

@@ -1,10 +1,11 @@
 //! Every key of `ringback.toml` with its type and default (cli-and-config §2, options §18).
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::value::{Address, Listen, Ports, Secret};
+use super::value::{Address, Listen, Ports, Secret, Source, Word};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,7 +17,9 @@ pub(crate) struct Config {
     pub(crate) sip: Sip,
     pub(crate) media: Media,
     pub(crate) notifications: Notifications,
+    pub(crate) push: Push,
     pub(crate) dialplan: Dialplan,
+    pub(crate) callback: Callback,
     pub(crate) telephony: Telephony,
     pub(crate) engine: Engine,
     pub(crate) retention: Retention,
@@ -35,6 +38,10 @@ pub(crate) struct Http {
     pub(crate) listen: Listen,
     /// Empty = `http://<listen>`.
     pub(crate) public_url: String,
+    /// Prefix of the compatible API.
+    pub(crate) app: String,
+    /// Ids that the header `ContactCenterId` may hold.
+    pub(crate) contact_centers: Vec<String>,
     pub(crate) tls_cert: String,
     pub(crate) tls_key: String,
 }
@@ -44,6 +51,8 @@ impl Default for Http {
         Self {
             listen: loopback(8080),
             public_url: String::new(),
+            app: "/genesys".to_owned(),
+            contact_centers: Vec::new(),
             tls_cert: String::new(),
             tls_key: String::new(),
         }
@@ -60,6 +69,81 @@ fn loopback(port: u16) -> Listen {
 pub(crate) struct Server {
     pub(crate) username: String,
     pub(crate) password: Secret,
+}
+
+/// `[callback]`: what services that leave an option out go by (options §11). The names are those
+/// of the original.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Callback {
+    #[serde(rename = "_enable_in_queue_checking")]
+    pub(crate) in_queue_checking: Word,
+    #[serde(rename = "_enable_throttle_header_parameters")]
+    pub(crate) throttle_header_parameters: bool,
+    #[serde(rename = "_throttle_request_parameters")]
+    pub(crate) throttle_request_parameters: String,
+    #[serde(rename = "_throttle_request_parameters_limit")]
+    pub(crate) throttle_request_parameters_limit: u32,
+    #[serde(rename = "_throttle_callbacks_per_service_1")]
+    pub(crate) throttle_callbacks_per_service_1: u32,
+    #[serde(rename = "_throttle_ttl_1")]
+    pub(crate) throttle_ttl_1: u32,
+    #[serde(rename = "_throttle_callbacks_per_service_2")]
+    pub(crate) throttle_callbacks_per_service_2: u32,
+    #[serde(rename = "_throttle_ttl_2")]
+    pub(crate) throttle_ttl_2: u32,
+    #[serde(rename = "_fetch_retry_attempt")]
+    pub(crate) fetch_retry_attempt: u32,
+    #[serde(rename = "_fetch_retry_delay")]
+    pub(crate) fetch_retry_delay: u32,
+    #[serde(rename = "filter-keys")]
+    pub(crate) filter_keys: String,
+    #[serde(rename = "returned-keys")]
+    pub(crate) returned_keys: String,
+    #[serde(rename = "enable-restore-vq-position")]
+    pub(crate) enable_restore_vq_position: bool,
+    #[serde(rename = "max_queued_callbacks_per_service")]
+    pub(crate) max_queued_callbacks_per_service: u32,
+}
+
+impl Default for Callback {
+    fn default() -> Self {
+        Self {
+            in_queue_checking: Word("true".to_owned()),
+            throttle_header_parameters: true,
+            throttle_request_parameters: "_customer_number".to_owned(),
+            throttle_request_parameters_limit: 6,
+            throttle_callbacks_per_service_1: 500,
+            throttle_ttl_1: 600,
+            throttle_callbacks_per_service_2: 5000,
+            throttle_ttl_2: 86_400,
+            fetch_retry_attempt: 3,
+            fetch_retry_delay: 10,
+            filter_keys: "_callback_state,_callback_reason,_request_queue_time_stat,\
+                          _request_ewt_service,_vq"
+                .to_owned(),
+            returned_keys: "_desired_time,_callback_state,_callback_state,_callback_reason,\
+                            _ors_session_id"
+                .to_owned(),
+            enable_restore_vq_position: true,
+            max_queued_callbacks_per_service: 2000,
+        }
+    }
+}
+
+impl Callback {
+    /// The options by name, as the text that a service would hold.
+    pub(crate) fn options(&self) -> BTreeMap<String, String> {
+        let table = toml::Table::try_from(self).expect("the section is a table of plain values");
+        let text = |value: toml::Value| match value {
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        table
+            .into_iter()
+            .map(|(name, value)| (name, text(value)))
+            .collect()
+    }
 }
 
 /// `[store]`
@@ -84,6 +168,14 @@ pub(crate) struct Sip {
     pub(crate) listen: Listen,
     pub(crate) external_address: Address,
     pub(crate) realm: String,
+    /// Networks that may call us, beside trunks and registered phones.
+    pub(crate) allow_sources: Vec<Source>,
+    /// New dialogs a second from one address; 0 = no limit.
+    pub(crate) source_rate: u32,
+    /// New dialogs at once from one address; 0 = as many as a second.
+    pub(crate) source_burst: u32,
+    /// Calls from outside that wait for an answer; 0 = no limit.
+    pub(crate) half_open_max: u32,
 }
 
 impl Default for Sip {
@@ -92,6 +184,10 @@ impl Default for Sip {
             listen: loopback(5060),
             external_address: Address::default(),
             realm: "ringback".to_owned(),
+            allow_sources: Vec::new(),
+            source_rate: 500,
+            source_burst: 2_000,
+            half_open_max: 1_000,
         }
     }
 }
@@ -144,6 +240,45 @@ impl Default for Notifications {
             orscb: Orscb::default(),
         }
     }
+}
+
+/// `[push]`; keys are named as the original names them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Push {
+    #[serde(rename = "pushEnabled")]
+    pub(crate) push_enabled: String,
+    #[serde(rename = "defaultSubscriptionExpiration")]
+    pub(crate) default_subscription_expiration: u32,
+    /// The default provider.
+    pub(crate) customhttp: PushCustomHttp,
+    /// `[push.provider.<name>]`
+    pub(crate) provider: BTreeMap<String, PushProvider>,
+}
+
+impl Default for Push {
+    fn default() -> Self {
+        Self {
+            push_enabled: "comet".to_owned(),
+            default_subscription_expiration: 30,
+            customhttp: PushCustomHttp::default(),
+            provider: BTreeMap::new(),
+        }
+    }
+}
+
+/// `[push.customhttp]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PushCustomHttp {
+    pub(crate) url: String,
+}
+
+/// `[push.provider.<name>]`: a named provider.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PushProvider {
+    pub(crate) customhttp: PushCustomHttp,
 }
 
 /// `[notifications.httpcb]`
@@ -329,6 +464,12 @@ pub(crate) struct Trunk {
     pub(crate) caller_id: String,
     pub(crate) max_calls: u32,
     pub(crate) cps: u32,
+    /// Seconds between two OPTIONS pings; 0 = none.
+    pub(crate) options_ping_s: u32,
+    /// Hosts beside its own to which it may redirect a call.
+    pub(crate) redirect_hosts: Vec<String>,
+    /// Codecs that are offered, in this order.
+    pub(crate) codecs: Vec<Codec>,
 }
 
 impl Default for Trunk {
@@ -345,6 +486,9 @@ impl Default for Trunk {
             caller_id: String::new(),
             max_calls: 0,
             cps: 0,
+            options_ping_s: 30,
+            redirect_hosts: Vec::new(),
+            codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722],
         }
     }
 }
@@ -402,6 +546,10 @@ choice! {
 choice! {
     /// `trunk.transport`
     Transport { Udp, Tcp, Tls }
+}
+choice! {
+    /// One of `trunk.codecs`
+    Codec { Pcmu, Pcma, G722 }
 }
 choice! {
     /// `trunk.number_format`

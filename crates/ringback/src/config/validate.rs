@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use callback::number::Dialplan;
+use callback::options::{self, Section};
 use engine::notify::Secret;
 
 use super::keys::{Lines, without_index};
@@ -20,6 +21,7 @@ pub(super) fn check(config: &Config, lines: &Lines) -> Vec<Problem> {
     ports(config, &mut found);
     notifications(config, &mut found);
     dialplan(config, &mut found);
+    callback(config, &mut found);
     trunks(config, &mut found);
     for (key, what) in not_built::asked_for(config) {
         found.add(key, format!("not built yet: {what}"), "leave the default");
@@ -68,6 +70,20 @@ fn http(config: &Config, found: &mut Found<'_>) {
             "server.username",
             "must not contain ':'",
             "Basic credentials end it there",
+        );
+    }
+    let app = &config.http.app;
+    let is_path = app.starts_with('/')
+        && !app.ends_with('/')
+        && !app.starts_with("/api")
+        && app
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c));
+    if !app.is_empty() && !is_path {
+        found.add(
+            "http.app",
+            "must be empty or a path such as /genesys, without / at its end, not below /api",
+            "the default is /genesys",
         );
     }
     let url = &config.http.public_url;
@@ -155,6 +171,33 @@ fn notifications(config: &Config, found: &mut Found<'_>) {
             "generate one: echo whsec_$(head -c 32 /dev/urandom | base64)",
         );
     }
+    let urls = std::iter::once((
+        "push.customhttp.url".to_owned(),
+        &config.push.customhttp.url,
+    ))
+    .chain(config.push.provider.iter().map(|(name, provider)| {
+        let key = format!("push.provider.{name}.customhttp.url");
+        (key, &provider.customhttp.url)
+    }));
+    for (key, url) in urls {
+        let is_url = url.starts_with("http://") || url.starts_with("https://");
+        if !url.is_empty() && !is_url {
+            found.add(
+                &key,
+                "must be an http:// or https:// URL",
+                "e.g. https://bridge.example.net/in",
+            );
+        }
+    }
+}
+
+fn callback(config: &Config, found: &mut Found<'_>) {
+    for (name, value) in config.callback.options() {
+        let entry = options::find_in(Section::Application, &name);
+        if let Some(Err(message)) = entry.map(|entry| entry.kind.check(&value)) {
+            found.add(&format!("callback.{name}"), message, "");
+        }
+    }
 }
 
 fn dialplan(config: &Config, found: &mut Found<'_>) {
@@ -193,6 +236,13 @@ fn trunks(config: &Config, found: &mut Found<'_>) {
                 &whole,
                 "a trunk needs a host",
                 "e.g. host = \"sip.example.net\"",
+            );
+        }
+        if trunk.codecs.is_empty() {
+            found.add(
+                &key("codecs"),
+                "must name at least one codec",
+                "e.g. [\"pcmu\", \"pcma\", \"g722\"]",
             );
         }
         if trunk.port == 0 {

@@ -106,3 +106,49 @@ impl From<Ports> for String {
         format!("{}-{}", ports.0.start(), ports.0.end())
     }
 }
+
+/// A network from which calls may come, e.g. `10.0.0.0/8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Source(pub(crate) sip::network::Network);
+
+impl TryFrom<String> for Source {
+    type Error = sip::network::NoNetwork;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
+impl From<Source> for String {
+    fn from(source: Source) -> Self {
+        source.0.to_string()
+    }
+}
+
+/// A word that may be written as a truth value, e.g. `true` or `"strict"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "String")]
+pub(crate) struct Word(pub(crate) String);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Truth(bool),
+    Text(String),
+}
+
+impl From<Written> for Word {
+    fn from(written: Written) -> Self {
+        Self(match written {
+            Written::Truth(truth) => truth.to_string(),
+            Written::Text(text) => text,
+        })
+    }
+}
+
+impl From<Word> for String {
+    fn from(word: Word) -> Self {
+        word.0
+    }
+}

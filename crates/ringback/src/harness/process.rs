@@ -163,6 +163,19 @@ impl Process {
         Ok(())
     }
 
+    /// Waits for a child that ends by itself.
+    ///
+    /// # Errors
+    /// It did not end in time (and was killed then) or ended with another status than 0.
+    pub(crate) async fn finished(mut self) -> anyhow::Result<()> {
+        self.lines.close();
+        match tokio::time::timeout(GRACE, self.child.wait()).await {
+            Ok(status) if status.as_ref().is_ok_and(ExitStatus::success) => Ok(()),
+            Ok(status) => bail!(self.failed(&format!("ended with {}", status?))),
+            Err(_) => bail!(self.failed("did not end by itself")),
+        }
+    }
+
     fn failed(&self, what: &str) -> anyhow::Error {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let tail: Vec<&str> = log.iter().map(String::as_str).collect();

@@ -24,6 +24,13 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const PHONE_PASSWORD: &str = "loopback-only";
 /// RTP ports of the server.
 const SERVER_PORTS: &str = "20000-25999";
+/// A site of its own is no public desk: nobody is throttled.
+pub(crate) const LIMITS_OFF: &str = "[callback]\n\
+    _enable_in_queue_checking = false\n\
+    _throttle_request_parameters_limit = 0\n\
+    _throttle_callbacks_per_service_1 = 0\n\
+    _throttle_callbacks_per_service_2 = 0\n\
+    max_queued_callbacks_per_service = 0\n";
 /// RTP ports of the carrier.
 const CARRIER_PORTS: &str = "12000-17999";
 
@@ -226,7 +233,9 @@ fn configuration(dir: &Path, trunk: Option<SocketAddr>) -> String {
     let mut out = format!(
         "[http]\nlisten = \"127.0.0.1:0\"\n\n\
          [store]\npath = {}\n\n\
+         {LIMITS_OFF}\n\
          [sip]\nlisten = \"127.0.0.1:0\"\n\n\
+         [engine]\nmax_running_callbacks = 0\n\n\
          [media]\nrtp_ports = \"{SERVER_PORTS}\"\ntreatments_dir = {}\n",
         quoted(dir.join("ringback.db")),
         quoted(dir.join("treatments")),
@@ -261,7 +270,7 @@ fn agents(plan: &Plan) -> String {
 ///
 /// # Errors
 /// The client cannot be made.
-fn client() -> anyhow::Result<Client> {
+pub(crate) fn client() -> anyhow::Result<Client> {
     // Refused when a provider is there already, which is as good.
     rustls::crypto::ring::default_provider()
         .install_default()

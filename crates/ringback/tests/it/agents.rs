@@ -255,3 +255,41 @@ async fn music_is_heard_in_the_queue_and_then_both_hear_each_other() {
         "the agent heard {music_at_the_agent} ms of music"
     );
 }
+
+#[tokio::test]
+async fn an_agent_holds_the_customer_and_comes_back() {
+    testkit::require!(testkit::baresip());
+    let mut ports = testkit::Ports::block();
+    let say = audio::tone(600.0, 90_000, 8000);
+    let customer = Baresip::start(Phone::customer("8001", &say), &mut ports).await;
+    let receiver = Receiver::start().await;
+    let mut server = desk(customer.port, &receiver, &[RING]).await;
+    let say = audio::tone(1000.0, 90_000, 8000);
+    let kim = phone(&mut server, "kim", "7001", &say).await;
+    server.api.set_agent("kim", "ready").await;
+
+    let id = server.api.call_back("desk", "8001").await;
+    server.api.state(&id, "PROCESSING", TALKING).await;
+    customer.wait_for_tone(1000.0, 1000, PATIENCE).await;
+    kim.hold().await;
+    let heard = customer.heard();
+    let before = audio::tone_ms(&heard, 1000.0);
+    // The customer's line stays alive: 3 s of silence.
+    testkit::until("silence while on hold", PATIENCE, async || {
+        (customer.heard().len() >= heard.len() + 24_000).then_some(())
+    })
+    .await;
+    let during = audio::tone_ms(&customer.heard(), 1000.0);
+    assert!(
+        during < before + 1_000,
+        "{before} ms, then {during} ms on hold"
+    );
+    kim.resume().await;
+    customer
+        .wait_for_tone(1000.0, during + 1_500, PATIENCE)
+        .await;
+    kim.hang_up().await;
+
+    let notes = receiver.whole(&id, PATIENCE).await;
+    assert_eq!(story(&notes), SUCCESS);
+}

@@ -27,19 +27,35 @@ fn body(media: &str) -> String {
 }
 
 #[test]
-fn our_offer_names_both_codecs_and_events() {
+fn our_offer_names_all_codecs_and_events() {
     assert_eq!(
         session().offer().replace("\r\n", "\n"),
         "v=0\no=- 100 100 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\n\
-         m=audio 20000 RTP/AVP 0 8 101\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\n\
-         a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\na=ptime:20\na=sendrecv\n"
+         m=audio 20000 RTP/AVP 0 8 9 101\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\n\
+         a=rtpmap:9 G722/8000\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\n\
+         a=ptime:20\na=sendrecv\n"
     );
+}
+
+#[test]
+fn a_trunk_may_have_codecs_of_its_own_in_its_own_order() {
+    let mut session = session().with_codecs(&[Codec::Pcma, Codec::G722]);
+    assert!(
+        session
+            .offer()
+            .contains("m=audio 20000 RTP/AVP 8 9 101\r\n")
+    );
+    let offer = description("m=audio 4000 RTP/AVP 0 9 8\n");
+    let (_, remote) = session.answer(offer.as_bytes()).unwrap();
+    assert_eq!(remote.codec, Codec::G722);
+    let offer = description("m=audio 4000 RTP/AVP 0\n");
+    assert_eq!(session.answer(offer.as_bytes()), Err(Unacceptable::NoCodec));
 }
 
 #[test]
 fn the_first_common_codec_is_answered_with_the_peers_event_number() {
     let offer =
-        "m=audio 4000 RTP/AVP 9 8 0 96\na=rtpmap:9 G722/8000\na=rtpmap:96 Telephone-Event/8000\n";
+        "m=audio 4000 RTP/AVP 18 8 0 96\na=rtpmap:18 G729/8000\na=rtpmap:96 Telephone-Event/8000\n";
     assert_eq!(
         body(offer),
         "m=audio 20000 RTP/AVP 8 96\na=rtpmap:8 PCMA/8000\na=rtpmap:96 telephone-event/8000\n\
@@ -120,7 +136,7 @@ fn what_cannot_be_agreed_is_refused_by_name() {
             "m=audio 4000 UDP/TLS/RTP/SAVPF 0\n",
             Unacceptable::SecureOnly,
         ),
-        ("m=audio 4000 RTP/AVP 9 18\n", Unacceptable::NoCodec),
+        ("m=audio 4000 RTP/AVP 3 18\n", Unacceptable::NoCodec),
         (
             "m=audio 4000 RTP/AVP 0\nc=IN IP4 phone.example.net\n",
             Unacceptable::NoAddress,

@@ -1,5 +1,7 @@
 //! Batches as SQL. Statements are prepared once per connection.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, ToSql, params};
 
 use super::failure::Failure;
@@ -8,20 +10,21 @@ use super::record::Record;
 use super::settings::{SettingsCache, StoredSettings, text};
 use crate::{
     AgentRow, Batch, DeliveryAttempt, DeliveryRow, DeliveryState, EventRow, IdempotencyRow,
-    IntentRow, ServiceRow,
+    IntentRow, ServiceRow, SubscriptionRow, TransactionListRow,
 };
 
 /// A batch whose callbacks are serialised already, which the callers do in parallel.
 #[derive(Debug)]
 pub(super) struct Rows {
     records: Vec<Record>,
-    rest: Batch,
+    rest: Arc<Batch>,
 }
 
 impl Rows {
-    pub(super) fn of(mut batch: Batch, cache: &SettingsCache) -> Result<Self, Failure> {
-        let records = std::mem::take(&mut batch.callbacks)
-            .into_iter()
+    pub(super) fn of(batch: Arc<Batch>, cache: &SettingsCache) -> Result<Self, Failure> {
+        let records = batch
+            .callbacks
+            .iter()
             .map(|callback| Record::of(callback, cache))
             .collect::<Result<_, _>>()?;
         Ok(Self {
@@ -40,6 +43,9 @@ impl Rows {
             + rest.dialogs.len()
             + rest.intents_over.len()
             + rest.idempotency.len()
+            + rest.subscriptions.len()
+            + rest.subscriptions_over.len()
+            + rest.retries.len()
     }
 }
 
@@ -77,6 +83,60 @@ pub(super) fn batch(
     }
     for row in &rest.idempotency {
         idempotency(conn, row)?;
+    }
+    notifications(conn, rest)
+}
+
+/// Subscriptions and retries by hand.
+fn notifications(conn: &Connection, rest: &Batch) -> Result<(), Failure> {
+    for row in &rest.subscriptions {
+        subscription(conn, row).map_err(|f| f.of_row(&format!("subscriptions {}", row.id)))?;
+    }
+    for id in &rest.subscriptions_over {
+        conn.prepare_cached("DELETE FROM subscriptions WHERE id = ?1")?
+            .execute([id])?;
+    }
+    for (id, at) in &rest.retries {
+        let sql = "UPDATE deliveries SET state = 0, next_at_ms = ?2, base = attempts
+            WHERE id = ?1 AND state = 2";
+        conn.prepare_cached(sql)?.execute(params![id, at.0])?;
+    }
+    Ok(())
+}
+
+fn subscription(conn: &Connection, row: &SubscriptionRow) -> Result<(), Failure> {
+    let sql = "INSERT OR REPLACE INTO subscriptions (id, subscriber, filter, channel, device,
+            provider, authorization, language, debug, guarded, expires_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let values: [&dyn ToSql; 11] = [
+        &row.id,
+        &row.subscriber,
+        &row.filter,
+        &row.channel,
+        &row.device,
+        &row.provider,
+        &row.authorization,
+        &row.language,
+        &row.debug,
+        &row.guarded,
+        &row.expires.0,
+    ];
+    conn.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+/// Inserts or replaces Transaction Lists.
+pub(super) fn transaction_lists(
+    conn: &Connection,
+    rows: &[TransactionListRow],
+) -> Result<(), Failure> {
+    let sql = "INSERT OR REPLACE INTO transaction_lists (name, sections, changed_ms)
+        VALUES (?1, ?2, ?3)";
+    let mut statement = conn.prepare_cached(sql)?;
+    for row in rows {
+        let sections = serde_json::to_string(&row.list.sections)
+            .map_err(|e| Failure::Damaged(format!("sections: {e}")))?;
+        statement.execute(params![row.list.name, sections, row.changed.0])?;
     }
     Ok(())
 }
@@ -180,9 +240,14 @@ fn event(conn: &Connection, row: &EventRow) -> Result<(), Failure> {
 
 fn delivery(conn: &Connection, row: &DeliveryRow) -> Result<(), Failure> {
     let sql = "INSERT INTO deliveries (id, callback_id, seq, notification_seq, event_id, at_ms,
-            channel, target, guarded, language, body, attempts, next_at_ms, state)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-    let values: [&dyn ToSql; 14] = [
+            channel, target, guarded, language, body, attempts, next_at_ms, state, base, extra)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    let extra = if row.extra.is_empty() {
+        String::new()
+    } else {
+        serde_json::to_string(&row.extra).map_err(|e| Failure::Damaged(format!("extra: {e}")))?
+    };
+    let values: [&dyn ToSql; 16] = [
         &row.id,
         &row.callback.as_str(),
         &integer(row.seq)?,
@@ -197,6 +262,8 @@ fn delivery(conn: &Connection, row: &DeliveryRow) -> Result<(), Failure> {
         &row.attempts,
         &row.next_at.map(|t| t.0),
         &delivery_state(row.state),
+        &row.base,
+        &extra,
     ];
     conn.prepare_cached(sql)?.execute(values)?;
     Ok(())
@@ -229,6 +296,17 @@ fn attempt(conn: &Connection, row: &DeliveryAttempt) -> Result<(), Failure> {
         &next_at,
     ];
     conn.prepare_cached(sql)?.execute(values)?;
+    if let Some(trace) = &row.trace {
+        let sql = "INSERT INTO traces (delivery, n, at_ms, request, answer)
+            VALUES (?1, ?2, ?3, ?4, ?5)";
+        conn.prepare_cached(sql)?.execute(params![
+            number,
+            n,
+            row.at.0,
+            trace.request,
+            trace.answer
+        ])?;
+    }
     Ok(())
 }
 

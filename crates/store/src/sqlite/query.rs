@@ -25,6 +25,14 @@ pub(super) fn run(
         let n = form.bind(Value::Integer(at.0));
         all.push(format!("expires_ms > ?{n}"));
     }
+    if let Some(at) = query.desired_from {
+        let n = form.bind(Value::Integer(at.0));
+        all.push(format!("desired_ms >= ?{n}"));
+    }
+    if let Some(at) = query.desired_until {
+        let n = form.bind(Value::Integer(at.0));
+        all.push(format!("desired_ms < ?{n}"));
+    }
     let mut conditions = Vec::new();
     for (key, values) in &query.conditions {
         conditions.push(form.condition(key, values)?);
@@ -41,8 +49,11 @@ pub(super) fn run(
     let limit = form.bind(Value::Integer(
         i64::try_from(query.limit).unwrap_or(i64::MAX),
     ));
+    let skip = form.bind(Value::Integer(
+        i64::try_from(query.skip).unwrap_or(i64::MAX),
+    ));
     let sql = format!(
-        "{} ORDER BY desired_ms, id LIMIT ?{limit}",
+        "{} ORDER BY desired_ms, id LIMIT ?{limit} OFFSET ?{skip}",
         callbacks_where(&filter)
     );
     callbacks(conn, cache, &sql, params_from_iter(form.values))
@@ -68,7 +79,11 @@ impl Form {
         let column = match key {
             "_id" => "id",
             "_callback_state" => "state",
+            "_callback_reason" => "reason",
             "_customer_number" => "number",
+            "_vq" => {
+                "(SELECT json_extract(settings.body, '$.virtual_queue') FROM settings\n                    WHERE settings.id = settings_id)"
+            }
             _ => return Ok(self.stored_pair(key, &one_of)),
         };
         Ok(format!("{column} {one_of}"))

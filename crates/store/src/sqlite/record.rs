@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use callback::admission::Counted;
 use callback::record::{Phase, Reason, State, TimerKind};
 use callback::routing::Found;
 use callback::settings::Settings;
@@ -36,20 +37,20 @@ pub(super) struct Record {
 
 impl Record {
     /// Splits a callback.
-    pub(super) fn of(callback: Callback, cache: &SettingsCache) -> Result<Self, Failure> {
-        let body = serde_json::to_string(&BorrowedBody::of(&callback))
+    pub(super) fn of(callback: &Callback, cache: &SettingsCache) -> Result<Self, Failure> {
+        let body = serde_json::to_string(&BorrowedBody::of(callback))
             .map_err(|e| Failure::Damaged(format!("callback {}: {e}", callback.id)))?;
         Ok(Self {
             settings_key: cache.key_of(&callback.settings)?,
             next_timer: callback.next_timer(),
-            id: callback.id,
+            id: callback.id.clone(),
             state: callback.state,
             reason: callback.reason,
-            number: callback.dial_number,
+            number: callback.dial_number.clone(),
             desired: callback.desired,
             expires: callback.expires,
             created: callback.created,
-            settings: callback.settings,
+            settings: Arc::clone(&callback.settings),
             body,
         })
     }
@@ -103,6 +104,7 @@ impl Columns<'_> {
             found: body.found,
             play_token: body.play_token,
             timers: body.timers,
+            counted: body.counted,
         })
     }
 }
@@ -136,6 +138,7 @@ struct BorrowedBody<'a> {
     found: Option<&'a Found>,
     play_token: u64,
     timers: &'a BTreeMap<TimerKind, Timestamp>,
+    counted: &'a Counted,
 }
 
 #[derive(Deserialize)]
@@ -161,6 +164,8 @@ struct OwnedBody {
     found: Option<Found>,
     play_token: u64,
     timers: BTreeMap<TimerKind, Timestamp>,
+    #[serde(default)]
+    counted: Counted,
 }
 
 impl<'a> BorrowedBody<'a> {
@@ -196,6 +201,7 @@ impl<'a> BorrowedBody<'a> {
             found,
             play_token,
             timers,
+            counted,
         } = callback;
         Self {
             customer_number,
@@ -219,6 +225,7 @@ impl<'a> BorrowedBody<'a> {
             found: found.as_ref(),
             play_token: *play_token,
             timers,
+            counted,
         }
     }
 }

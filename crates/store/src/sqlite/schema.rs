@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::failure::Failure;
-use super::limits::{
-    BUSY_TIMEOUT, CHECKPOINT_PAGES, STATEMENTS_MAX, WAL_BYTES_KEPT, WRITER_CACHE_KIB,
-};
+use super::limits::{BUSY_TIMEOUT, STATEMENTS_MAX, WAL_BYTES_KEPT, WRITER_CACHE_KIB};
 use crate::StoreError;
 
 /// `RBCK` in the header of the file: a SQLite file of another program is refused.
 const APPLICATION_ID: u32 = 0x5242_434b;
 
 /// The n-th entry leads from schema n to n + 1. Entries are never changed once released.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_notifications.sql"),
+    include_str!("../../migrations/0003_storage.sql"),
+];
 
 /// The schema of a file and the newest one this version knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,15 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, Failure> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(conn)
+}
+
+/// Opens a connection that makes checkpoints and nothing else.
+pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, Failure> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    // The database is synced before the log may be overwritten.
+    conn.pragma_update(None, "synchronous", "FULL")?;
     Ok(conn)
 }
 
@@ -142,7 +153,6 @@ fn prepare_writer(conn: &Connection, max_bytes: Option<u64>) -> Result<(), Failu
     }
     // FULL: the log is synced before a commit is answered, so that it survives a power cut.
     conn.pragma_update(None, "synchronous", "FULL")?;
-    conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     conn.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
     conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;

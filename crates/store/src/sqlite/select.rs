@@ -1,8 +1,10 @@
 //! Reading rows back; a row that cannot be read is named by table and key.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use callback::settings::Settings;
+use callback::transaction_list::TransactionList;
 use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
@@ -11,8 +13,8 @@ use super::failure::Failure;
 use super::record::{Columns, by_name};
 use super::settings::{Key, SettingsCache};
 use crate::{
-    AgentRow, DeliveryAttempt, DeliveryRow, DeliveryState, EventRow, IdempotencyRow, IntentRow,
-    ServiceRow,
+    AgentRow, CountedRow, DeliveryAttempt, DeliveryExtra, DeliveryRow, DeliveryState, EventCursor,
+    EventRow, IdempotencyRow, IntentRow, ServiceRow, SubscriptionRow, Trace, TransactionListRow,
 };
 
 /// Callbacks that a statement of [`super::query`] or [`callbacks_where`] selects.
@@ -27,6 +29,32 @@ pub(super) fn callbacks(
     })
 }
 
+/// The same, each in its own place from the beginning.
+pub(super) fn shared_callbacks(
+    conn: &Connection,
+    cache: &SettingsCache,
+    sql: &str,
+    values: impl Params,
+) -> Result<Vec<Arc<Callback>>, Failure> {
+    all(conn, sql, values, "callbacks", |row| {
+        callback(conn, cache, row).map(Arc::new)
+    })
+}
+
+/// Numbers of rows that divide the open callbacks in four parts of about the same size.
+pub(super) fn open_parts(conn: &Connection) -> Result<[Range<i64>; 4], Failure> {
+    let count = "SELECT count(*) FROM callbacks WHERE open = 1";
+    let count: i64 = conn.query_row(count, [], |row| row.get(0))?;
+    let nth = "SELECT row FROM callbacks WHERE open = 1 ORDER BY row LIMIT 1 OFFSET ?1";
+    let mut nth = conn.prepare(nth)?;
+    let mut border = |part: i64| -> Result<i64, Failure> {
+        let row = nth.query_row([count * part / 4], |row| row.get(0));
+        Ok(row.optional()?.unwrap_or(i64::MAX))
+    };
+    let (a, b, c) = (border(1)?, border(2)?, border(3)?);
+    Ok([i64::MIN..a, a..b, b..c, c..i64::MAX])
+}
+
 /// The statement that selects callbacks by a condition, which is fixed text with parameters.
 pub(super) fn callbacks_where(condition: &str) -> String {
     format!(
@@ -35,24 +63,133 @@ pub(super) fn callbacks_where(condition: &str) -> String {
     )
 }
 
+/// What the callbacks count that were made after `since`, oldest first. Rows are made in the order
+/// of their creation, give or take a commit: the walk goes back from the newest and ends a little
+/// before `since`.
+pub(super) fn counted_since(
+    conn: &Connection,
+    since: Timestamp,
+) -> Result<Vec<CountedRow>, Failure> {
+    /// How much earlier than its neighbours a row may have been made, ms.
+    const SLACK_MS: i64 = 60_000;
+    let sql = "SELECT id, service, created_ms, json_extract(body, '$.counted.values')
+        FROM callbacks ORDER BY row DESC";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        let created = Timestamp(row.get(2)?);
+        if created.0 < since.0.saturating_sub(SLACK_MS) {
+            break;
+        }
+        if created <= since {
+            continue;
+        }
+        let values: Option<String> = row.get(3)?;
+        let values = match values.as_deref() {
+            None => Vec::new(),
+            Some(text) => serde_json::from_str(text)
+                .map_err(|e| Failure::Damaged(format!("callbacks {}: {e}", key_text(row))))?,
+        };
+        out.push(CountedRow {
+            service: ServiceName::new(text(row, 1)?),
+            created,
+            values,
+        });
+    }
+    out.sort_by_key(|row| row.created);
+    Ok(out)
+}
+
 /// All rows of an event log.
 pub(super) fn events(conn: &Connection, id: &CallbackId) -> Result<Vec<EventRow>, Failure> {
     let sql = "SELECT callback_id, seq, at_ms, event_id, state, data FROM events
         WHERE callback_id = ?1 ORDER BY seq";
-    all(conn, sql, [id.as_str()], "events", |row| {
-        Ok(EventRow {
-            callback: CallbackId::new(text(row, 0)?),
-            seq: counter(row, 1)?,
-            at: Timestamp(row.get(2)?),
-            event_id: row.get(3)?,
-            state: by_name(text(row, 4)?)?,
-            data: row.get(5)?,
+    all(conn, sql, [id.as_str()], "events", event)
+}
+
+/// Events of all callbacks behind a place.
+pub(super) fn events_since(
+    conn: &Connection,
+    after: &EventCursor,
+    limit: i64,
+) -> Result<Vec<EventRow>, Failure> {
+    let sql = "SELECT callback_id, seq, at_ms, event_id, state, data FROM events
+        WHERE (at_ms, callback_id, seq) > (?1, ?2, ?3)
+        ORDER BY at_ms, callback_id, seq LIMIT ?4";
+    let seq = i64::try_from(after.seq).unwrap_or(i64::MAX);
+    let values = params![after.at.0, after.callback, seq, limit];
+    all(conn, sql, values, "events", event)
+}
+
+fn event(row: &Row<'_>) -> Result<EventRow, Failure> {
+    Ok(EventRow {
+        callback: CallbackId::new(text(row, 0)?),
+        seq: counter(row, 1)?,
+        at: Timestamp(row.get(2)?),
+        event_id: row.get(3)?,
+        state: by_name(text(row, 4)?)?,
+        data: row.get(5)?,
+    })
+}
+
+/// All Transaction Lists by name.
+pub(super) fn transaction_lists(conn: &Connection) -> Result<Vec<TransactionListRow>, Failure> {
+    let sql = "SELECT name, sections, changed_ms FROM transaction_lists ORDER BY name";
+    all(conn, sql, [], "transaction_lists", |row| {
+        Ok(TransactionListRow {
+            list: TransactionList {
+                name: row.get(0)?,
+                sections: serde_json::from_str(text(row, 1)?)
+                    .map_err(|e| Failure::Damaged(format!("sections: {e}")))?,
+            },
+            changed: Timestamp(row.get(2)?),
         })
     })
 }
 
+/// All subscriptions.
+pub(super) fn subscriptions(conn: &Connection) -> Result<Vec<SubscriptionRow>, Failure> {
+    let sql = "SELECT id, subscriber, filter, channel, device, provider, authorization, language,
+        debug, guarded, expires_ms FROM subscriptions ORDER BY id";
+    all(conn, sql, [], "subscriptions", |row| {
+        Ok(SubscriptionRow {
+            id: row.get(0)?,
+            subscriber: row.get(1)?,
+            filter: row.get(2)?,
+            channel: row.get(3)?,
+            device: row.get(4)?,
+            provider: row.get(5)?,
+            authorization: row.get(6)?,
+            language: row.get(7)?,
+            debug: row.get(8)?,
+            guarded: row.get(9)?,
+            expires: Timestamp(row.get(10)?),
+        })
+    })
+}
+
+/// Deliveries that were given up.
+pub(super) fn failed_deliveries(
+    conn: &Connection,
+    id: Option<&str>,
+    limit: i64,
+) -> Result<Vec<DeliveryRow>, Failure> {
+    match id {
+        Some(id) => {
+            let sql = format!("{DELIVERIES} WHERE id = ?1 AND state = 2 LIMIT ?2");
+            all(conn, &sql, params![id, limit], "deliveries", delivery)
+        }
+        None => {
+            let sql = format!("{DELIVERIES} WHERE state = 2 ORDER BY at_ms, row LIMIT ?1");
+            all(conn, &sql, [limit], "deliveries", delivery)
+        }
+    }
+}
+
 const DELIVERIES: &str = "SELECT id, callback_id, seq, notification_seq, event_id, at_ms, channel,
-    target, guarded, language, body, attempts, next_at_ms, state, row FROM deliveries";
+    target, guarded, language, body, attempts, next_at_ms, state, row, base, extra
+    FROM deliveries";
 
 /// What still has to be delivered.
 pub(super) fn pending_deliveries(conn: &Connection) -> Result<Vec<DeliveryRow>, Failure> {
@@ -203,8 +340,7 @@ fn settings(conn: &Connection, cache: &SettingsCache, key: Key) -> Result<Arc<Se
     };
     let settings: Arc<Settings> =
         serde_json::from_str(&body).map_err(|e| Failure::Damaged(format!("settings: {e}")))?;
-    cache.put(key, &settings);
-    Ok(settings)
+    Ok(cache.put(key, settings))
 }
 
 fn delivery(row: &Row<'_>) -> Result<DeliveryRow, Failure> {
@@ -224,15 +360,29 @@ fn delivery(row: &Row<'_>) -> Result<DeliveryRow, Failure> {
         attempts: row.get(11)?,
         next_at: next_at.map(Timestamp),
         state: delivery_state(row.get(13)?)?,
+        base: row.get(15)?,
+        extra: match text(row, 16)? {
+            "" => DeliveryExtra::default(),
+            extra => {
+                serde_json::from_str(extra).map_err(|e| Failure::Damaged(format!("extra: {e}")))?
+            }
+        },
     })
 }
 
 fn attempts(conn: &Connection, id: &str, row: i64) -> Result<Vec<DeliveryAttempt>, Failure> {
-    let sql = "SELECT delivery, at_ms, status, error, took_ms, state, next_at_ms FROM attempts
-        WHERE delivery = ?1 ORDER BY n";
+    let sql = "SELECT a.delivery, a.at_ms, a.status, a.error, a.took_ms, a.state, a.next_at_ms,
+            t.request, t.answer
+        FROM attempts a LEFT JOIN traces t ON t.delivery = a.delivery AND t.n = a.n
+        WHERE a.delivery = ?1 ORDER BY a.n";
     all(conn, sql, [row], "attempts", |row| {
         let next_at: Option<i64> = row.get(6)?;
+        let request: Option<String> = row.get(7)?;
+        let answer: Option<String> = row.get(8)?;
         Ok(DeliveryAttempt {
+            trace: request
+                .zip(answer)
+                .map(|(request, answer)| Trace { request, answer }),
             delivery: String::from(id),
             at: Timestamp(row.get(1)?),
             status: row.get(2)?,

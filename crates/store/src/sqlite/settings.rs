@@ -43,9 +43,14 @@ impl SettingsCache {
         self.lock().by_key.get(key).and_then(Weak::upgrade)
     }
 
-    /// Keeps settings that were read.
-    pub(super) fn put(&self, key: Key, settings: &Arc<Settings>) {
-        self.lock().remember(key, settings);
+    /// Keeps settings that were read; of several readers at once all get the first one's.
+    pub(super) fn put(&self, key: Key, settings: Arc<Settings>) -> Arc<Settings> {
+        let mut known = self.lock();
+        if let Some(first) = known.by_key.get(&key).and_then(Weak::upgrade) {
+            return first;
+        }
+        known.remember(key, &settings);
+        settings
     }
 
     /// The maps hold no invariant across calls, so a panic elsewhere does not spoil them.

@@ -5,18 +5,21 @@
 //! next group starts afresh.
 
 use std::fs::File;
+use std::path::Path;
 use std::thread::JoinHandle;
 
-use callback::Timestamp;
+use callback::{CallbackId, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::apply::{self, Rows};
+use super::checkpoint::Checkpoints;
 use super::failure::Failure;
 use super::limits::{GROUP_ROWS_MAX, WRITE_QUEUE_MAX};
 use super::purge;
 use super::settings::StoredSettings;
-use crate::{AgentRow, ServiceRow, StoreError};
+use super::storage;
+use crate::{AgentRow, ServiceRow, StorageRow, StoreError, TransactionListRow};
 
 /// What the writer can be asked to do, each all or nothing.
 #[derive(Debug)]
@@ -24,10 +27,19 @@ pub(super) enum Work {
     Batch(Box<Rows>),
     Services(Vec<ServiceRow>),
     Agents(Vec<AgentRow>),
+    TransactionLists(Vec<TransactionListRow>),
+    /// Keys of a callback's storage.
+    Storage(CallbackId, Vec<StorageRow>),
+    /// The answer is 1 when the key was there.
+    RemoveStorage(CallbackId, String),
     /// One step of a purge; the answer counts the callbacks that went.
     PurgeCallbacks(Timestamp),
     /// One step of a purge; the answer counts the idempotency keys that went.
     PurgeIdempotency(Timestamp),
+    /// One step of a purge; the answer counts the published notifications that went.
+    PurgePublished(Timestamp),
+    /// One step of a purge; the answer counts the traces that went.
+    PurgeTraces(Timestamp),
 }
 
 impl Work {
@@ -36,8 +48,14 @@ impl Work {
             Self::Batch(rows) => rows.len(),
             Self::Services(rows) => rows.len(),
             Self::Agents(rows) => rows.len(),
+            Self::TransactionLists(rows) => rows.len(),
+            Self::Storage(_, rows) => rows.len(),
+            Self::RemoveStorage(..) => 1,
             // A purge step is long enough to be the last of its group.
-            Self::PurgeCallbacks(_) | Self::PurgeIdempotency(_) => GROUP_ROWS_MAX,
+            Self::PurgeCallbacks(_)
+            | Self::PurgeIdempotency(_)
+            | Self::PurgePublished(_)
+            | Self::PurgeTraces(_) => GROUP_ROWS_MAX,
         }
     }
 }
@@ -68,7 +86,8 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread; `lock` is held until it ends.
-    pub(super) fn start(conn: Connection, lock: File) -> Result<Self, Failure> {
+    pub(super) fn start(mut conn: Connection, path: &Path, lock: File) -> Result<Self, Failure> {
+        let checkpoints = Checkpoints::start(&mut conn, path)?;
         let (jobs, queue) = mpsc::channel(WRITE_QUEUE_MAX);
         let (ending, ended) = watch::channel(());
         let thread = std::thread::Builder::new()
@@ -77,6 +96,7 @@ impl Writer {
                 WriterThread {
                     conn,
                     queue,
+                    checkpoints,
                     stored: StoredSettings::default(),
                 }
                 .run();
@@ -131,6 +151,7 @@ impl Drop for Writer {
 struct WriterThread {
     conn: Connection,
     queue: mpsc::Receiver<Job>,
+    checkpoints: Checkpoints,
     stored: StoredSettings,
 }
 
@@ -140,7 +161,10 @@ impl WriterThread {
         while let Some(job) = self.queue.blocking_recv() {
             self.collect(job, &mut group);
             self.write_group(&mut group);
+            // After the answers, so that nobody waits for it who need not.
+            self.checkpoints.after_commit(&self.conn);
         }
+        self.checkpoints.stop();
         // Leaves one file behind. Not needed for durability: the log is replayed at the next open.
         if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "the write-ahead log stays beside the store");
@@ -176,6 +200,8 @@ impl WriterThread {
             Ok(answers) => {
                 self.stored.commit();
                 for (write, answer) in group.drain(..).zip(answers) {
+                    // Let go first: the caller may want its batch back.
+                    drop(write.work);
                     // The caller may have gone; the effect stays.
                     write.answer.send(answer).ok();
                 }
@@ -224,8 +250,13 @@ impl WriterThread {
             Work::Batch(rows) => apply::batch(&self.conn, rows, &mut self.stored).map(|()| 0),
             Work::Services(rows) => apply::services(&self.conn, rows).map(|()| 0),
             Work::Agents(rows) => apply::agents(&self.conn, rows).map(|()| 0),
+            Work::TransactionLists(rows) => apply::transaction_lists(&self.conn, rows).map(|()| 0),
+            Work::Storage(id, rows) => storage::put(&self.conn, id, rows).map(|()| 0),
+            Work::RemoveStorage(id, key) => storage::remove(&self.conn, id, key),
             Work::PurgeCallbacks(before) => purge::callbacks(&self.conn, *before, &mut self.stored),
             Work::PurgeIdempotency(before) => purge::idempotency(&self.conn, *before),
+            Work::PurgePublished(before) => purge::published(&self.conn, *before),
+            Work::PurgeTraces(before) => purge::traces(&self.conn, *before),
         }
     }
 

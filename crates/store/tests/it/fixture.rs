@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use callback::admission::Counted;
 use callback::record::{Phase, Reason, State, TimerKind};
 use callback::routing::{Found, Target};
 use callback::settings::{
-    AttachUserData, CpdProfile, DetectionSettings, NotificationMode, NotificationSettings,
-    Settings, Treatments,
+    AttachUserData, ContactSettings, CpdProfile, DetectionSettings, EventPlan, NotificationMode,
+    NotificationSettings, Settings, Treatments,
 };
+use callback::time::Span;
 use callback::treatment::Treatment;
 use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
 use serde_json::{Map, Value, json};
@@ -126,8 +128,11 @@ pub(crate) fn settings(service: &str) -> Settings {
             debug: false,
             language: String::from("de"),
             events_list: String::new(),
+            plan: EventPlan::default(),
         },
         attach_udata: AttachUserData::SeparateKeys,
+        horizon: Span::parse("1M"),
+        contact: ContactSettings::default(),
         cpn_digits: None,
         pending: BTreeMap::from([(String::from("_plugin"), String::from("not run"))]),
     }
@@ -166,6 +171,10 @@ pub(crate) fn callback(n: u32, settings: &Arc<Settings>) -> Callback {
         found: None,
         play_token: 0,
         timers: BTreeMap::from([(TimerKind::Due, desired)]),
+        counted: Counted {
+            number: format!("+4930{n}"),
+            values: vec![(String::from("_customer_number"), format!("+4930{n}"))],
+        },
     }
 }
 
@@ -229,8 +238,10 @@ pub(crate) fn delivery(name: &str, callback: &CallbackId, seq: u64) -> DeliveryR
         language: String::from("en"),
         body: String::from(r#"{"k":"v"}"#),
         attempts: 0,
+        base: 0,
         next_at: Some(Timestamp(6)),
         state: DeliveryState::Pending,
+        extra: store::DeliveryExtra::default(),
     }
 }
 
@@ -244,6 +255,7 @@ pub(crate) fn attempt(name: &str, state: DeliveryState) -> DeliveryAttempt {
         ms: 12,
         state,
         next_at: pending.then_some(Timestamp(99)),
+        trace: None,
     }
 }
 
@@ -268,7 +280,7 @@ pub(crate) fn idempotency(key: &str, callback: &CallbackId, at: Timestamp) -> Id
 /// A batch with callbacks and nothing else.
 pub(crate) fn of_callbacks(callbacks: Vec<Callback>) -> Batch {
     Batch {
-        callbacks,
+        callbacks: callbacks.into_iter().map(Arc::new).collect(),
         ..Batch::default()
     }
 }
@@ -276,7 +288,7 @@ pub(crate) fn of_callbacks(callbacks: Vec<Callback>) -> Batch {
 /// A new callback with its first event.
 pub(crate) fn creation(n: u32, settings: &Arc<Settings>) -> Batch {
     Batch {
-        callbacks: vec![callback(n, settings)],
+        callbacks: vec![Arc::new(callback(n, settings))],
         events: vec![event(&id(n), 1)],
         ..Batch::default()
     }

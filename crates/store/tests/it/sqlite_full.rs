@@ -37,7 +37,7 @@ fn a_full_store_refuses_and_recovers() {
         store.commit(creation(8000, &settings)).await.unwrap();
         assert_eq!(
             store.open_callbacks().await.unwrap(),
-            [callback(8000, &settings)]
+            [Arc::new(callback(8000, &settings))]
         );
     });
 }
@@ -71,7 +71,7 @@ fn in_a_full_store_callers_fail_one_by_one() {
             .await
             .unwrap()
             .into_iter()
-            .map(|c| c.id)
+            .map(|c| c.id.clone())
             .collect();
         open.sort();
         written.sort();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rsipstack::sip::{Header, Method, Response};
+use sip::trunk::back_off_ms;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::token;
@@ -12,14 +13,17 @@ use super::exchange::{Credentials, Destination};
 use super::message::{Parts, uri, value, values};
 use crate::port::{Account, Event};
 
-/// First wait after a failure; doubles up to the longest.
-const RETRY_FIRST: Duration = Duration::from_secs(5);
-const RETRY_LONGEST: Duration = Duration::from_secs(300);
 /// Goodbye at shutdown takes no longer.
 const GOODBYE: Duration = Duration::from_millis(700);
 
-/// Keeps an account registered until `token` is cancelled or the driver ends.
-pub(super) async fn keep(core: Arc<Core>, account: Account, over: CancellationToken) {
+/// Keeps an account registered until `over` is cancelled or the driver ends; a trunk is down
+/// while that fails.
+pub(super) async fn keep(
+    core: Arc<Core>,
+    account: Account,
+    trunk: Option<String>,
+    over: CancellationToken,
+) {
     let mut registration = Registration {
         call_id: token(24),
         tag: token(16),
@@ -30,7 +34,7 @@ pub(super) async fn keep(core: Arc<Core>, account: Account, over: CancellationTo
         account,
     };
     let mut reported = None;
-    let mut retry = RETRY_FIRST;
+    let mut failures = 0;
     loop {
         let done = tokio::select! {
             done = registration.register(&core) => done,
@@ -49,17 +53,20 @@ pub(super) async fn keep(core: Arc<Core>, account: Account, over: CancellationTo
             })
             .await;
         }
+        if let Some(trunk) = &trunk {
+            core.trunk_registered(trunk, registered).await;
+        }
         let wait = match done {
             Ok(expires_s) => {
-                retry = RETRY_FIRST;
+                failures = 0;
                 // Refreshed at nine tenths, or half the time when it is short.
                 let lead_s = (expires_s / 10).max(2).min(expires_s / 2);
                 Duration::from_secs(u64::from(expires_s - lead_s)).max(Duration::from_millis(500))
             }
             Err(Failure::Brief | Failure::Refused) => {
-                let wait = retry;
-                retry = (retry * 2).min(RETRY_LONGEST);
-                wait
+                failures += 1;
+                let [random] = super::clock::bytes();
+                Duration::from_millis(back_off_ms(failures, random))
             }
         };
         tokio::select! {

@@ -14,7 +14,8 @@ use super::core::{Core, Input};
 use super::dialog::Dialog;
 use super::established::{After, Call};
 use super::exchange::Destination;
-use super::message::{Reply, cseq, extra_headers, sdp, value};
+use super::message::{Reply, cseq, extra_headers, sdp, value, values};
+use super::session::SessionTimer;
 use crate::port::{CallId, Ended, EndedBy, EventKind, HangUpCause};
 
 /// Counts an INVITE as half open until it is answered for good.
@@ -82,6 +83,8 @@ pub(super) async fn run(core: Arc<Core>, mut transaction: Box<Transaction>, reac
         local_tag,
         credentials: None,
         contact,
+        abandoned: Vec::new(),
+        timer: SessionTimer::default(),
     };
     let incoming = Incoming {
         call,
@@ -102,8 +105,12 @@ fn called(request: &Request) -> String {
 
 /// Options that the caller requires and that we do not have.
 fn unsupported(request: &Request) -> Option<String> {
-    let required = value(&request.headers, "Require");
-    (!required.trim().is_empty()).then(|| required.to_owned())
+    let required: Vec<&str> = values(&request.headers, "Require")
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|tag| !tag.is_empty() && !tag.eq_ignore_ascii_case("timer"))
+        .collect();
+    (!required.is_empty()).then(|| required.join(", "))
 }
 
 /// Refuses an INVITE that never becomes a call and waits for its ACK.
@@ -224,7 +231,14 @@ impl Incoming {
 
     /// Sends 200 and waits for its ACK, which the stack demands by repeating the 200.
     async fn accept(mut self, mut dialog: Dialog) -> Ended {
-        self.answer(200, Some(self.body.clone()), Vec::new());
+        let timer = match self.call.answer_timer(&self.request) {
+            Ok(headers) => headers,
+            Err(headers) => {
+                self.answer(422, None, headers);
+                return over(EndedBy::Local, 422, None);
+            }
+        };
+        self.answer(200, Some(self.body.clone()), timer);
         if let Some(remote) = self.remote {
             self.call.connect(&remote);
         }

@@ -1,7 +1,7 @@
 //! What all tasks of the driver share: stack, media, tables, limits, counters.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,8 +10,10 @@ use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::transaction::Transaction;
 use sip::admission::Admission;
 use sip::digest::Nonces;
+use sip::network::Network;
 use sip::registrar::Registrar;
-use tokio::sync::mpsc;
+use sip::trunk::Trunks;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,6 +52,8 @@ pub(super) enum Input {
     Ack(Box<Request>),
     /// A request inside the dialog.
     Request(Box<Transaction>),
+    /// The final answer to a refresh of the session; none came.
+    Refreshed(Option<Box<Response>>),
 }
 
 /// Fixed settings.
@@ -60,6 +64,7 @@ pub(super) struct Settings {
     /// Address that peers are told.
     pub(super) advertised: SocketAddr,
     pub(super) timers: SipTimers,
+    pub(super) allow_sources: Vec<Network>,
 }
 
 /// Call-ID and local tag.
@@ -85,6 +90,11 @@ pub(super) struct Core {
     pub(super) registrar: Mutex<Registrar>,
     pub(super) nonces: Mutex<Nonces>,
     pub(super) admission: Mutex<Admission>,
+    pub(super) trunks: Mutex<Trunks>,
+    /// Addresses that the trunks' names were last found at.
+    pub(super) trunk_addresses: Mutex<HashMap<String, IpAddr>>,
+    /// A trunk may be due for a ping.
+    pub(super) trunks_changed: Notify,
     /// Incoming INVITEs without a final answer.
     pub(super) half_open: AtomicU32,
     events: mpsc::Sender<Event>,
@@ -123,11 +133,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Core {
     pub(super) fn new(parts: CoreParts) -> Self {
+        let trunks = parts.settings.trunks.iter().map(Trunk::limits).collect();
         Self {
             endpoint: parts.endpoint,
             media: parts.media,
             phones: parts.phones,
             settings: parts.settings,
+            trunks: Mutex::new(Trunks::new(trunks, 0)),
+            trunk_addresses: Mutex::default(),
+            trunks_changed: Notify::new(),
             clock: Clock::start(),
             registrar: Mutex::new(parts.registrar),
             nonces: Mutex::new(Nonces::new(super::clock::bytes(), NONCE_LIFETIME_MS)),
@@ -281,19 +295,21 @@ impl Leg {
         self.sender.clone()
     }
 
-    /// Enters the dialog, so that requests inside it find the call.
+    /// Enters the dialog, so that requests inside it find the call; an earlier one is left.
     pub(super) fn enter_dialog(&mut self, call_id: &str, local_tag: &str) {
         let key = (call_id.to_owned(), local_tag.to_owned());
-        lock(&self.core.tables)
-            .dialogs
-            .insert(key.clone(), self.sender.clone());
-        self.dialog = Some(key);
+        let mut tables = lock(&self.core.tables);
+        tables.dialogs.insert(key.clone(), self.sender.clone());
+        if let Some(earlier) = self.dialog.replace(key) {
+            tables.dialogs.remove(&earlier);
+        }
     }
 }
 
 impl Drop for Leg {
     fn drop(&mut self) {
         self.core.media.close(&self.call);
+        lock(&self.core.trunks).release(self.call.as_str());
         let mut tables = lock(&self.core.tables);
         tables.calls.remove(&self.call);
         if let Some(key) = self.dialog.take() {

@@ -73,7 +73,7 @@ impl Dialog {
     }
 
     /// The next request of ours.
-    fn request(&mut self, core: &Core, method: Method) -> Option<Request> {
+    pub(super) fn request(&mut self, core: &Core, method: Method) -> Option<Request> {
         self.cseq += 1;
         let parts = Parts {
             method,
@@ -89,7 +89,7 @@ impl Dialog {
     }
 
     /// Where the next request goes: first route, else the peer's contact.
-    async fn destination(&self, core: &Core) -> Destination {
+    pub(super) async fn destination(&self, core: &Core) -> Destination {
         if self.reached.tcp && self.reached.stream.is_some() {
             return self.reached.clone();
         }

@@ -4,16 +4,18 @@
 use std::sync::Arc;
 
 use media::cpd::{self, Outcome, Stage, Verdict};
-use rsipstack::sip::{Header, Method, Request, SipMessage};
+use rsipstack::sip::{Header, Method, Request, Response, SipMessage};
 use rsipstack::transaction::transaction::Transaction;
 use sip::result::{HANGUP_BEFORE_VERDICT, reason_of_q850};
 use sip::sdp::{Remote, Session};
 use tokio::sync::mpsc;
+use tokio::time::sleep_until;
 
 use super::core::{Core, Input, Leg};
 use super::dialog::Dialog;
-use super::exchange::Credentials;
+use super::exchange::{Credentials, Destination, cancel_of};
 use super::message::{ALLOW, Reply, cseq, q850, sdp};
+use super::session::SessionTimer;
 use crate::media_engine::{MediaEvent, RemoteMedia};
 use crate::port::{CallId, Detection, Ended, EndedBy, EventKind, HangUpCause};
 
@@ -30,6 +32,9 @@ pub(super) struct Call {
     pub(super) credentials: Option<Credentials>,
     /// `Contact` of ours.
     pub(super) contact: String,
+    /// INVITEs without any answer that the call left for another trunk.
+    pub(super) abandoned: Vec<(Request, Destination)>,
+    pub(super) timer: SessionTimer,
 }
 
 /// What a request inside the dialog meant for the call.
@@ -41,6 +46,85 @@ pub(super) enum After {
 }
 
 impl Call {
+    /// A call of ours before its first try.
+    pub(super) fn outgoing(
+        core: &Arc<Core>,
+        leg: Leg,
+        inbox: mpsc::Receiver<Input>,
+        detection: Option<Detection>,
+    ) -> Self {
+        Self {
+            core: Arc::clone(core),
+            leg,
+            inbox,
+            session: Session::new(core.settings.advertised, 0),
+            detection,
+            decided: false,
+            local_tag: String::new(),
+            credentials: None,
+            contact: String::new(),
+            abandoned: Vec::new(),
+            timer: SessionTimer::default(),
+        }
+    }
+
+    /// A wish to end the call that came between two tries; everything else there is about the
+    /// try that is over.
+    pub(super) fn take_hang_up(&mut self) -> Option<HangUpCause> {
+        if self.core.ending.is_cancelled() {
+            return Some(HangUpCause::NotNeeded);
+        }
+        while let Ok(input) = self.inbox.try_recv() {
+            match input {
+                Input::HangUp(cause) => return Some(cause),
+                Input::Response(number, response) => self.on_stale_answer(number, &response),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Leaves an INVITE that nobody has answered.
+    pub(super) fn abandon(&mut self, invite: Request, destination: &Destination) {
+        self.abandoned.push((invite, destination.clone()));
+    }
+
+    fn is_abandoned(&self, number: u32) -> bool {
+        self.abandoned
+            .iter()
+            .any(|(invite, _)| cseq(&invite.headers) == number)
+    }
+
+    /// An answer to an INVITE that was left: CANCEL for one that rings, BYE for one that talks,
+    /// so that nobody is called twice.
+    pub(super) fn on_stale_answer(&mut self, number: u32, response: &Response) {
+        let code = response.status_code.code();
+        let Some(at) = self
+            .abandoned
+            .iter()
+            .position(|(invite, _)| cseq(&invite.headers) == number)
+        else {
+            return;
+        };
+        let (invite, destination) = self.abandoned.remove(at);
+        if code >= 300 {
+            return;
+        }
+        if code >= 200 {
+            let dialog = Dialog::of_answer(&invite, response, destination);
+            self.bye(dialog, Some(reason_of_q850(16)));
+            return;
+        }
+        let core = Arc::clone(&self.core);
+        let cancel = cancel_of(&invite, Some(reason_of_q850(16)));
+        let reached = destination.clone();
+        self.core.spawn_call(async move {
+            core.exchange(cancel, &reached).await;
+        });
+        // Its 200 may cross the CANCEL.
+        self.abandoned.push((invite, destination));
+    }
+
     pub(super) fn id(&self) -> &CallId {
         &self.leg.call
     }
@@ -54,6 +138,7 @@ impl Call {
         let codec = match remote.codec {
             sip::sdp::Codec::Pcmu => media::codec::Codec::Pcmu,
             sip::sdp::Codec::Pcma => media::codec::Codec::Pcma,
+            sip::sdp::Codec::G722 => media::codec::Codec::G722,
         };
         self.core.media.connect(
             self.id(),
@@ -88,9 +173,16 @@ impl Call {
     pub(super) async fn established(&mut self, mut dialog: Dialog) -> Ended {
         let ending = self.core.ending.clone();
         loop {
+            let deadline = self.timer_deadline();
             let input = tokio::select! {
                 input = self.inbox.recv() => input.unwrap_or(Input::HangUp(HangUpCause::Normal)),
                 () = ending.cancelled() => Input::HangUp(HangUpCause::Normal),
+                () = sleep_until(deadline) => {
+                    if self.on_timer(&mut dialog) {
+                        return self.run_out(dialog);
+                    }
+                    continue;
+                }
             };
             match input {
                 Input::HangUp(_) => {
@@ -104,12 +196,29 @@ impl Call {
                     }
                 }
                 Input::Ack(ack) => self.on_late_answer(&ack),
+                Input::Refreshed(response)
+                    if self.on_refreshed(response.as_deref(), &mut dialog) =>
+                {
+                    return self.run_out(dialog);
+                }
                 Input::Response(number, response) => {
-                    self.on_second_answer(&dialog, number, *response);
+                    if self.is_abandoned(number) {
+                        self.on_stale_answer(number, &response);
+                    } else {
+                        self.on_second_answer(&dialog, number, *response);
+                    }
                 }
                 _ => {}
             }
         }
+    }
+
+    /// The session was not refreshed in time.
+    fn run_out(&self, dialog: Dialog) -> Ended {
+        self.bye(dialog, Some(reason_of_q850(102)));
+        let mut ended = self.ended(EndedBy::Local, None);
+        ended.detail = "session_expired";
+        ended
     }
 
     /// Sends BYE in the background.
@@ -150,7 +259,7 @@ impl Call {
     }
 
     /// A second 200 with another tag is another phone that was reached through a fork.
-    fn on_second_answer(&self, dialog: &Dialog, number: u32, response: rsipstack::sip::Response) {
+    fn on_second_answer(&self, dialog: &Dialog, number: u32, response: Response) {
         let code = response.status_code.code();
         let tag = sip::header::tag(super::message::value(&response.headers, "To"));
         if (200..300).contains(&code) && tag != Some(dialog.remote_tag()) {
@@ -214,8 +323,7 @@ impl Call {
     }
 
     async fn on_reinvite(&mut self, mut transaction: Box<Transaction>, request: &Request) {
-        let (status, body) = self.answer_offer(request, true).await;
-        let reply = self.dialog_reply(body, status);
+        let (status, reply) = self.answer_in_dialog(request, true).await;
         self.reply(&mut transaction, status, reply).await;
         // The transaction repeats its answer until the ACK, which may carry a session description.
         let inbox = self.leg.sender();
@@ -232,9 +340,32 @@ impl Call {
     }
 
     async fn on_update(&mut self, mut transaction: Box<Transaction>, request: &Request) {
-        let (status, body) = self.answer_offer(request, false).await;
-        let reply = self.dialog_reply(body, status);
+        let (status, reply) = self.answer_in_dialog(request, false).await;
         self.reply(&mut transaction, status, reply).await;
+    }
+
+    /// Answers offer and timer of a re-INVITE or UPDATE.
+    async fn answer_in_dialog(&mut self, request: &Request, invite: bool) -> (u16, Reply<'static>) {
+        if self.timer.inviting && (invite || !request.body.is_empty()) {
+            // Our own offer is under way (RFC 3261 §14.2).
+            return (491, self.dialog_reply(None, 491));
+        }
+        let timer = match self.answer_timer(request) {
+            Ok(headers) => headers,
+            Err(headers) => {
+                let reply = Reply {
+                    headers,
+                    ..Reply::default()
+                };
+                return (422, reply);
+            }
+        };
+        let (status, body) = self.answer_offer(request, invite).await;
+        let mut reply = self.dialog_reply(body, status);
+        if status == 200 {
+            reply.headers = timer;
+        }
+        (status, reply)
     }
 
     /// Answers the offer of a request; without one an INVITE gets an offer of ours.

@@ -84,23 +84,12 @@ impl Credentials {
         };
         let answer = values(&response.headers, name)
             .find_map(|challenge| sip::digest::authorization(challenge, &account, &token(16)))?;
-        let mut again = request.clone();
-        let number = cseq(&request.headers) + 1;
+        let mut again = next(request);
         again.headers.retain(|header| match header {
             Header::Authorization(_) => proxy,
             Header::ProxyAuthorization(_) => !proxy,
             _ => true,
         });
-        for header in again.headers.iter_mut() {
-            match header {
-                Header::CSeq(value) => value.replace(format!("{number} {method}")),
-                Header::Via(value) => {
-                    let start = value.value().split(";branch=").next().unwrap_or_default();
-                    value.replace(format!("{start};branch={};rport", branch()));
-                }
-                _ => {}
-            }
-        }
         again.headers.push(if proxy {
             Header::ProxyAuthorization(answer.into())
         } else {
@@ -108,6 +97,24 @@ impl Credentials {
         });
         Some(again)
     }
+}
+
+/// The same request once more: next `CSeq`, new branch.
+pub(super) fn next(request: &Request) -> Request {
+    let mut again = request.clone();
+    let number = cseq(&request.headers) + 1;
+    let method = &request.method;
+    for header in again.headers.iter_mut() {
+        match header {
+            Header::CSeq(value) => value.replace(format!("{number} {method}")),
+            Header::Via(value) => {
+                let start = value.value().split(";branch=").next().unwrap_or_default();
+                value.replace(format!("{start};branch={};rport", branch()));
+            }
+            _ => {}
+        }
+    }
+    again
 }
 
 /// The challenge may be answered: none was before, or only the nonce was too old.
@@ -193,12 +200,17 @@ impl Core {
         request: Request,
         destination: &Destination,
     ) -> Option<Response> {
+        let invite = request.method == Method::Invite;
         let mut transaction = self.open(request, destination).await?;
         transaction.send().await.ok()?;
         while let Some(message) = transaction.receive().await {
             if let SipMessage::Response(response) = message
                 && response.status_code.kind() != StatusCodeKind::Provisional
             {
+                if invite {
+                    // The stack acknowledges repeated finals while the transaction is heard.
+                    self.spawn(async move { while transaction.receive().await.is_some() {} });
+                }
                 return (!self.is_made_up(&response)).then_some(response);
             }
         }

@@ -80,6 +80,11 @@ async fn invite(core: &Arc<Core>, transaction: Box<Transaction>) {
     let Some(reached) = reached(&transaction) else {
         return;
     };
+    if !core.knows(reached.address.ip()) {
+        tracing::info!("a call from an unknown source was refused");
+        super::answering::refuse(core, transaction, 403, Vec::new()).await;
+        return;
+    }
     if core.ending.is_cancelled() || !admitted(core, &transaction) {
         super::answering::refuse(core, transaction, 503, retry_after()).await;
         return;

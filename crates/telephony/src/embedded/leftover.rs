@@ -11,26 +11,40 @@ use std::time::Duration;
 use rsipstack::sip::{Header, Method, Request, SipMessage};
 use rsipstack::transaction::TransactionState;
 use rsipstack::transaction::transaction::Transaction;
-use sip::result::reason_of_q850;
+use sip::result::{reason_of_q850, state};
 use tokio::sync::mpsc;
 
 use super::core::Core;
 use super::dialog::Dialog;
 use super::exchange::{Credentials, Destination, cancel_of};
 use super::message::{Parts, uri};
-use crate::port::DialogRecord;
+use crate::port::{CallId, DialogRecord, Ended, EndedBy, EventKind};
 
-/// Ends the call of a record.
-pub(super) async fn end(core: Arc<Core>, record: Box<DialogRecord>) {
+/// Ends the call of a record and reports when that is done.
+pub(super) async fn run(core: Arc<Core>, call: CallId, record: Box<DialogRecord>) {
+    let answered = record.confirmed;
+    Box::pin(end(&core, record)).await;
+    let ended = Ended {
+        by: EndedBy::Local,
+        answered,
+        call_state: state::DROPPED,
+        detail: "given_up",
+        status: 0,
+        q850: None,
+    };
+    core.emit(&call, EventKind::Ended(ended)).await;
+}
+
+async fn end(core: &Arc<Core>, record: Box<DialogRecord>) {
     let Some(destination) = Destination::parse(&record.destination) else {
         tracing::warn!(call.id = %record.call_id, "a left-over call has no usable address");
         return;
     };
     if record.confirmed {
-        Box::pin(bye(&core, &record, &destination)).await;
+        Box::pin(bye(core, &record, &destination)).await;
         return;
     }
-    let Some(invite) = invite(&core, &record) else {
+    let Some(invite) = invite(core, &record) else {
         tracing::warn!(call.id = %record.call_id, "a left-over call cannot be read");
         return;
     };
@@ -40,7 +54,7 @@ pub(super) async fn end(core: Arc<Core>, record: Box<DialogRecord>) {
     // As if the INVITE had been sent just now; the stack then takes its answers.
     transaction.state = TransactionState::Proceeding;
     let (codes, mut answers) = mpsc::channel(16);
-    let watcher = Arc::clone(&core);
+    let watcher = Arc::clone(core);
     let reached = destination.clone();
     let original = invite.clone();
     core.spawn_call(async move {
@@ -49,10 +63,12 @@ pub(super) async fn end(core: Arc<Core>, record: Box<DialogRecord>) {
     let cancel = cancel_of(&invite, Some(reason_of_q850(16)));
     core.exchange(cancel, &destination).await;
     if final_answer(&mut answers, core.settings.timers.t1 * 4).await {
+        // The watcher lets go of its end when a late 200 was ended with BYE.
+        while answers.recv().await.is_some() {}
         return;
     }
     if sip::header::tag(&record.to).is_some() {
-        Box::pin(bye(&core, &record, &destination)).await;
+        Box::pin(bye(core, &record, &destination)).await;
     }
 }
 

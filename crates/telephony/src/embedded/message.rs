@@ -164,6 +164,7 @@ impl Reply<'_> {
             }
             response.headers.push(Header::Contact(contact.into()));
             response.headers.push(Header::Allow(ALLOW.into()));
+            response.headers.push(Header::Supported("timer".into()));
         }
         if has_body {
             response.headers.push(sdp_headers());

@@ -1,51 +1,78 @@
-//! An outgoing call from the INVITE to its final answer.
+//! An outgoing call: one try after the other until somebody is there.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use media::cpd::Stage;
-use rsipstack::sip::{Request, Response, SipMessage};
-use sip::result::{Asked, Final, NO_TRUNK, Outcome, map, reason_of_q850, state};
-use sip::sdp::{Remote, Session};
+use sip::result::{Asked, Final, NO_TRUNK, Outcome, map};
+use sip::sdp::Session;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
 
+use super::attempt::{Attempt, Finished};
 use super::core::{Core, Input, Leg};
-use super::dialog::Dialog;
-use super::established::{After, Call};
-use super::exchange::{Destination, cancel_of, may_answer};
-use super::message::{contact, cseq, q850, record_route, sdp, value};
-use super::plan::{Plan, plan};
+use super::established::Call;
+use super::message::{cseq, value};
+use super::plan::{Impossible, plan};
+use super::tries::{Tries, Way};
 use crate::port::{DialogRecord, Ended, EndedBy, EventKind, HangUpCause, Originate};
 
-/// After a CANCEL the final answer is waited for this long; then the call is reported as over and
-/// looked after in the background.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
-
-/// The same while the driver shuts down.
-const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Runs a call to its end.
+/// Runs a call to its end: over one trunk after the other until somebody is there.
 pub(super) async fn run(
     core: Arc<Core>,
     originate: Box<Originate>,
     leg: Leg,
     inbox: mpsc::Receiver<Input>,
 ) {
-    let call = leg.call.clone();
-    let ended = match prepare(&core, *originate, leg, inbox).await {
-        Ok(attempt) => {
-            let (ended, leftover) = Box::pin(attempt.run()).await;
-            if let Some(leftover) = leftover {
-                core.emit(&call, EventKind::Ended(ended)).await;
-                Box::pin(leftover.look_after()).await;
+    let id = leg.call.clone();
+    let mut call = Call::outgoing(&core, leg, inbox, originate.detection.clone());
+    let mut tries = Tries::of(&originate.destination);
+    let mut order = Order { number: 0, cseq: 1 };
+    let mut last = None;
+    let ended = loop {
+        let way = match tries.next(&core, &id).await {
+            Ok(way) => way,
+            Err(reason) => break last.unwrap_or_else(|| impossible(reason)),
+        };
+        if let Some(cause) = call.take_hang_up() {
+            let (_, outcome) = asked_for(cause);
+            break impossible((outcome, 0));
+        }
+        order.number += 1;
+        if let (Way::Trunk(way), 2..) = (&way, order.number) {
+            call.emit(EventKind::Rerouted(way.clone())).await;
+        }
+        let mut attempt = match prepare(call, &originate, way, order).await {
+            Ok(attempt) => attempt,
+            Err((back, reason)) => {
+                call = *back;
+                Tries::leave(&core, &id);
+                if reason.0.try_next_trunk && !tries.is_over() {
+                    last = Some(impossible(reason));
+                    continue;
+                }
+                break impossible(reason);
+            }
+        };
+        attempt.may_move = !tries.is_over();
+        match Box::pin(attempt.run()).await {
+            Finished::Over(ended) => {
+                core.emit(&id, EventKind::Ended(ended)).await;
                 return;
             }
-            ended
+            Finished::Open(ended, attempt) => {
+                Tries::leave(&core, &id);
+                core.emit(&id, EventKind::Ended(ended)).await;
+                Box::pin(attempt.look_after()).await;
+                return;
+            }
+            Finished::Next(ended, attempt) => {
+                Tries::leave(&core, &id);
+                order.cseq = cseq(&attempt.invite.headers) + 1;
+                last = Some(ended);
+                call = attempt.call;
+            }
         }
-        Err(ended) => ended,
     };
-    core.emit(&call, EventKind::Ended(ended)).await;
+    drop(call);
+    core.emit(&id, EventKind::Ended(ended)).await;
 }
 
 fn impossible((outcome, status): (Outcome, u16)) -> Ended {
@@ -59,51 +86,79 @@ fn impossible((outcome, status): (Outcome, u16)) -> Ended {
     }
 }
 
-async fn prepare(
-    core: &Arc<Core>,
-    originate: Originate,
-    leg: Leg,
-    inbox: mpsc::Receiver<Input>,
-) -> Result<Attempt, Ended> {
-    let plan = plan(core, &originate).await.map_err(impossible)?;
-    let media = core.media.open(&originate.call).map_err(|error| {
-        tracing::warn!(call.id = %originate.call, ?error, "no media port for a call");
-        impossible((NO_TRUNK, 0))
-    })?;
-    let id = u64::from_be_bytes(super::clock::bytes());
-    let mut session = Session::new(media, id);
-    let offer = session.offer();
-    let invite = plan.invite(core, &originate, offer).ok_or_else(|| {
-        let outcome = map(Final::Status(400), None, Asked::Nothing);
-        impossible((outcome, 0))
-    })?;
-    let mut leg = leg;
-    leg.enter_dialog(originate.call.as_str(), &plan.local_tag);
-    let call = Call {
-        core: Arc::clone(core),
-        leg,
-        inbox,
-        session,
-        detection: originate.detection,
-        decided: false,
-        local_tag: plan.local_tag.clone(),
-        credentials: plan.credentials.clone(),
-        contact: plan.contact.clone(),
+/// What a wish to hang up means before the answer.
+pub(super) fn asked_for(cause: HangUpCause) -> (Asked, Outcome) {
+    let asked = match cause {
+        HangUpCause::GivenUp => Asked::GivenUp,
+        HangUpCause::Normal | HangUpCause::NotNeeded => Asked::NotNeeded,
     };
+    (asked, map(Final::Silence, None, asked))
+}
+
+/// Which try this is, and the number its INVITE begins with: every INVITE of a call has its own.
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    number: u32,
+    cseq: u32,
+}
+
+/// Makes everything that a try needs; gives the call back when it cannot be made.
+async fn prepare(
+    mut call: Call,
+    originate: &Originate,
+    way: Way,
+    order: Order,
+) -> Result<Box<Attempt>, (Box<Call>, Impossible)> {
+    let core = Arc::clone(&call.core);
+    let plan = match plan(&core, originate, &way).await {
+        Ok(plan) => plan,
+        Err(reason) => return Err((Box::new(call), reason)),
+    };
+    if order.number > 1 {
+        // What the network behind the last trunk played must not be heard in the next try.
+        core.media.close(call.id());
+    }
+    let media = match core.media.open(call.id()) {
+        Ok(media) => media,
+        Err(error) => {
+            tracing::warn!(call.id = %call.id(), ?error, "no media port for a call");
+            return Err((Box::new(call), (NO_TRUNK, 0)));
+        }
+    };
+    let id = u64::from_be_bytes(super::clock::bytes());
+    call.session = Session::new(media, id).with_codecs(&plan.codecs);
+    let offer = call.session.offer();
+    let call_id = match order.number {
+        1 => call.id().to_string(),
+        number => format!("{}.t{number}", call.id()),
+    };
+    let Some(invite) = plan.invite(&core, originate, (&call_id, order.cseq), offer) else {
+        let outcome = map(Final::Status(400), None, Asked::Nothing);
+        return Err((Box::new(call), (outcome, 0)));
+    };
+    call.leg.enter_dialog(&call_id, &plan.local_tag);
+    call.local_tag.clone_from(&plan.local_tag);
+    call.credentials.clone_from(&plan.credentials);
+    call.contact.clone_from(&plan.contact);
     let record = DialogRecord {
-        call_id: originate.call.as_str().to_owned(),
+        call_id,
         from: plan.from.clone(),
         to: plan.to.clone(),
         request_uri: plan.request_uri.clone(),
         remote_target: None,
         route_set: plan.routes.clone(),
-        cseq: 1,
+        cseq: order.cseq,
         via: value(&invite.headers, "Via").to_owned(),
         destination: plan.destination.text(),
         confirmed: false,
     };
-    Ok(Attempt {
+    Ok(Box::new(Attempt {
         call,
+        trunk: match way {
+            Way::Trunk(way) => Some(way.trunk),
+            Way::Extension(_) => None,
+        },
+        may_move: false,
         plan,
         invite,
         record,
@@ -114,370 +169,6 @@ async fn prepare(
         asked: Asked::Nothing,
         cancelled: false,
         challenges: 0,
-    })
-}
-
-/// A call that rings.
-struct Attempt {
-    call: Call,
-    plan: Plan,
-    invite: Request,
-    record: DialogRecord,
-    ring_timeout: Duration,
-    early: Option<Remote>,
-    rang: bool,
-    provisional: bool,
-    asked: Asked,
-    /// CANCEL was sent.
-    cancelled: bool,
-    challenges: u32,
-}
-
-/// What an answer meant.
-enum Step {
-    Going,
-    Over(Ended),
-    Answered(Box<Response>),
-}
-
-impl Attempt {
-    /// Rings, talks, ends. A call that is reported as over while its INVITE is still open comes
-    /// back to be looked after.
-    async fn run(mut self) -> (Ended, Option<Self>) {
-        self.send_invite().await;
-        let ring_end = Instant::now() + self.ring_timeout;
-        let mut patience_end = ring_end;
-        let ending = self.call.core.ending.clone();
-        loop {
-            let waiting = self.asked == Asked::Nothing;
-            let until = if waiting { ring_end } else { patience_end };
-            let step = tokio::select! {
-                input = self.call.inbox.recv() => match input {
-                    Some(input) => self.on_input(input).await,
-                    None => Step::Over(self.over(Final::Silence, None)),
-                },
-                () = sleep_until(until) => {
-                    if !waiting {
-                        let ended = self.over(Final::Silence, None);
-                        return (ended, Some(self));
-                    }
-                    self.ask(Asked::RingTimeout);
-                    Step::Going
-                }
-                () = ending.cancelled(), if waiting => {
-                    self.ask(Asked::NotNeeded);
-                    Step::Going
-                }
-            };
-            if waiting && self.asked != Asked::Nothing {
-                let patience = if ending.is_cancelled() {
-                    SHUTDOWN_PATIENCE
-                } else {
-                    CANCEL_PATIENCE
-                };
-                patience_end = Instant::now() + patience;
-            }
-            match step {
-                Step::Going => {}
-                Step::Over(ended) => return (ended, None),
-                Step::Answered(response) => return (self.answered(*response).await, None),
-            }
-        }
-    }
-
-    async fn on_input(&mut self, input: Input) -> Step {
-        let current = cseq(&self.invite.headers);
-        match input {
-            Input::Response(number, response) if number == current => {
-                self.on_response(*response).await
-            }
-            Input::Unsent(number) | Input::Over(number) if number == current => {
-                Step::Over(self.over(Final::Silence, None))
-            }
-            Input::HangUp(cause) => {
-                self.ask(match cause {
-                    HangUpCause::GivenUp => Asked::GivenUp,
-                    HangUpCause::Normal | HangUpCause::NotNeeded => Asked::NotNeeded,
-                });
-                Step::Going
-            }
-            Input::Media(event) => {
-                self.call.on_media(event).await;
-                Step::Going
-            }
-            Input::Request(transaction) => {
-                let mut dialog = self.early_dialog();
-                match self.call.on_request(&mut dialog, transaction).await {
-                    After::Going => Step::Going,
-                    After::Over(_) => Step::Over(self.over(Final::Status(487), None)),
-                }
-            }
-            _ => Step::Going,
-        }
-    }
-
-    async fn on_response(&mut self, response: Response) -> Step {
-        let code = response.status_code.code();
-        if self.call.core.is_made_up(&response) {
-            return Step::Over(self.over(Final::Silence, None));
-        }
-        if code < 200 {
-            self.on_provisional(&response, code).await;
-            return Step::Going;
-        }
-        if code < 300 {
-            return Step::Answered(Box::new(response));
-        }
-        if matches!(code, 401 | 407)
-            && self.asked == Asked::Nothing
-            && may_answer(self.challenges, &response)
-            && let Some(again) = self
-                .plan
-                .credentials
-                .as_ref()
-                .and_then(|c| c.answer(&self.invite, &response))
-        {
-            self.challenges += 1;
-            self.invite = again;
-            self.record.cseq = cseq(&self.invite.headers);
-            value(&self.invite.headers, "Via").clone_into(&mut self.record.via);
-            self.record.to.clone_from(&self.plan.to);
-            self.provisional = false;
-            self.send_invite().await;
-            return Step::Going;
-        }
-        Step::Over(self.over(Final::Status(code), q850(&response.headers)))
-    }
-
-    async fn on_provisional(&mut self, response: &Response, code: u16) {
-        self.provisional = true;
-        if self.asked != Asked::Nothing {
-            self.cancel();
-            return;
-        }
-        if code == 100 {
-            return;
-        }
-        self.update_record(response, false).await;
-        let remote = sdp(&response.headers, &response.body)
-            .and_then(|body| self.call.session.read_answer(body).ok());
-        if let Some(remote) = remote {
-            let first = self.early.is_none();
-            if self.early != Some(remote) {
-                self.call.connect(&remote);
-                self.early = Some(remote);
-            }
-            if first {
-                if let Some(detection) = self.call.detection.as_ref().filter(|d| d.early) {
-                    let settings = detection.settings.clone();
-                    self.call
-                        .core
-                        .media
-                        .detect(self.call.id(), settings, Stage::Early);
-                }
-                self.call.emit(EventKind::EarlyMedia).await;
-            }
-        } else if !self.rang && self.early.is_none() {
-            self.rang = true;
-            self.call.emit(EventKind::Ringing).await;
-        }
-    }
-
-    /// Reports the dialog's identifiers when they changed.
-    async fn update_record(&mut self, response: &Response, confirmed: bool) {
-        let to = value(&response.headers, "To");
-        if sip::header::tag(to).is_none() && !confirmed {
-            return;
-        }
-        let before = self.record.clone();
-        to.clone_into(&mut self.record.to);
-        if let Some(target) = contact(&response.headers) {
-            self.record.remote_target = Some(target);
-        }
-        let mut routes = record_route(&response.headers);
-        routes.reverse();
-        self.record.route_set = routes;
-        self.record.confirmed = confirmed;
-        if self.record != before {
-            self.call
-                .emit(EventKind::Dialog(Box::new(self.record.clone())))
-                .await;
-        }
-    }
-
-    async fn answered(mut self, response: Response) -> Ended {
-        let dialog = Dialog::of_answer(&self.invite, &response, self.plan.destination.clone());
-        if !matches!(self.asked, Asked::Nothing | Asked::RingTimeout) {
-            self.call.bye(dialog, Some(reason_of_q850(16)));
-            return self.over(Final::Status(487), None);
-        }
-        let remote = match sdp(&response.headers, &response.body) {
-            Some(body) => self.call.session.read_answer(body).ok(),
-            None => self.early,
-        };
-        self.update_record(&response, true).await;
-        let Some(remote) = remote else {
-            self.call.bye(dialog, Some(reason_of_q850(88)));
-            return Ended {
-                by: EndedBy::Local,
-                answered: false,
-                call_state: state::SYSTEM_ERROR,
-                detail: "configuration",
-                status: 488,
-                q850: None,
-            };
-        };
-        self.call.connect(&remote);
-        if let Some(detection) = &self.call.detection {
-            let settings = detection.settings.clone();
-            self.call
-                .core
-                .media
-                .detect(self.call.id(), settings, Stage::Answered);
-        }
-        let late = self.asked == Asked::RingTimeout;
-        self.call.emit(EventKind::Answered { late }).await;
-        self.call.established(dialog).await
-    }
-
-    /// The result of a call that was never answered.
-    fn over(&self, end: Final, q850: Option<u8>) -> Ended {
-        let outcome = map(end, q850, self.asked);
-        let status = match end {
-            Final::Status(status) => status,
-            Final::Silence => 0,
-        };
-        let by = if self.asked == Asked::Nothing {
-            EndedBy::Remote
-        } else {
-            EndedBy::Local
-        };
-        let (call_state, detail) = (outcome.call_state, outcome.detail);
-        Ended {
-            by,
-            answered: false,
-            call_state,
-            detail,
-            status,
-            q850,
-        }
-    }
-
-    /// Wants the call to end; the first wish to give up counts more than the ring timer.
-    fn ask(&mut self, asked: Asked) {
-        if matches!(self.asked, Asked::Nothing | Asked::RingTimeout) {
-            self.asked = asked;
-        }
-        self.cancel();
-    }
-
-    /// CANCEL may only be sent once the INVITE was received (RFC 3261 §9.1).
-    fn cancel(&mut self) {
-        if !self.provisional || std::mem::replace(&mut self.cancelled, true) {
-            return;
-        }
-        let reason = match self.asked {
-            Asked::NotNeeded => "SIP;cause=200;text=\"Call completed elsewhere\"".to_owned(),
-            Asked::RingTimeout | Asked::GivenUp | Asked::Nothing => reason_of_q850(16),
-        };
-        let cancel = cancel_of(&self.invite, Some(reason));
-        let core = Arc::clone(&self.call.core);
-        let destination = self.plan.destination.clone();
-        self.call.core.spawn_call(async move {
-            core.exchange(cancel, &destination).await;
-        });
-    }
-
-    /// Requests of the peer before the answer belong to this dialog.
-    fn early_dialog(&self) -> Dialog {
-        Dialog {
-            call_id: self.record.call_id.clone(),
-            local: self.record.from.clone(),
-            remote: self.record.to.clone(),
-            target: self.record.request_uri.clone(),
-            routes: Vec::new(),
-            cseq: self.record.cseq,
-            remote_cseq: None,
-            reached: self.plan.destination.clone(),
-        }
-    }
-
-    /// Reports the record and sends the INVITE; its answers come to the inbox.
-    async fn send_invite(&mut self) {
-        self.call
-            .emit(EventKind::Dialog(Box::new(self.record.clone())))
-            .await;
-        let core = Arc::clone(&self.call.core);
-        let invite = self.invite.clone();
-        let destination = self.plan.destination.clone();
-        let inbox = self.call.leg.sender();
-        self.call
-            .core
-            .spawn(async move { Box::pin(pump(core, invite, destination, inbox)).await });
-    }
-
-    /// Goes on after the call was reported as over: a CANCEL that had to wait for the first
-    /// provisional answer, BYE for an answer that comes in spite of it.
-    async fn look_after(mut self) {
-        if self.call.core.ending.is_cancelled() {
-            return;
-        }
-        self.call.core.media.close(self.call.id());
-        let end = Instant::now() + self.call.core.settings.timers.t1 * 64;
-        self.asked = Asked::GivenUp;
-        loop {
-            let input = tokio::select! {
-                input = self.call.inbox.recv() => input,
-                () = sleep_until(end) => return,
-            };
-            let current = cseq(&self.invite.headers);
-            match input {
-                Some(Input::Response(number, response)) if number == current => {
-                    match response.status_code.code() {
-                        ..200 => {
-                            self.provisional = true;
-                            self.cancel();
-                        }
-                        200..300 => {
-                            let reached = self.plan.destination.clone();
-                            let dialog = Dialog::of_answer(&self.invite, &response, reached);
-                            self.call.bye(dialog, Some(reason_of_q850(16)));
-                        }
-                        _ => return,
-                    }
-                }
-                Some(Input::Over(number) | Input::Unsent(number)) if number == current => return,
-                None => return,
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Sends an INVITE and passes its answers on until its transaction is over; the stack
-/// acknowledges finals, also repeated ones.
-async fn pump(
-    core: Arc<Core>,
-    invite: Request,
-    destination: Destination,
-    inbox: mpsc::Sender<Input>,
-) {
-    let number = cseq(&invite.headers);
-    let Some(mut transaction) = core.open(invite, &destination).await else {
-        inbox.send(Input::Unsent(number)).await.ok();
-        return;
-    };
-    if transaction.send().await.is_err() {
-        inbox.send(Input::Unsent(number)).await.ok();
-        return;
-    }
-    while let Some(message) = transaction.receive().await {
-        if let SipMessage::Response(response) = message {
-            inbox
-                .send(Input::Response(number, Box::new(response)))
-                .await
-                .ok();
-        }
-    }
-    inbox.send(Input::Over(number)).await.ok();
+        lengthened: false,
+    }))
 }

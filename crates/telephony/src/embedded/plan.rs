@@ -2,15 +2,20 @@
 
 use rsipstack::sip::{Header, Method, Request};
 use sip::header::{encode_user, quoted, single_line};
+use sip::redirect::Redirects;
 use sip::result::{NO_TRUNK, NOT_REGISTERED, Outcome};
+use sip::sdp::Codec;
+use sip::session_timer::WANTED_S;
 
+use super::Trunk;
 use super::clock::token;
 use super::core::{Core, lock};
 use super::exchange::{Credentials, Destination};
 use super::message::{ALLOW, Parts, sdp_headers, uri};
-use super::{Transport, Trunk};
+use super::session::offer_headers;
+use super::tries::Way;
 use crate::limits::HEADERS_MAX;
-use crate::port::{CallerId, Destination as Target, Originate};
+use crate::port::{CallerId, Originate, TrunkNumber};
 
 /// Everything that is known before the INVITE leaves.
 pub(super) struct Plan {
@@ -22,31 +27,37 @@ pub(super) struct Plan {
     pub(super) credentials: Option<Credentials>,
     pub(super) local_tag: String,
     pub(super) contact: String,
+    /// Where it may be redirected to.
+    pub(super) redirects: Redirects,
+    /// Codecs to offer; none = all.
+    pub(super) codecs: Vec<Codec>,
     identity: Option<String>,
 }
+
+/// Calls when nobody else is named; it is no identity that could be asserted.
+const NOBODY: &str = "ringback";
 
 /// A call that cannot be placed: outcome and the status that says it best.
 pub(super) type Impossible = (Outcome, u16);
 
-const CONFIGURATION: Outcome = Outcome {
+pub(super) const CONFIGURATION: Outcome = Outcome {
     call_state: sip::result::state::SYSTEM_ERROR,
     detail: "configuration",
     try_next_trunk: false,
 };
 
 /// Finds out where a call goes.
-pub(super) async fn plan(core: &Core, originate: &Originate) -> Result<Plan, Impossible> {
-    match &originate.destination {
-        Target::Trunk { trunk, number } => {
-            let trunk = core
-                .settings
-                .trunks
-                .iter()
-                .find(|t| t.name == *trunk)
-                .ok_or((CONFIGURATION, 0))?;
+pub(super) async fn plan(
+    core: &Core,
+    originate: &Originate,
+    way: &Way,
+) -> Result<Plan, Impossible> {
+    match way {
+        Way::Trunk(TrunkNumber { trunk, number }) => {
+            let trunk = core.trunk(trunk).ok_or((CONFIGURATION, 0))?;
             over_trunk(core, originate, trunk, number).await
         }
-        Target::Extension(extension) => to_extension(core, originate, extension).await,
+        Way::Extension(extension) => to_extension(core, originate, extension).await,
     }
 }
 
@@ -56,35 +67,27 @@ async fn over_trunk(
     trunk: &Trunk,
     number: &str,
 ) -> Result<Plan, Impossible> {
-    let tcp = trunk.transport == Transport::Tcp;
-    let address = core
-        .resolve(&trunk.host, trunk.port)
-        .await
-        .ok_or((NO_TRUNK, 0))?;
+    let destination = core.trunk_destination(trunk).await.ok_or((NO_TRUNK, 0))?;
     let user = encode_user(number);
     let host = &trunk.host;
-    let caller = first_of([&originate.caller_id.number, &trunk.caller_id, "ringback"]);
+    let caller = first_of([&originate.caller_id.number, &trunk.caller_id, NOBODY]);
     let credentials = (!trunk.username.is_empty()).then(|| Credentials {
         username: trunk.username.clone(),
         password: trunk.password.clone(),
     });
-    let port = trunk.port;
-    let transport = if tcp { ";transport=tcp" } else { "" };
     let local_tag = token(16);
     Ok(Plan {
-        request_uri: format!("sip:{user}@{host}:{port}{transport}"),
+        request_uri: trunk.uri(Some(number)),
         from: from(&originate.caller_id, caller, host, &local_tag),
         to: format!("<sip:{user}@{host}>"),
         routes: Vec::new(),
-        destination: Destination {
-            address,
-            tcp,
-            stream: None,
-        },
-        contact: core.contact(first_of([&trunk.username, caller, ""]), tcp),
+        contact: core.contact(first_of([&trunk.username, caller, ""]), destination.tcp),
+        destination,
+        redirects: Redirects::new(&trunk.uri(Some(number)), &trunk.redirect_hosts),
+        codecs: trunk.codecs.clone(),
         credentials,
         local_tag,
-        identity: identity(&originate.caller_id, caller, host),
+        identity: (caller != NOBODY).then(|| identity(&originate.caller_id, caller, host)),
     })
 }
 
@@ -114,7 +117,7 @@ async fn to_extension(
         destination.address = binding.source;
     }
     let host = sip::sdp::host(core.settings.advertised.ip());
-    let caller = first_of([&originate.caller_id.number, "ringback", ""]);
+    let caller = first_of([&originate.caller_id.number, NOBODY, ""]);
     let local_tag = token(16);
     Ok(Plan {
         request_uri: target.to_string(),
@@ -123,9 +126,11 @@ async fn to_extension(
         routes: binding.path,
         contact: core.contact("ringback", destination.tcp),
         destination,
+        redirects: Redirects::new(&binding.uri, &[]),
+        codecs: Vec::new(),
         credentials: None,
         local_tag,
-        identity: identity(&originate.caller_id, caller, &host),
+        identity: (caller != NOBODY).then(|| identity(&originate.caller_id, caller, &host)),
     })
 }
 
@@ -151,17 +156,17 @@ fn from(caller_id: &CallerId, caller: &str, host: &str, tag: &str) -> String {
     )
 }
 
-fn identity(caller_id: &CallerId, caller: &str, host: &str) -> Option<String> {
-    (!caller_id.number.is_empty())
-        .then(|| format!("{}<sip:{}@{host}>", display(caller_id), encode_user(caller)))
+fn identity(caller_id: &CallerId, caller: &str, host: &str) -> String {
+    format!("{}<sip:{}@{host}>", display(caller_id), encode_user(caller))
 }
 
 impl Plan {
-    /// The first INVITE of the call.
+    /// The first INVITE of a try.
     pub(super) fn invite(
         &self,
         core: &Core,
         originate: &Originate,
+        (call_id, cseq): (&str, u32),
         offer: String,
     ) -> Option<Request> {
         let parts = Parts {
@@ -170,8 +175,8 @@ impl Plan {
             via: core.via(self.destination.tcp),
             from: &self.from,
             to: &self.to,
-            call_id: originate.call.as_str(),
-            cseq: 1,
+            call_id,
+            cseq,
             routes: &self.routes,
         };
         let mut request = parts.build(core);
@@ -193,6 +198,7 @@ impl Plan {
                 headers.push(Header::Other(name.clone(), single_line(value)));
             }
         }
+        headers.extend(offer_headers(WANTED_S));
         headers.push(sdp_headers());
         request.body = offer.into_bytes();
         Some(request)

@@ -4,7 +4,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
 
-use media::FRAME_SAMPLES;
 use media::audio::Clip;
 use media::codec::Codec;
 use media::cpd::{self, Finding};
@@ -15,6 +14,7 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::coders::{Receiver, Sender, Transcoder};
 use super::latch::Latch;
 use super::limits::{BRIDGE_IDLE_TICKS, MEDIA_TIMEOUT_MS};
 use super::outbox::Outbox;
@@ -99,6 +99,7 @@ struct Incoming {
     ssrc: Option<u32>,
     loss: LossCounter,
     digits: telephone_event::Decoder,
+    receiver: Receiver,
 }
 
 /// Watches that packets arrive.
@@ -135,6 +136,9 @@ pub(super) struct Leg {
     sockets: Sockets,
     remote: Option<(RemoteMedia, Latch)>,
     outgoing: Outgoing,
+    sender: Sender,
+    /// Decodes what the bridged leg says when its codec is another one.
+    transcoder: Option<Transcoder>,
     incoming: Incoming,
     liveness: Liveness,
     player: Option<Player>,
@@ -155,6 +159,8 @@ impl Leg {
             sockets,
             remote: None,
             outgoing: Outgoing::new(random.random(), random.random(), random.random()),
+            sender: Sender::default(),
+            transcoder: None,
             incoming: Incoming::default(),
             liveness: Liveness::default(),
             player: None,
@@ -218,6 +224,7 @@ impl Leg {
         self.stop(ctx);
         self.peer = Some(peer);
         self.idle_ticks = 0;
+        self.transcoder = None;
         self.outgoing.cut();
     }
 
@@ -227,6 +234,7 @@ impl Leg {
             let passed = self.idle_ticks.min(BRIDGE_IDLE_TICKS);
             self.outgoing.skip(passed);
             self.outgoing.cut();
+            self.transcoder = None;
             self.idle_ticks = 0;
         }
     }
@@ -310,7 +318,9 @@ impl Leg {
         let Some(detector) = self.detector.as_mut() else {
             return;
         };
-        codec.decode(payload, &mut ctx.scratch.pcm);
+        self.incoming
+            .receiver
+            .decode(codec, payload, &mut ctx.scratch.pcm);
         let finding = detector.handle_frame(&ctx.scratch.pcm, ctx.now_ms);
         self.found(finding, ctx);
     }
@@ -340,26 +350,37 @@ impl Leg {
         if !remote.send || self.player.is_some() || self.digits.is_active() {
             return;
         }
-        let (payload_type, payload) = match packet.content {
-            Content::Audio(codec) if codec == remote.codec => {
-                (codec.payload_type(), packet.payload)
+        let written = match (packet.content, &mut self.transcoder) {
+            (Content::Audio(codec), _) if codec == remote.codec => {
+                self.transcoder = None;
+                self.outgoing
+                    .forward(packet.header, codec.payload_type(), packet.payload)
             }
-            Content::Audio(codec) => {
-                codec.decode(packet.payload, &mut ctx.scratch.pcm);
-                remote
-                    .codec
-                    .encode(&ctx.scratch.pcm, &mut ctx.scratch.coded);
-                (remote.codec.payload_type(), ctx.scratch.coded.as_slice())
+            (Content::Audio(codec), transcoder) => {
+                // Played by our own clock, see `write_audio`.
+                transcoder
+                    .get_or_insert_with(|| Transcoder::new(codec))
+                    .push(codec, packet.header, packet.payload);
+                return;
             }
-            Content::Event => {
+            (Content::Event, transcoder) => {
                 let Some(payload_type) = remote.telephone_event else {
                     return;
                 };
-                (payload_type, packet.payload)
+                match transcoder {
+                    None => self
+                        .outgoing
+                        .forward(packet.header, payload_type, packet.payload),
+                    Some(transcoder) => {
+                        let first = transcoder.is_new_event(packet.header.timestamp);
+                        self.outgoing.event(payload_type, first, packet.payload);
+                        true
+                    }
+                }
             }
         };
         self.idle_ticks = 0;
-        if self.outgoing.forward(packet.header, payload_type, payload) {
+        if written {
             transmit(
                 &self.sockets.rtp,
                 self.outgoing.packet(),
@@ -384,9 +405,10 @@ impl Leg {
         let Some((remote, latch)) = &self.remote else {
             return;
         };
-        let (remote_receive, target) = (remote.receive, latch.target());
+        // On hold the other side sends what it likes, or nothing.
+        let (expected, target) = (remote.receive && remote.send, latch.target());
         let (codec, events, send) = (remote.codec, remote.telephone_event, remote.send);
-        if remote_receive && self.liveness.is_over(ctx.now_ms) {
+        if expected && self.liveness.is_over(ctx.now_ms) {
             ctx.report(MediaEvent::Timeout {
                 call: self.call.clone(),
             });
@@ -397,7 +419,9 @@ impl Leg {
         } else {
             self.write_audio(codec, ctx)
         };
-        if written && send {
+        if written && !send {
+            self.outgoing.unsent();
+        } else if written {
             transmit(
                 &self.sockets.rtp,
                 self.outgoing.packet(),
@@ -410,11 +434,14 @@ impl Leg {
     fn write_digit(&mut self, step: Step, codec: Codec, events: Option<u8>, scratch: &mut Scratch) {
         match (step, events) {
             (Step::Event { event, first }, Some(payload_type)) => {
-                self.outgoing.event(payload_type, first, event.to_payload());
+                self.outgoing
+                    .event(payload_type, first, &event.to_payload());
                 return;
             }
-            (Step::InBand(frame), _) => codec.encode(&frame, &mut scratch.coded),
-            (Step::Event { .. } | Step::Pause, _) => silence(codec, &mut scratch.coded),
+            (Step::InBand(frame), _) => self.sender.encode(codec, &frame, &mut scratch.coded),
+            (Step::Event { .. } | Step::Pause, _) => {
+                self.sender.silence(codec, &mut scratch.coded);
+            }
         }
         self.outgoing.frame(codec.payload_type(), &scratch.coded);
     }
@@ -423,7 +450,8 @@ impl Leg {
     fn write_audio(&mut self, codec: Codec, ctx: &mut Context<'_>) -> bool {
         if let Some(player) = self.player.as_mut() {
             if player.next_frame(&mut ctx.scratch.pcm) {
-                codec.encode(&ctx.scratch.pcm, &mut ctx.scratch.coded);
+                self.sender
+                    .encode(codec, &ctx.scratch.pcm, &mut ctx.scratch.coded);
                 self.outgoing
                     .frame(codec.payload_type(), &ctx.scratch.coded);
                 return true;
@@ -432,6 +460,19 @@ impl Leg {
             self.player = None;
             self.played(token, true, ctx);
         }
+        if let Some(transcoder) = &mut self.transcoder
+            && transcoder.next_frame(&mut ctx.scratch.pcm)
+        {
+            let idle = std::mem::take(&mut self.idle_ticks);
+            if (1..BRIDGE_IDLE_TICKS).contains(&idle) {
+                self.outgoing.skip(idle);
+            }
+            self.sender
+                .encode(codec, &ctx.scratch.pcm, &mut ctx.scratch.coded);
+            self.outgoing
+                .frame(codec.payload_type(), &ctx.scratch.coded);
+            return true;
+        }
         if self.peer.is_some() && self.idle_ticks < BRIDGE_IDLE_TICKS {
             self.idle_ticks += 1;
             if self.idle_ticks == BRIDGE_IDLE_TICKS {
@@ -439,7 +480,7 @@ impl Leg {
             }
             return false;
         }
-        silence(codec, &mut ctx.scratch.coded);
+        self.sender.silence(codec, &mut ctx.scratch.coded);
         self.outgoing
             .frame(codec.payload_type(), &ctx.scratch.coded);
         true
@@ -452,11 +493,6 @@ impl Leg {
             finished,
         });
     }
-}
-
-fn silence(codec: Codec, out: &mut Vec<u8>) {
-    out.clear();
-    out.resize(FRAME_SAMPLES, codec.silence());
 }
 
 /// Sends a packet. A full socket buffer or an unreachable network loses it, as on the way.

@@ -51,11 +51,11 @@ impl Outgoing {
     }
 
     /// A packet of a digit; all packets of a digit carry the timestamp of the first.
-    pub(super) fn event(&mut self, payload_type: u8, first: bool, payload: [u8; 4]) {
+    pub(super) fn event(&mut self, payload_type: u8, first: bool, payload: &[u8]) {
         if first {
             self.event_timestamp = self.next_timestamp;
         }
-        self.own(payload_type, first, self.event_timestamp, &payload);
+        self.own(payload_type, first, self.event_timestamp, payload);
     }
 
     /// Time passes without a packet; the next one begins a talk spurt.
@@ -63,6 +63,13 @@ impl Outgoing {
         self.next_timestamp = self
             .next_timestamp
             .wrapping_add(ticks.wrapping_mul(FRAME_UNITS));
+        self.marker = true;
+    }
+
+    /// The packet that was written last is not sent: its time passes, its number is free again,
+    /// so that the other side counts no losses.
+    pub(super) const fn unsent(&mut self) {
+        self.next_sequence = self.next_sequence.wrapping_sub(1);
         self.marker = true;
     }
 
@@ -147,7 +154,7 @@ mod tests {
     }
 
     fn event(out: &mut Outgoing, first: bool) -> Header {
-        out.event(101, first, [0; 4]);
+        out.event(101, first, &[0; 4]);
         header(out)
     }
 
@@ -173,6 +180,18 @@ mod tests {
         let second = frame(&mut out);
         assert!(first.marker && !second.marker);
         assert_eq!((second.sequence, second.timestamp), (0, 0));
+    }
+
+    #[test]
+    fn what_is_not_sent_leaves_no_gap_in_the_numbers() {
+        let mut out = Outgoing::new(1, 7, 0);
+        frame(&mut out);
+        for _ in 0..3 {
+            frame(&mut out);
+            out.unsent();
+        }
+        let next = frame(&mut out);
+        assert_eq!((next.sequence, next.timestamp, next.marker), (8, 640, true));
     }
 
     #[test]

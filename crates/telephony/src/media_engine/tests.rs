@@ -1,8 +1,10 @@
 //! The engine on loopback: legs against plain sockets and against each other.
 
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
+use media::codec::{Decoder, Encoder};
 use media::rtp::{self, Header};
 use media::{FRAME_SAMPLES, telephone_event, tone};
 use tokio::sync::mpsc::{self, Receiver};
@@ -68,6 +70,8 @@ struct Phone {
     socket: UdpSocket,
     leg: SocketAddr,
     codec: Codec,
+    encoder: Encoder,
+    decoder: RefCell<Decoder>,
     sequence: u16,
 }
 
@@ -79,6 +83,8 @@ impl Phone {
             socket,
             leg,
             codec,
+            encoder: codec.encoder(),
+            decoder: RefCell::new(codec.decoder()),
             sequence: 1_000,
         }
     }
@@ -103,7 +109,7 @@ impl Phone {
 
     fn send(&mut self, samples: &[i16]) {
         let mut coded = Vec::new();
-        self.codec.encode(samples, &mut coded);
+        self.encoder.encode(samples, &mut coded);
         self.send_packet(self.codec.payload_type(), &coded);
     }
 
@@ -122,12 +128,20 @@ impl Phone {
             .unwrap_or_else(|| panic!("{hz} Hz was not heard"))
     }
 
+    /// Whether the next frame is silent.
+    fn hears_silence(&self) -> bool {
+        let (_, payload) = self.receive();
+        let mut pcm = Vec::new();
+        self.decoder.borrow_mut().decode(&payload, &mut pcm);
+        pcm.iter().all(|sample| sample.abs() < 50)
+    }
+
     /// Whether the next frame holds the tone.
     fn hears_now(&self, hz: f32) -> bool {
         let (header, payload) = self.receive();
         let mut pcm = Vec::new();
         assert_eq!(header.payload_type, self.codec.payload_type());
-        self.codec.decode(&payload, &mut pcm);
+        self.decoder.borrow_mut().decode(&payload, &mut pcm);
         level(&pcm, hz) > 1_000.0
     }
 }
@@ -217,6 +231,9 @@ fn a_bridge_carries_both_ways_and_ends() {
         ((Codec::Pcmu, Codec::Pcma), 1),
         ((Codec::Pcma, Codec::Pcma), 2),
         ((Codec::Pcma, Codec::Pcmu), 2),
+        ((Codec::G722, Codec::Pcmu), 1),
+        ((Codec::Pcma, Codec::G722), 2),
+        ((Codec::G722, Codec::G722), 1),
     ] {
         let rig = Rig::new(31_040..=31_079, threads);
         let (first, second) = apart();
@@ -237,8 +254,7 @@ fn a_bridge_carries_both_ways_and_ends() {
         rig.engine.unbridge(&b);
         let silent = (0..FRAMES_MAX).any(|_| {
             phone_a.send(&frame(1_000.0));
-            let (_, payload) = phone_b.receive();
-            payload == [codecs.1.silence(); FRAME_SAMPLES]
+            phone_b.hears_silence()
         });
         assert!(silent, "nothing is carried after the bridge");
     }

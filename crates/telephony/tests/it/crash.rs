@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use telephony::embedded::Embedded;
-use telephony::port::{Command, DialogRecord, EndedBy, EventKind};
+use telephony::port::{CallId, Command, DialogRecord, EndedBy, EventKind};
 
 use crate::raw::{AUDIO, Raw, sdp};
 use crate::support::{Phones, Side, config, trunk};
@@ -27,7 +27,9 @@ async fn crash(side: Side) -> Side {
 }
 
 fn end(side: &Side, record: DialogRecord) {
-    side.send(Command::EndLeftover(Box::new(record)));
+    let call = CallId::new("c1.1");
+    let record = Box::new(record);
+    side.send(Command::EndLeftover { call, record });
 }
 
 #[tokio::test]
@@ -40,14 +42,15 @@ async fn an_answered_call_gets_bye() {
     });
     let record = a
         .until_call(&out, |kind| match kind {
-            EventKind::Dialog(record) if record.confirmed => Some(*record),
+            EventKind::Dialog(record, _) if record.confirmed => Some(*record),
             _ => None,
         })
         .await;
     b.answered(&incoming).await;
-    let a = crash(a).await;
+    let mut a = crash(a).await;
     end(&a, record);
     assert_eq!(b.ended(&incoming).await.by, EndedBy::Remote);
+    assert!(a.ended(&out).await.answered);
     b.empty().await;
 }
 
@@ -68,7 +71,7 @@ async fn a_ringing_call_gets_cancel_with_any_record_of_it() {
             matches!(kind, EventKind::Ringing).then_some(())
         })
         .await;
-        let a = crash(a).await;
+        let mut a = crash(a).await;
         end(&a, record);
         let ended = b.ended(&incoming).await;
         assert_eq!(
@@ -76,6 +79,7 @@ async fn a_ringing_call_gets_cancel_with_any_record_of_it() {
             (EndedBy::Remote, 487),
             "tag: {with_tag}"
         );
+        assert_eq!(a.ended(&out).await.detail, "given_up");
         b.empty().await;
     }
 }
@@ -94,7 +98,7 @@ async fn a_200_that_came_after_the_crash_is_acknowledged_and_ended() {
         matches!(kind, EventKind::Ringing).then_some(())
     })
     .await;
-    let a = crash(a).await;
+    let mut a = crash(a).await;
     end(&a, record);
     let cancel = raw.until("CANCEL").await;
     assert_eq!(cancel.header("Via"), invite.header("Via"));
@@ -105,6 +109,7 @@ async fn a_200_that_came_after_the_crash_is_acknowledged_and_ended() {
     let bye = raw.until("BYE").await;
     assert!(bye.header("To").ends_with(";tag=raw"));
     raw.answer(&bye, 200, "").await;
+    assert_eq!(a.ended(&out).await.by, EndedBy::Local);
 }
 
 #[tokio::test]
@@ -118,13 +123,14 @@ async fn a_call_that_was_answered_unseen_gets_bye_by_its_tag() {
     let invite = raw.until("INVITE").await;
     raw.answer(&invite, 180, "").await;
     let record = a.dialog(&out).await;
-    let a = crash(a).await;
+    let mut a = crash(a).await;
     end(&a, record);
     let cancel = raw.until("CANCEL").await;
     raw.answer(&cancel, 481, "").await;
     let bye = raw.until("BYE").await;
     assert!(bye.header("To").ends_with(";tag=raw") && bye.start.contains("sip:raw@"));
     raw.answer(&bye, 200, "").await;
+    assert_eq!(a.ended(&out).await.by, EndedBy::Local);
 }
 
 #[tokio::test]
@@ -145,7 +151,8 @@ async fn a_record_that_cannot_be_read_does_no_harm() {
             confirmed: false,
         },
     );
-    let ended = a.call("c1.1");
+    assert_eq!(a.ended(&CallId::new("c1.1")).await.detail, "given_up");
+    let ended = a.call("c1.2");
     assert_eq!(a.ended(&ended).await.detail, "configuration");
     a.empty().await;
 }

@@ -9,9 +9,13 @@
 mod calls;
 mod crash;
 mod garbage;
+mod load;
 mod media;
 mod phones;
 mod raw;
 mod scripted;
+mod sessions;
 mod sipp;
+mod sites;
 mod support;
+mod trunks;

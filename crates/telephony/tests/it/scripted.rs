@@ -213,7 +213,7 @@ async fn the_route_of_a_proxy_is_followed() {
 
     let record = side
         .until_call(&call, |kind| match kind {
-            EventKind::Dialog(record) if record.confirmed => Some(*record),
+            EventKind::Dialog(record, _) if record.confirmed => Some(*record),
             _ => None,
         })
         .await;

@@ -19,10 +19,10 @@ use crate::support::{LOOPBACK, Side, config, originate, trunk};
 const TESTS: usize = 5;
 
 /// A running sipp with a directory of its own.
-struct Sipp {
+pub(crate) struct Sipp {
     _child: Child,
     _directory: TempDir,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// Where the scenarios are, or why nothing is tested.
@@ -53,6 +53,11 @@ fn write_audio(directory: &Path, name: &str, samples: &[i16]) {
 
 impl Sipp {
     async fn start(scenario: &str) -> Option<Self> {
+        Self::start_with(scenario, &[]).await
+    }
+
+    /// With further arguments, e.g. `-t t1` for TCP.
+    pub(crate) async fn start_with(scenario: &str, more: &[&str]) -> Option<Self> {
         let file = scenarios()?.join(scenario);
         let directory = TempDir::new().unwrap();
         let mut hello = tone::voice(600, -15.0, 1);
@@ -65,6 +70,7 @@ impl Sipp {
             .arg(file)
             .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-nostdin"])
             .args(["-p", &port.to_string(), "-mp", &free_port().to_string()])
+            .args(more)
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -73,7 +79,9 @@ impl Sipp {
             .spawn()
             .unwrap();
         let address = SocketAddr::new(LOOPBACK, port);
-        ready(address).await;
+        if !more.contains(&"t1") {
+            ready(address).await;
+        }
         Some(Self {
             _child: child,
             _directory: directory,

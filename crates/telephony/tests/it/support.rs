@@ -9,7 +9,7 @@ use telephony::embedded::{Config, Embedded, SipTimers, Transport, Trunk};
 use telephony::media_engine::MediaConfig;
 use telephony::port::{
     CallId, CallerId, Command, Destination, DialogRecord, Ended, Event, EventKind, HangUpCause,
-    Originate, PhoneDirectory, Telephony,
+    Hold, Originate, PhoneDirectory, Telephony,
 };
 use tokio::sync::mpsc;
 
@@ -53,6 +53,7 @@ pub(crate) fn config(port: u16) -> Config {
             ..SipTimers::default()
         },
         admission: sip::admission::Limits::default(),
+        allow_sources: vec!["127.0.0.0/8".parse().unwrap()],
         registrar: sip::registrar::Policy {
             expires_min_s: 1,
             ..Default::default()
@@ -69,7 +70,7 @@ pub(crate) fn trunk(to: SocketAddr) -> Trunk {
         username: String::new(),
         password: String::new(),
         caller_id: "4930111".to_owned(),
-        register: false,
+        ..Trunk::default()
     }
 }
 
@@ -83,7 +84,24 @@ impl Side {
     }
 
     pub(crate) fn of(started: telephony::embedded::Started) -> Self {
-        let (telephony, events) = (started.telephony, started.events);
+        let (telephony, mut from_driver) = (started.telephony, started.events);
+        let (sender, events) = mpsc::channel(telephony::limits::EVENT_QUEUE_MAX);
+        // Dialog records count as kept at once: a test need not read the caller's events for
+        // the INVITE to leave.
+        drop(tokio_util::task::TaskTracker::new().spawn(async move {
+            while let Some(mut event) = from_driver.recv().await {
+                if let Event::Call {
+                    kind: EventKind::Dialog(_, hold),
+                    ..
+                } = &mut event
+                {
+                    *hold = Hold::none();
+                }
+                if sender.send(event).await.is_err() {
+                    return;
+                }
+            }
+        }));
         Self {
             telephony,
             events,
@@ -190,10 +208,15 @@ impl Side {
 
     pub(crate) async fn dialog(&mut self, call: &CallId) -> DialogRecord {
         self.until_call(call, |kind| match kind {
-            EventKind::Dialog(record) => Some(*record),
+            EventKind::Dialog(record, _) => Some(*record),
             _ => None,
         })
         .await
+    }
+
+    /// RTP packets that arrived.
+    pub(crate) fn telephony_received(&self) -> u64 {
+        self.telephony.stats().rtp_received
     }
 
     /// Waits until no leg and no dialog is left.
@@ -209,10 +232,7 @@ impl Side {
 pub(crate) fn originate(key: &str) -> Originate {
     Originate {
         call: CallId::new(key),
-        destination: Destination::Trunk {
-            trunk: "peer".to_owned(),
-            number: "+4930222".to_owned(),
-        },
+        destination: Destination::trunk("peer", "+4930222"),
         caller_id: CallerId::default(),
         ring_timeout: Duration::from_secs(20),
         detection: None,

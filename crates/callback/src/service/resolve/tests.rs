@@ -5,6 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::ServiceName;
 use crate::service::split_body;
+use crate::settings::NotificationMode;
+use crate::transaction_list::no_lists;
 
 const BASE: &[(&str, &str)] = &[
     ("_type", "ors"),
@@ -40,7 +42,7 @@ fn run_on(
         parameters: &parameters,
         user_data: &user_data,
     };
-    resolve(&service(options), &request, server)
+    resolve(&service(options), &request, server, &no_lists)
 }
 
 fn ok(options: &[(&str, &str)], body: Value) -> Settings {
@@ -333,16 +335,7 @@ fn notifications_without_a_usable_target_are_refused() {
     );
     let other = ("_status_notification_type", "customhttp");
     let s = ok(&[on, desk, other], json!({}));
-    assert!(
-        s.pending
-            .contains_key("_status_notification_type=customhttp")
-    );
-    let list = ("_callback_events_list", "Events");
-    assert!(
-        ok(&[on, list], json!({}))
-            .pending
-            .contains_key("_callback_events_list")
-    );
+    assert_eq!(s.notification.target, "desk");
     let server = ServerDefaults {
         allow_request_target: false,
         ..ServerDefaults::default()
@@ -432,4 +425,63 @@ fn the_country_of_numbers_is_the_services_else_the_servers() {
     ]);
     assert_eq!(own.country, "FR");
     assert!(own.disallow_impossible && !own.disallow_premium);
+}
+
+#[test]
+fn what_a_service_leaves_out_the_configuration_says() {
+    let options = [
+        ("_fetch_retry_attempt", "7"),
+        ("_throttle_request_parameters_limit", "2"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let server = ServerDefaults {
+        application: Arc::new(BTreeMap::from(options)),
+        ..ServerDefaults::default()
+    };
+    let retries = |own: &[(&str, &str)]| run_on(own, json!({}), &server).unwrap().0.submit_retries;
+    assert_eq!(retries(&[]), 7);
+    assert_eq!(retries(&[("_fetch_retry_attempt", "1")]), 1);
+    let none = Map::new();
+    let request = Request {
+        parameters: &none,
+        user_data: &none,
+    };
+    let limit = |own: &[(&str, &str)]| {
+        admission_rules(&service(own), &request, &server)
+            .unwrap()
+            .per_value_max
+    };
+    assert_eq!(limit(&[]), 2);
+    assert_eq!(limit(&[("_throttle_request_parameters_limit", "0")]), 0);
+}
+
+#[test]
+fn only_headers_of_ones_own_are_sent_with_the_call() {
+    let name = "_ixn_createcall_hints";
+    let s = ok(
+        &[(
+            name,
+            r#"{"extensions":{"X-Campaign":"spring","Via":"x"},"x-n":5}"#,
+        )],
+        json!({}),
+    );
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let expected = [pair("x-n", "5"), pair("X-Campaign", "spring")];
+    assert_eq!(s.contact.call_headers, expected);
+    assert!(s.pending.contains_key(name), "Via is told");
+    let quiet = ok(&[(name, r#"{"X-A":"b"}"#)], json!({}));
+    assert!(quiet.pending.is_empty());
+    let split = r#"{"X-A":"b\r\nVia: x"}"#;
+    assert_eq!(ok(&[(name, split)], json!({})).contact.call_headers, []);
+    assert_eq!(refused(&[(name, "[]")], json!({})).0, "BAD_PARAMETER");
+}
+
+#[test]
+fn hints_that_nobody_knows_are_told() {
+    let value = r#"{"file":"a.wav","hints":{"am-beep-detection":"on","colour":"red"}}"#;
+    let (_, notes) = run(&[("_treatment_customer_connect", value)], json!({})).unwrap();
+    assert_eq!(
+        notes,
+        ["_treatment_customer_connect: the hint colour is not known and ignored"]
+    );
 }

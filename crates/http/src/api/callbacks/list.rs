@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use callback::limits::QUERY_MAX;
-use callback::{ErrorCode, ServiceName};
+use callback::{ErrorCode, ServiceName, Timestamp};
 use serde_json::json;
 use store::Query;
 
@@ -36,6 +36,9 @@ pub(in crate::api) async fn list(
         any: false,
         conditions: filter.conditions,
         alive_at: None,
+        desired_from: filter.from,
+        desired_until: filter.until,
+        skip: filter.skip,
         limit: filter.limit,
     };
     let found = api.engine.query(query).await?;
@@ -48,6 +51,9 @@ struct Filter {
     service: Option<ServiceName>,
     number: Option<String>,
     conditions: Vec<(String, Vec<String>)>,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    skip: usize,
     limit: usize,
 }
 
@@ -57,16 +63,27 @@ impl Filter {
             service: None,
             number: None,
             conditions: Vec::new(),
+            from: None,
+            until: None,
+            skip: 0,
             limit: QUERY_MAX,
         };
-        let mut states = Vec::new();
+        let (mut states, mut reasons) = (Vec::new(), Vec::new());
         for (key, value) in pairs {
             match key.as_str() {
                 "service" => filter.service = Some(service_name(&value)?),
                 "state" => states.push(value),
+                "reason" => reasons.push(value),
+                "from" => filter.from = Some(time("from", &value)?),
+                "until" => filter.until = Some(time("until", &value)?),
+                "skip" => filter.skip = skip(&value)?,
+                _ if key.starts_with("data.") => {
+                    let name = key.trim_start_matches("data.").to_owned();
+                    filter.conditions.push((name, vec![value]));
+                }
                 "number" => filter.number = Some(value),
                 "limit" => filter.limit = limit(&value)?,
-                _ => return Err(body::unknown_key(&key, "service, state, number, limit")),
+                _ => return Err(body::unknown_key(&key, ALLOWED)),
             }
         }
         if !states.is_empty() {
@@ -74,8 +91,33 @@ impl Filter {
                 .conditions
                 .push(("_callback_state".to_owned(), states));
         }
+        if !reasons.is_empty() {
+            filter
+                .conditions
+                .push(("_callback_reason".to_owned(), reasons));
+        }
         Ok(filter)
     }
+}
+
+/// What a query may hold.
+const ALLOWED: &str = "service, state, reason, number, from, until, data.<key>, skip, limit";
+
+fn time(key: &str, value: &str) -> Result<Timestamp, Failure> {
+    Timestamp::parse_iso(value).ok_or_else(|| {
+        let message = format!("{key} must be a time such as 2026-10-05T13:00:00.000Z");
+        Failure::field(ErrorCode::BadParameter, key, message)
+    })
+}
+
+fn skip(value: &str) -> Result<usize, Failure> {
+    value.parse().map_err(|_text| {
+        Failure::field(
+            ErrorCode::BadParameter,
+            "skip",
+            "skip must be a whole number: how many to leave out, e.g. what earlier pages held",
+        )
+    })
 }
 
 fn limit(value: &str) -> Result<usize, Failure> {
@@ -96,10 +138,12 @@ mod tests {
     #[test]
     fn filters_are_known_by_name() {
         let read = |query| Filter::parse(body::query_pairs(Some(query)).unwrap());
-        let filter = read("service=billing&state=QUEUED&state=ROUTING&limit=5").unwrap();
+        let filter = read("service=billing&state=QUEUED&state=ROUTING&limit=5&skip=10&from=2026-10-05T13:00:00Z&data.topic=x&reason=CANCELLED").unwrap();
         assert_eq!(filter.service, Some(ServiceName::new("billing")));
-        assert_eq!(filter.conditions.len(), 1);
-        assert_eq!(filter.conditions[0].1, ["QUEUED", "ROUTING"]);
+        assert_eq!(filter.conditions.len(), 3);
+        assert_eq!(filter.conditions[0].0, "topic");
+        assert_eq!(filter.conditions[1].1, ["QUEUED", "ROUTING"]);
+        assert_eq!((filter.skip, filter.from.is_some()), (10, true));
         assert_eq!(filter.limit, 5);
         for query in [
             "limit=0",
@@ -107,6 +151,8 @@ mod tests {
             "limit=-1",
             "limit=x",
             "sate=QUEUED",
+            "skip=-1",
+            "from=soon",
         ] {
             assert!(read(query).is_err(), "{query}");
         }

@@ -9,7 +9,7 @@ use crate::gms::record::record;
 /// The record with Ringback's own keys behind it.
 pub(super) fn view(api: &Api, callback: &Callback) -> Map<String, Value> {
     let service = api.engine.service(callback.service());
-    let mut view = record(callback, service.as_deref(), &api.public_url);
+    let mut view = record(api, callback, service.as_deref());
     let mut put = |key: &str, value: Value| {
         view.insert(key.to_owned(), value);
     };

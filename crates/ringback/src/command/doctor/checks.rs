@@ -5,9 +5,11 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
 use std::path::Path;
 
+use callback::service::Service;
 use store::SqliteStore;
 
 use super::Check;
+use crate::clock::wall_us;
 use crate::config::Config;
 use crate::outcome::chain;
 
@@ -22,6 +24,7 @@ pub(super) fn all(config: &Config) -> Vec<Check> {
         credentials(config),
         treatments(&config.media.treatments_dir),
         store(config.store.path.as_ref()),
+        notifications(config.store.path.as_ref()),
         http(config.http.listen.0),
         sip(config.sip.listen.0),
         rtp(config),
@@ -55,6 +58,56 @@ fn credentials(config: &Config) -> Check {
     )
 }
 
+/// Services that publish to subscribers only, and nobody is subscribed.
+fn notifications(path: &Path) -> Check {
+    let name = "notifications";
+    // What is wrong with the file itself says the check of the store.
+    let Ok(Some(setup)) = SqliteStore::setup(path) else {
+        return Check::good(name, "no service is stored");
+    };
+    let now_ms = wall_us() / 1_000;
+    let is_subscribed = |target: &str| {
+        let live = setup.subscriptions.iter().filter(|s| s.expires.0 > now_ms);
+        live.map(|s| s.device.as_str())
+            .any(|device| device == target)
+    };
+    let unheard: Vec<String> = setup
+        .services
+        .into_iter()
+        .map(|row| Service {
+            name: row.name,
+            options: row.options,
+        })
+        .filter(|service| {
+            let list = service.get("_callback_events_list");
+            let list = setup
+                .lists
+                .iter()
+                .find(|row| Some(row.list.name.as_str()) == list);
+            let value = |name: &str| {
+                let listed = || list.and_then(|row| row.list.property(name));
+                service.get(name).or_else(listed).unwrap_or_default()
+            };
+            let target = value("_status_notification_target");
+            value("_enable_status_notification").eq_ignore_ascii_case("notify")
+                && !target.is_empty()
+                && !is_subscribed(target)
+        })
+        .map(|service| service.name.to_string())
+        .collect();
+    if unheard.is_empty() {
+        return Check::good(
+            name,
+            "every service with a target has somebody who hears it",
+        );
+    }
+    Check::advice(
+        name,
+        format!("NOTIFY_WITHOUT_SUBSCRIBER: {}", unheard.join(", ")),
+        "subscribe to the target, or set _enable_status_notification = subscribe_notify",
+    )
+}
+
 fn treatments(dir: &str) -> Check {
     match fs::read_dir(dir) {
         Ok(entries) => {
@@ -64,10 +117,16 @@ fn treatments(dir: &str) -> Check {
                 .count();
             Check::good("treatments", format!("{dir} holds {files} files"))
         }
+        // The treatments that are shipped play without it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Check::advice(
+            "treatments",
+            format!("{dir} does not exist: only the shipped treatments are played"),
+            "create the directory for treatments of your own, or set [media] treatments_dir",
+        ),
         Err(error) => Check::bad(
             "treatments",
             format!("{dir} cannot be read: {error}"),
-            "create the directory, or set [media] treatments_dir",
+            "give this user the rights to read it, or set [media] treatments_dir",
         ),
     }
 }
@@ -226,6 +285,16 @@ mod tests {
         let check = http(taken.local_addr().unwrap());
         assert!(!check.ok && !check.remedy.is_empty());
         assert!(http("127.0.0.1:0".parse().unwrap()).ok);
+    }
+
+    #[test]
+    fn a_missing_treatments_directory_keeps_nobody_from_starting() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("treatments");
+        let check = treatments(missing.to_str().unwrap());
+        assert!(check.ok && !check.remedy.is_empty(), "{check:?}");
+        fs::write(&missing, "no directory").unwrap();
+        assert!(!treatments(missing.to_str().unwrap()).ok);
     }
 
     #[test]

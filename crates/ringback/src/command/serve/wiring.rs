@@ -1,13 +1,16 @@
 //! From the configuration to what telephony and engine take.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use callback::number::{Dialplan, NumberFormat};
 use callback::service::{DetectionDefaults, ServerDefaults};
 use engine::notify::{Secret, SenderConfig};
-use engine::{EngineConfig, TrunkInfo};
+use engine::{EngineConfig, NotifyConfig, Provider, TrunkInfo};
 use telephony::embedded::{self, SipTimers};
 use telephony::media_engine::MediaConfig;
 
@@ -37,7 +40,12 @@ pub(super) fn telephony(config: &Config) -> embedded::Config {
         trunks: config.trunk.iter().map(trunk).collect(),
         user_agent: concat!("Ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
         timers: SipTimers::default(),
-        admission: sip::admission::Limits::default(),
+        admission: sip::admission::Limits {
+            per_source_rate: config.sip.source_rate,
+            per_source_burst: config.sip.source_burst,
+            half_open_max: config.sip.half_open_max,
+        },
+        allow_sources: config.sip.allow_sources.iter().map(|n| n.0).collect(),
         registrar: sip::registrar::Policy::default(),
     }
 }
@@ -56,6 +64,19 @@ fn trunk(trunk: &config::Trunk) -> embedded::Trunk {
         password: trunk.password.expose().to_owned(),
         caller_id: trunk.caller_id.clone(),
         register: trunk.register,
+        max_calls: trunk.max_calls,
+        cps: trunk.cps,
+        ping_every: Duration::from_secs(trunk.options_ping_s.into()),
+        redirect_hosts: trunk.redirect_hosts.clone(),
+        codecs: trunk
+            .codecs
+            .iter()
+            .map(|codec| match codec {
+                config::Codec::Pcmu => sip::sdp::Codec::Pcmu,
+                config::Codec::Pcma => sip::sdp::Codec::Pcma,
+                config::Codec::G722 => sip::sdp::Codec::G722,
+            })
+            .collect(),
     }
 }
 
@@ -82,6 +103,9 @@ pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
         defaults: ServerDefaults {
             default_country: dialplan.default_country.clone(),
             allow_request_target: notifications.allow_request_target,
+            native_body: notifications.body == config::Body::Native,
+            frozen_state: notifications.state_compat == config::StateCompat::Frozen,
+            application: Arc::new(config.callback.options()),
             detection: DetectionDefaults {
                 am_detected_connect: connects(config.telephony.am_detected),
                 silence_detected_connect: connects(config.telephony.silence_detected),
@@ -96,11 +120,34 @@ pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
             accept_2xx: notifications.accept_2xx,
             secret,
         },
+        notify: notify(config),
         max_running_callbacks: usize::try_from(config.engine.max_running_callbacks)
             .unwrap_or(usize::MAX),
         node: config.engine.node,
         retention_days: config.retention.days,
     })
+}
+
+/// How notifications are wrapped, and their providers.
+fn notify(config: &Config) -> NotifyConfig {
+    let provider = |customhttp: &config::PushCustomHttp| Provider {
+        customhttp_url: customhttp.url.clone(),
+    };
+    let push = &config.push;
+    let mut providers: BTreeMap<String, Provider> = push
+        .provider
+        .iter()
+        .map(|(name, named)| (name.clone(), provider(&named.customhttp)))
+        .collect();
+    providers.insert(String::new(), provider(&push.customhttp));
+    let notifications = &config.notifications;
+    NotifyConfig {
+        wrapped: notifications.httpcb.envelope == config::Envelope::Wrapped,
+        message_object: notifications.customhttp.message == config::Message::Object,
+        orscb_json: notifications.orscb.encoding == config::Encoding::Json,
+        providers,
+        subscription_default_s: push.default_subscription_expiration,
+    }
 }
 
 fn trunk_info(trunk: &config::Trunk) -> TrunkInfo {
@@ -112,8 +159,6 @@ fn trunk_info(trunk: &config::Trunk) -> TrunkInfo {
             config::NumberFormat::E164 => NumberFormat::E164,
             config::NumberFormat::National => NumberFormat::National,
         },
-        max_calls: trunk.max_calls,
-        cps: trunk.cps,
     }
 }
 

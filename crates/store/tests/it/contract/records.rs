@@ -64,7 +64,7 @@ pub(crate) async fn open_callbacks_are_those_not_completed(store: &dyn Store) {
         .unwrap();
     let mut open = store.open_callbacks().await.unwrap();
     open.sort_by(|a, b| a.id.cmp(&b.id));
-    assert_eq!(open, [callback(1, &settings), paused]);
+    assert_eq!(open, [callback(1, &settings), paused].map(Arc::new));
 }
 
 pub(crate) async fn the_event_log_comes_back_in_order(store: &dyn Store) {
@@ -260,7 +260,7 @@ pub(crate) async fn a_batch_that_fails_leaves_nothing_behind(store: &dyn Store) 
     let settings = Arc::new(settings("sales"));
     store.commit(creation(1, &settings)).await.unwrap();
     let bad = Batch {
-        callbacks: vec![completed(callback(1, &settings)), callback(2, &settings)],
+        callbacks: shared([completed(callback(1, &settings)), callback(2, &settings)]),
         deliveries: vec![delivery("d", &id(1), 1)],
         intents: vec![intent(&id(2), 1)],
         // The log has this number already.
@@ -273,7 +273,7 @@ pub(crate) async fn a_batch_that_fails_leaves_nothing_behind(store: &dyn Store) 
     assert!(what.starts_with(&format!("events {} 1:", id(1))), "{what}");
     assert_eq!(
         store.open_callbacks().await.unwrap(),
-        [callback(1, &settings)]
+        [Arc::new(callback(1, &settings))]
     );
     assert_eq!(store.events(&id(2)).await.unwrap(), []);
     assert_eq!(store.pending_deliveries().await.unwrap(), []);
@@ -281,7 +281,7 @@ pub(crate) async fn a_batch_that_fails_leaves_nothing_behind(store: &dyn Store) 
     // The settings of the failed batch were rolled back with it.
     let other = Arc::new(crate::fixture::settings("other"));
     let bad = Batch {
-        callbacks: vec![callback(3, &other)],
+        callbacks: shared([callback(3, &other)]),
         events: vec![event(&id(1), 1)],
         ..Batch::default()
     };
@@ -296,12 +296,12 @@ pub(crate) async fn a_batch_that_fails_leaves_nothing_behind(store: &dyn Store) 
 pub(crate) async fn purge_removes_what_is_over_and_too_old(store: &dyn Store) {
     let (shared, lone) = (Arc::new(settings("shared")), Arc::new(settings("lone")));
     let over = Batch {
-        callbacks: vec![
+        callbacks: self::shared([
             completed(callback(1, &lone)),
             completed(callback(2, &shared)),
             callback(3, &shared),
             completed(callback(4, &shared)),
-        ],
+        ]),
         events: (1..=4).map(|n| event(&id(n), 1)).collect(),
         deliveries: (1..=4)
             .map(|n| delivery(&format!("d{n}"), &id(n), 1))
@@ -384,4 +384,8 @@ fn of_deliveries(deliveries: Vec<DeliveryRow>) -> Batch {
         deliveries,
         ..Batch::default()
     }
+}
+
+fn shared<const N: usize>(callbacks: [Callback; N]) -> Vec<Arc<Callback>> {
+    callbacks.into_iter().map(Arc::new).collect()
 }

@@ -1,0 +1,61 @@
+//! Transaction Lists: import, find, list.
+
+use std::sync::Arc;
+
+use callback::Error;
+use callback::transaction_list::{self, TransactionList};
+use store::TransactionListRow;
+
+use super::{Engine, write_error};
+use crate::imports::{ImportMode, TransactionImport};
+
+impl Engine {
+    /// Imports a Transaction List under a name.
+    ///
+    /// # Errors
+    /// The store does not take the write; what is wrong in the file stands in the report.
+    pub async fn import_transactions(
+        &self,
+        name: &str,
+        text: &str,
+        mode: ImportMode,
+    ) -> Result<TransactionImport, Error> {
+        let _one_at_a_time = self.inner.imports.lock().await;
+        let mut import = transaction_list::import(name, text, mode.strict);
+        let target = import.list.property("_status_notification_target");
+        if target.is_some_and(|target| self.is_subscribed(target)) {
+            import
+                .warnings
+                .retain(|warning| warning.code != "NOTIFY_WITHOUT_SUBSCRIBER");
+        }
+        let report = TransactionImport::new(&import, self.transaction_list(name).is_none());
+        if !report.ok || mode.dry_run {
+            return Ok(report);
+        }
+        let row = TransactionListRow {
+            list: import.list.clone(),
+            changed: self.now(),
+        };
+        let engine = self.clone();
+        self.to_end(async move {
+            let stored = engine.inner.store.put_transaction_lists(vec![row]).await;
+            stored.map_err(write_error)?;
+            engine.inner.resolver.put_lists([import.list]);
+            Ok(())
+        })
+        .await??;
+        Ok(report)
+    }
+
+    /// A Transaction List by name.
+    #[must_use]
+    pub fn transaction_list(&self, name: &str) -> Option<Arc<TransactionList>> {
+        self.inner.resolver.list(name)
+    }
+
+    /// All Transaction Lists by name.
+    #[must_use]
+    pub fn transaction_lists(&self) -> Vec<Arc<TransactionList>> {
+        self.inner.resolver.lists()
+    }
+}

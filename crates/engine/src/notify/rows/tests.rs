@@ -1,0 +1,128 @@
+//! Envelopes and receivers.
+
+use super::*;
+
+fn publisher(config: NotifyConfig, rows: Vec<SubscriptionRow>) -> Publisher {
+    Publisher {
+        config,
+        subscriptions: Arc::new(Subscriptions::new(rows)),
+    }
+}
+
+fn subscription(id: &str, channel: &str, device: &str) -> SubscriptionRow {
+    SubscriptionRow {
+        id: id.to_owned(),
+        subscriber: "crm".to_owned(),
+        filter: "*".to_owned(),
+        channel: channel.to_owned(),
+        device: device.to_owned(),
+        provider: String::new(),
+        authorization: "dTpw".to_owned(),
+        language: "de".to_owned(),
+        debug: true,
+        guarded: true,
+        expires: Timestamp(100),
+    }
+}
+
+const BODY: &str = r#"{"event_id":"x","c_target":{"agent":"kim"},"n":1}"#;
+
+fn rows(config: NotifyConfig, subscription: SubscriptionRow) -> DeliveryRow {
+    let publisher = publisher(config, vec![subscription]);
+    let id = CallbackId::new("publish-1");
+    publisher
+        .of_message("tag", BODY, &id, Timestamp(5))
+        .remove(0)
+}
+
+fn with_url(url: &str) -> NotifyConfig {
+    let provider = Provider {
+        customhttp_url: url.to_owned(),
+    };
+    NotifyConfig {
+        providers: BTreeMap::from([(String::new(), provider)]),
+        ..NotifyConfig::default()
+    }
+}
+
+#[test]
+fn httpcb_sends_the_event_itself_unless_wrapped() {
+    let to = subscription("1", "httpcb", "http://crm/in");
+    let row = rows(NotifyConfig::default(), to.clone());
+    assert_eq!(
+        (row.body.as_str(), row.target.as_str()),
+        (BODY, "http://crm/in")
+    );
+    assert_eq!(
+        (row.language.as_str(), row.guarded, row.extra.debug),
+        ("de", true, true)
+    );
+    assert_eq!(row.id, "publish-1.1", "one id per target");
+    let wrapped = NotifyConfig {
+        wrapped: true,
+        ..NotifyConfig::default()
+    };
+    let body: Value = serde_json::from_str(&rows(wrapped, to).body).unwrap();
+    assert_eq!(body, json!({"deviceId": "http://crm/in", "message": BODY}));
+}
+
+#[test]
+fn customhttp_goes_to_the_provider_with_the_device_in_the_wrapper() {
+    let to = subscription("1", "customhttp", "crm-bridge-7");
+    let row = rows(with_url("https://bridge/in"), to.clone());
+    assert_eq!(
+        (row.target.as_str(), row.guarded),
+        ("https://bridge/in", false)
+    );
+    assert_eq!(row.extra.authorization, "dTpw");
+    let body: Value = serde_json::from_str(&row.body).unwrap();
+    let message: Value = serde_json::from_str(body["message"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (body["deviceId"].as_str(), &message["n"]),
+        (Some("crm-bridge-7"), &json!(1))
+    );
+    let object = NotifyConfig {
+        message_object: true,
+        ..with_url("https://bridge/in")
+    };
+    let body: Value = serde_json::from_str(&rows(object, to).body).unwrap();
+    assert_eq!(body["message"]["c_target"]["agent"], "kim");
+}
+
+#[test]
+fn an_unknown_provider_is_a_fault_of_the_event() {
+    let mut to = subscription("1", "customhttp", "crm");
+    assert!(
+        rows(NotifyConfig::default(), to.clone())
+            .extra
+            .fault
+            .contains("customhttp.url")
+    );
+    to.provider = "other".to_owned();
+    assert_eq!(
+        rows(with_url("http://b/"), to).extra.fault,
+        "there is no provider other"
+    );
+    let mut to = subscription("1", "httpcb", "http://crm/");
+    to.provider = "other".to_owned();
+    assert_eq!(
+        rows(NotifyConfig::default(), to).extra.fault,
+        "there is no provider other"
+    );
+}
+
+#[test]
+fn orscb_is_an_event_of_a_session_on_a_node() {
+    let node = "http://node:7005/";
+    assert_eq!(
+        session_url(node, "S/1", "_cbe_on_dial_done"),
+        "http://node:7005/scxml/session/S%2F1/event/_cbe_on_dial_done"
+    );
+    assert_eq!(
+        form(BODY),
+        "event_id=x&c_target=%7B%22agent%22%3A%22kim%22%7D&n=1"
+    );
+    let row = rows(NotifyConfig::default(), subscription("1", "orscb", "S1"));
+    assert!(row.extra.fault.contains("_ors"), "{}", row.extra.fault);
+    assert_eq!(row.extra.schedule_s, [0, 1, 1, 1]);
+}

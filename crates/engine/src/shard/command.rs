@@ -1,0 +1,175 @@
+//! What the API asks: new callbacks, changes by clients, agents and their states.
+
+use std::sync::Arc;
+
+use callback::lifecycle::Input;
+use callback::{Callback, CallbackId, Error, ErrorCode};
+
+use super::round::{Created, Round};
+use super::{Command, NewRecord, Reply, Shard};
+use crate::limits;
+
+impl Shard {
+    pub(super) async fn on_command(&mut self, command: Command, round: &mut Round) {
+        match command {
+            Command::Create { new, reply } => {
+                self.on_create(*new, reply, round);
+            }
+            Command::Ask {
+                service,
+                id,
+                input,
+                reply,
+            } => {
+                self.on_ask(service.as_ref(), &id, input, reply, round)
+                    .await;
+            }
+            Command::Tell { id, input } => self.step(&id, input, round),
+            Command::Send(command) => self.send(*command),
+            Command::SetAgents { agents, reply } => {
+                self.set_agents(agents);
+                let _ = reply.send(());
+            }
+            Command::SetReady { id, ready, reply } => {
+                let result = self
+                    .router
+                    .set_ready(&id, ready, self.now)
+                    .map_err(|_unknown| {
+                        Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
+                    });
+                self.router_changed = true;
+                drop(reply.send(result));
+            }
+            Command::Position { id, reply } => {
+                // The client may have gone away.
+                let _ = reply.send(self.router.position(&id, self.now));
+            }
+            Command::Agents { reply } => drop(reply.send(self.router.agents())),
+        }
+    }
+
+    pub(crate) fn set_agents(
+        &mut self,
+        agents: Vec<(callback::agent::AgentConfig, Result<(), String>)>,
+    ) {
+        let wishes: Vec<_> = agents
+            .iter()
+            .map(|(config, ready)| (config.id.clone(), ready.clone()))
+            .collect();
+        let known: std::collections::HashSet<_> = self
+            .router
+            .agents()
+            .into_iter()
+            .map(|view| view.id)
+            .collect();
+        self.router.set_agents(
+            agents.into_iter().map(|(config, _)| config).collect(),
+            self.now,
+        );
+        for (id, ready) in wishes {
+            if !known.contains(&id) {
+                // The agent was just added, so it is known.
+                drop(self.router.set_ready(&id, ready, self.now));
+            }
+        }
+        self.router_changed = true;
+    }
+
+    fn on_create(
+        &mut self,
+        new: NewRecord,
+        reply: Reply<Result<Arc<Callback>, Error>>,
+        round: &mut Round,
+    ) {
+        let NewRecord {
+            callback,
+            resolved,
+            idempotency,
+        } = new;
+        if let Some(row) = &idempotency
+            && let Some((hash, known)) = self.recent_keys.get(&row.key)
+        {
+            if *hash != row.body_hash {
+                drop(reply.send(Err(super::start::key_used_differently())));
+            } else if round.created.iter().any(|new| new.id == known.id) {
+                // Not durable yet: answered together with the first request.
+                let (id, key) = (known.id.clone(), None);
+                round.created.push(Created { id, key, reply });
+            } else {
+                drop(reply.send(Ok(known.clone())));
+            }
+            return;
+        }
+        if let Err(error) = self.ledger.check(&callback, &resolved.admission, self.now) {
+            drop(reply.send(Err(error)));
+            return;
+        }
+        self.ledger.record(&callback, &resolved.admission);
+        let id = callback.id.clone();
+        let key = idempotency.as_ref().map(|row| row.key.clone());
+        if let Some(row) = idempotency {
+            if self.recent_order.len() >= limits::RECENT_KEYS_MAX
+                && let Some(oldest) = self.recent_order.pop_front()
+            {
+                self.recent_keys.remove(&oldest);
+            }
+            self.recent_order.push_back(row.key.clone());
+            self.recent_keys.insert(
+                row.key.clone(),
+                (row.body_hash.clone(), Arc::new(callback.clone())),
+            );
+            round.batch.idempotency.push(row);
+        }
+        self.callbacks.insert(id.clone(), Arc::new(callback));
+        let notes = resolved.notes.clone();
+        self.step(&id, Input::Create { notes }, round);
+        round.created.push(Created { id, key, reply });
+    }
+
+    async fn on_ask(
+        &mut self,
+        service: Option<&callback::ServiceName>,
+        id: &CallbackId,
+        input: Input,
+        reply: Reply<Result<(), Error>>,
+        round: &mut Round,
+    ) {
+        let missing = || Error::new(ErrorCode::NotFound, format!("There is no callback {id}"));
+        let fits = |callback: &Callback| service.is_none_or(|name| callback.service() == name);
+        let result = match self.callbacks.get(id) {
+            Some(callback) if !fits(callback) => Err(missing()),
+            Some(_) if self.unknown_target(&input).is_some() => {
+                let message = self.unknown_target(&input).unwrap_or_default();
+                Err(Error::new(ErrorCode::BadParameter, message).field("_target"))
+            }
+            Some(_) => self.try_step(id, input, round),
+            // Not open: it is over, or it never was.
+            None => match self.parts.store.callback(id).await {
+                Ok(Some(callback)) if fits(&callback) => Err(Error::new(
+                    ErrorCode::AlreadyCompleted,
+                    "The callback is over already",
+                )),
+                Ok(_) => Err(missing()),
+                Err(error) => {
+                    tracing::error!(%error, "a callback cannot be read");
+                    Err(Error::new(
+                        ErrorCode::NotReady,
+                        "The store cannot be read now",
+                    ))
+                }
+            },
+        };
+        match result {
+            Ok(()) => round.asked.push(reply),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// What is wrong with the target that a client wants.
+    fn unknown_target(&self, input: &Input) -> Option<String> {
+        let Input::Update(change) = input else {
+            return None;
+        };
+        self.router.known_target(change.target.as_ref()?).err()
+    }
+}

@@ -1,0 +1,358 @@
+//! Every operation with its query, body and answer.
+
+use super::{Answer, Body, Operation};
+
+const fn op(
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    answer: Answer,
+) -> Operation {
+    Operation {
+        method,
+        path,
+        summary,
+        query: &[],
+        body: Body::Nothing,
+        answer,
+    }
+}
+
+impl Operation {
+    const fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
+        self.query = query;
+        self
+    }
+
+    const fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+}
+
+const IMPORT: &[(&str, &str)] = &[
+    ("dry_run", "true: report only, nothing is stored"),
+    ("strict", "true: repairs are refused"),
+];
+
+const IMPORT_LIST: &[(&str, &str)] = &[
+    ("name", "name that services refer to; mandatory"),
+    ("dry_run", "true: report only, nothing is stored"),
+    ("strict", "true: repairs are refused"),
+];
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    // Native.
+    op(
+        "get",
+        "/api/v1/openapi.json",
+        "This document",
+        Answer::Json("Object"),
+    ),
+    op(
+        "get",
+        "/api/v1/services",
+        "Every service with its options; passwords are hidden",
+        Answer::Json("Services"),
+    ),
+    op(
+        "get",
+        "/api/v1/services/export",
+        "All services as the text that an import reads",
+        Answer::Other("text/plain"),
+    ),
+    op(
+        "post",
+        "/api/v1/services/import",
+        "Imports services from INI text, all or nothing; 422 with the same report when refused",
+        Answer::Json("ImportReport"),
+    )
+    .query(IMPORT)
+    .body(Body::Text),
+    op(
+        "get",
+        "/api/v1/agents",
+        "Every agent with state, groups and skills",
+        Answer::Json("Agents"),
+    ),
+    op(
+        "post",
+        "/api/v1/agents/import",
+        "Imports agents from INI text, all or nothing; 422 with the same report when refused",
+        Answer::Json("ImportReport"),
+    )
+    .query(IMPORT)
+    .body(Body::Text),
+    op(
+        "post",
+        "/api/v1/agents/{id}/state",
+        "Sets an agent ready or not ready",
+        Answer::Json("Agents"),
+    )
+    .body(Body::Json("AgentState")),
+    op(
+        "get",
+        "/api/v1/callbacks",
+        "Callbacks of all services by desired time, expired ones included",
+        Answer::Json("Callbacks"),
+    )
+    .query(&[
+        ("service", "only this service"),
+        ("state", "one of these states; may be repeated"),
+        ("reason", "one of these reasons; may be repeated"),
+        ("number", "customer number in any writing"),
+        ("from", "desired at this time or later"),
+        ("until", "desired before this time"),
+        ("data.<key>", "attached data with this value"),
+        ("skip", "leave out so many: earlier pages"),
+        ("limit", "at most so many, 1 to 1000"),
+    ]),
+    op(
+        "get",
+        "/api/v1/callbacks/{id}",
+        "One callback, also one whose _ttl is over",
+        Answer::Json("NativeCallback"),
+    ),
+    op(
+        "put",
+        "/api/v1/callbacks/{id}",
+        "Gives a callback another time",
+        Answer::Json("Object"),
+    )
+    .body(Body::Json("Reschedule")),
+    op(
+        "delete",
+        "/api/v1/callbacks/{id}",
+        "Cancels a callback of any service",
+        Answer::Json("Object"),
+    ),
+    op(
+        "get",
+        "/api/v1/callbacks/{id}/events",
+        "The event log of a callback",
+        Answer::Json("Events"),
+    ),
+    op(
+        "get",
+        "/api/v1/deliveries",
+        "Status notifications with their attempts",
+        Answer::Json("Deliveries"),
+    )
+    .query(&[
+        ("callback", "only those of this callback"),
+        ("state", "pending, delivered or failed"),
+    ]),
+    op(
+        "post",
+        "/api/v1/deliveries/retry",
+        "Tries everything again that was given up",
+        Answer::Json("Retried"),
+    ),
+    op(
+        "post",
+        "/api/v1/deliveries/{id}/retry",
+        "Tries one delivery again that was given up",
+        Answer::Json("Retried"),
+    ),
+    op(
+        "get",
+        "/api/v1/events/tail",
+        "The events of all callbacks as server-sent events; Last-Event-ID resumes",
+        Answer::Other("text/event-stream"),
+    )
+    .query(&[(
+        "since_id",
+        "id of the last event seen; instead of the header",
+    )]),
+    op(
+        "get",
+        "/api/v1/transactions",
+        "Every Transaction List with its parameters and events",
+        Answer::Json("Transactions"),
+    ),
+    op(
+        "get",
+        "/api/v1/transactions/{name}/export",
+        "One Transaction List as the text that an import reads",
+        Answer::Other("text/plain"),
+    ),
+    op(
+        "post",
+        "/api/v1/transactions/import",
+        "Imports a Transaction List from INI text, all or nothing; 422 with the same report \
+         when refused",
+        Answer::Json("ImportReport"),
+    )
+    .query(IMPORT_LIST)
+    .body(Body::Text),
+    op(
+        "get",
+        "/api/v1/options",
+        "The option catalogue with the status of every entry",
+        Answer::Json("Options"),
+    ),
+    op(
+        "get",
+        "/api/v1/trunks",
+        "Trunks and how they stand",
+        Answer::Json("Object"),
+    ),
+    op(
+        "post",
+        "/api/v1/backup",
+        "A consistent copy of the running store",
+        Answer::Other("application/vnd.sqlite3"),
+    ),
+    // Probes.
+    op(
+        "get",
+        "/livez",
+        "The process answers",
+        Answer::Other("text/plain"),
+    ),
+    op(
+        "get",
+        "/readyz",
+        "The server can take callbacks and dial; 503 while it cannot",
+        Answer::Json("Readiness"),
+    ),
+    op(
+        "get",
+        "/metrics",
+        "Metrics for Prometheus",
+        Answer::Other("application/openmetrics-text"),
+    ),
+    // Compatible.
+    op(
+        "get",
+        "{app}/1/service/callback",
+        "One record by its id",
+        Answer::Json("Record"),
+    )
+    .query(&[("_id", "id of the callback; mandatory")]),
+    op(
+        "post",
+        "{app}/1/service/callback/{service}",
+        "Starts or schedules a callback",
+        Answer::Json("Record"),
+    )
+    .body(Body::Keys("Start")),
+    op(
+        "get",
+        "{app}/1/service/callback/{service}",
+        "Records that match, by desired time; at most 1000",
+        Answer::Array("Record"),
+    )
+    .query(&[
+        ("operand", "AND (default) or OR over the keys"),
+        (
+            "<key>",
+            "a lookup key of the service, _id or _callback_state; may be repeated",
+        ),
+    ]),
+    op(
+        "get",
+        "{app}/1/service/callback/{service}/{id}",
+        "One record: the address that records tell as _url",
+        Answer::Json("Record"),
+    ),
+    op(
+        "put",
+        "{app}/1/service/callback/{service}/{id}",
+        "Changes time, attached data, target or priority; an empty body means now",
+        Answer::Empty,
+    )
+    .body(Body::Keys("Update")),
+    op(
+        "delete",
+        "{app}/1/service/callback/{service}/{id}",
+        "Cancels a callback",
+        Answer::Json("Object"),
+    )
+    .query(&[(
+        "discard_ors_failure",
+        "true or false; the built-in flow always confirms",
+    )]),
+    op(
+        "get",
+        "{app}/1/admin/callback/queues",
+        "Records of many services for a supervisor, by service name",
+        Answer::Json("Object"),
+    )
+    .query(&[
+        ("target", "service names with commas; absent = all"),
+        ("start_time", "desired at this time or later"),
+        ("end_time", "desired before this time"),
+        ("max", "records per service, 1 to 1000; default 500"),
+        ("<key>", "a key of [callback] filter-keys; may be repeated"),
+    ]),
+    op(
+        "get",
+        "{app}/1/service/{id}/check-queue-position",
+        "The place in the virtual queue",
+        Answer::Json("Position"),
+    ),
+    op(
+        "get",
+        "{app}/1/service/{id}/storage",
+        "Everything that apps keep with the callback",
+        Answer::Json("Object"),
+    ),
+    op(
+        "post",
+        "{app}/1/service/{id}/storage",
+        "Adds or replaces keys; parts with a file name are attachments",
+        Answer::Json("Object"),
+    )
+    .body(Body::Keys("Object")),
+    op(
+        "get",
+        "{app}/1/service/{id}/storage/{key}",
+        "One key of the storage",
+        Answer::Json("Object"),
+    ),
+    op(
+        "delete",
+        "{app}/1/service/{id}/storage/{key}",
+        "Removes one key of the storage",
+        Answer::Json("Object"),
+    ),
+    op(
+        "get",
+        "{app}/1/service/{id}/storage/binary/{key}",
+        "The bytes of an attachment",
+        Answer::Other("application/octet-stream"),
+    ),
+    op(
+        "get",
+        "{app}/1/service/{id}/{action}",
+        "A step of a dialog; not built yet, each step says so by name",
+        Answer::Json("Object"),
+    ),
+    op(
+        "post",
+        "{app}/1/service/{id}/{action}",
+        "A step of a dialog; not built yet, each step says so by name",
+        Answer::Json("Object"),
+    ),
+    op(
+        "post",
+        "{app}/1/notification/subscribe",
+        "Subscribes a receiver to the tags that match a filter",
+        Answer::Json("Subscribed"),
+    )
+    .body(Body::Json("Subscribe")),
+    op(
+        "post",
+        "{app}/1/notification/publish",
+        "Sends a message to all who subscribed to its tag",
+        Answer::Json("Published"),
+    )
+    .body(Body::Json("Publish")),
+    op(
+        "get",
+        "{app}/1/node",
+        "Whether this node can work, for load balancers",
+        Answer::Json("Readiness"),
+    ),
+];
