@@ -1,8 +1,10 @@
 //! Foreign bytes, changed at random places: nothing panics.
 
+use crate::jitter::Jitter;
+use crate::rtcp::{self, Heard, Sent};
 use crate::rtp::{self, Header};
-use crate::telephone_event::Event;
-use crate::{audio, codec, pcm, tone};
+use crate::telephone_event::{self, Decoder, Event};
+use crate::{audio, codec, dtmf, pcm, tone};
 
 /// A generator of numbers, so that a failure can be repeated.
 struct Random(u64);
@@ -100,5 +102,77 @@ fn changed_packets_are_read_or_refused() {
                 codec.decode(payload, &mut samples);
             }
         }
+    }
+}
+
+#[test]
+fn changed_reports_are_read_or_refused() {
+    let mut report = Vec::new();
+    rtcp::write(
+        7,
+        Some(Sent::default()),
+        Some(Heard::default()),
+        "someone@example",
+        &mut report,
+    );
+    let mut end = Vec::new();
+    rtcp::write_bye(7, "someone@example", &mut end);
+    let both = [report.clone(), end.clone()].concat();
+    let sources = [report, end, both];
+    let mut random = Random(79);
+    let mut read = 0;
+    for _ in 0..60_000 {
+        let number = random.below(sources.len());
+        let changed = random.mutate(&sources[number]);
+        if let Some(compound) = rtcp::parse(&changed) {
+            read += 1;
+            assert!(compound.heard.len() <= changed.len() / 24);
+            assert!(compound.heard.iter().all(|h| h.lost < 1 << 23));
+        }
+    }
+    assert!(read > 5_000, "most changes leave something to read: {read}");
+}
+
+#[test]
+fn changed_events_give_only_digits() {
+    let packets = telephone_event::packets('9', 100, 10).unwrap();
+    let mut random = Random(80);
+    let (mut decoder, mut now_ms) = (Decoder::default(), 0);
+    for _ in 0..60_000 {
+        let number = random.below(packets.len());
+        let changed = random.mutate(&packets[number].to_payload());
+        let timestamp = u32::try_from(random.below(1 << 20)).unwrap();
+        now_ms += u64::try_from(random.below(90)).unwrap();
+        let digits: Vec<char> = decoder
+            .handle_packet(timestamp, &changed, now_ms)
+            .into_iter()
+            .collect();
+        let late = decoder.handle_tick(now_ms);
+        let mut all = digits.into_iter().chain(late);
+        assert!(all.all(|digit| "0123456789*#ABCD".contains(digit)));
+    }
+}
+
+#[test]
+fn streams_in_any_disorder_are_played() {
+    let mut random = Random(81);
+    let (mut jitter, mut digits) = (Jitter::default(), dtmf::Detector::default());
+    let mut sequence = 65_500_u16;
+    for _ in 0..60_000 {
+        // Mostly the next packet, sometimes a double, a late one or a leap.
+        sequence = match random.below(20) {
+            0 => sequence,
+            1 => sequence.wrapping_sub(u16::try_from(random.below(9)).unwrap()),
+            2 => u16::try_from(random.below(65_536)).unwrap(),
+            _ => sequence.wrapping_add(1),
+        };
+        let payload = vec![u8::try_from(random.below(256)).unwrap(); random.below(400)];
+        jitter.push(sequence, &payload);
+        if random.below(10) > 0 {
+            let _next = jitter.pull();
+        }
+        let mut samples = Vec::new();
+        codec::Codec::Pcmu.decode(&payload, &mut samples);
+        let _digits = digits.handle(&samples);
     }
 }

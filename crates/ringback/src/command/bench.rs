@@ -6,6 +6,8 @@ mod create;
 mod deliver;
 mod idle;
 mod load;
+mod media;
+mod phones;
 mod receive;
 mod recover;
 mod scxml;
@@ -24,6 +26,8 @@ use self::create::CreateArgs;
 use self::deliver::DeliverArgs;
 use self::idle::IdleArgs;
 use self::load::LoadArgs;
+use self::media::MediaArgs;
+use self::phones::PhonesArgs;
 use self::receive::ReceiveArgs;
 use self::recover::RecoverArgs;
 use self::scxml::ScxmlArgs;
@@ -50,11 +54,16 @@ enum Name {
     Deliver(DeliverArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
     Idle(IdleArgs),
+    /// Two-way legs with music or detection against phones in another process
+    Media(MediaArgs),
     /// Start with many pending callbacks
     Recover(RecoverArgs),
     /// The generator of `create`
     #[command(hide = true)]
     Load(LoadArgs),
+    /// The phones of `media`
+    #[command(hide = true)]
+    Phones(PhonesArgs),
     /// The receiver of `deliver`
     #[command(hide = true)]
     Receive(ReceiveArgs),
@@ -145,6 +154,11 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         Name::Create(args) => create::run(&args, &dir).await?,
         Name::Deliver(args) => deliver::run(&args, &dir).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
+        Name::Media(args) => media::run(&args, &dir).await?,
+        Name::Phones(args) => {
+            phones::run(&args).await?;
+            return Ok(Status::Ok);
+        }
         Name::Recover(args) => recover::run(&args, &dir).await?,
         Name::Load(args) => {
             tokio::task::spawn_blocking(move || load::run(&args)).await??;
