@@ -143,10 +143,7 @@ fn changed_events_give_only_digits() {
         let changed = random.mutate(&packets[number].to_payload());
         let timestamp = u32::try_from(random.below(1 << 20)).unwrap();
         now_ms += u64::try_from(random.below(90)).unwrap();
-        let digits: Vec<char> = decoder
-            .handle_packet(timestamp, &changed, now_ms)
-            .into_iter()
-            .collect();
+        let digits: Vec<char> = decoder.handle_packet(timestamp, &changed, now_ms).collect();
         let late = decoder.handle_tick(now_ms);
         let mut all = digits.into_iter().chain(late);
         assert!(all.all(|digit| "0123456789*#ABCD".contains(digit)));

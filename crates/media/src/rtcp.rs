@@ -152,7 +152,7 @@ fn block(heard: &Heard) -> Vec<u8> {
     let lost = heard.lost.min(0x7F_FFFF);
     let words = [
         heard.ssrc,
-        u32::from(heard.fraction_lost) << 24 | lost,
+        (u32::from(heard.fraction_lost) << 24) | lost,
         heard.sequence,
         heard.jitter,
         heard.last_report,
@@ -179,7 +179,7 @@ fn u32_of(bytes: &mut &[u8]) -> Option<u32> {
 }
 
 fn sent(body: &mut &[u8]) -> Option<Sent> {
-    let ntp = u64::from(u32_of(body)?) << 32 | u64::from(u32_of(body)?);
+    let ntp = (u64::from(u32_of(body)?) << 32) | u64::from(u32_of(body)?);
     Some(Sent {
         ntp,
         timestamp: u32_of(body)?,

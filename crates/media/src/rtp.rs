@@ -120,7 +120,7 @@ impl LossCounter {
     /// The newest number with the count of its wraps above it; 0 before the first packet.
     #[must_use]
     pub fn extended(&self) -> u32 {
-        u32::from(self.wraps) << 16 | u32::from(self.newest.unwrap_or(0))
+        (u32::from(self.wraps) << 16) | u32::from(self.newest.unwrap_or(0))
     }
 
     /// Packets that are missing; one that comes late is no longer missing.

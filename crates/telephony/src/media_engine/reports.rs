@@ -31,7 +31,8 @@ pub(super) struct Reports {
     /// Expected and received at our last report.
     before: (u64, u64),
     transit: Option<u32>,
-    jitter: f32,
+    /// Sixteen times the mean difference, as RFC 3550 A.8 counts it.
+    jitter: u32,
     /// Packets of ours that the other side misses.
     lost_there: u32,
     out: Vec<u8>,
@@ -70,7 +71,7 @@ impl Reports {
             theirs: None,
             before: (0, 0),
             transit: None,
-            jitter: 0.0,
+            jitter: 0,
             lost_there: 0,
             out: Vec::new(),
         }
@@ -93,14 +94,14 @@ impl Reports {
     /// An RTP packet arrived; `first` begins another stream.
     pub(super) fn arrived(&mut self, timestamp: u32, first: bool, now_ms: u64) {
         if first {
-            (self.transit, self.jitter, self.before) = (None, 0.0, (0, 0));
+            (self.transit, self.jitter, self.before) = (None, 0, (0, 0));
         }
         let transit = units(now_ms).wrapping_sub(timestamp);
         if let Some(before) = self.transit.replace(transit) {
             let apart = transit.wrapping_sub(before).cast_signed().unsigned_abs();
             // A jump is another clock, not jitter.
             if apart < units(1_000) {
-                self.jitter += (apart as f32 - self.jitter) / 16.0;
+                self.jitter = self.jitter + apart - (self.jitter + 8) / 16;
             }
         }
     }
@@ -157,7 +158,7 @@ impl Reports {
             fraction_lost: u8::try_from(lost * 256 / due.max(1)).unwrap_or(u8::MAX),
             lost: u32::try_from(stream.loss.lost()).unwrap_or(u32::MAX),
             sequence: stream.loss.extended(),
-            jitter: self.jitter as u32,
+            jitter: self.jitter / 16,
             last_report,
             delay: u32::try_from(delay).unwrap_or(u32::MAX),
         }
@@ -180,7 +181,7 @@ impl Reports {
             counters.rtcp_received.fetch_add(1, Relaxed);
             said |= !report.bye;
             if let Some(sent) = report.sent {
-                let middle = u32::try_from(sent.ntp >> 16 & 0xFFFF_FFFF).unwrap_or(0);
+                let middle = u32::try_from((sent.ntp >> 16) & 0xFFFF_FFFF).unwrap_or(0);
                 self.theirs = Some((middle, now.now_ms));
             }
             if let Some(heard) = report.heard.iter().find(|h| h.ssrc == now.ssrc) {
@@ -198,12 +199,13 @@ const fn beside(mut rtp: SocketAddr) -> SocketAddr {
 }
 
 fn ntp(now_ms: u64) -> u64 {
-    (now_ms / 1_000) << 32 | (now_ms % 1_000) << 32 / 1_000
+    let fraction = ((now_ms % 1_000) << 32) / 1_000;
+    ((now_ms / 1_000) << 32) | fraction
 }
 
 /// Time on the clock of the timestamps, which wraps.
 fn units(now_ms: u64) -> u32 {
-    u32::try_from(now_ms * UNITS_PER_MS & 0xFFFF_FFFF).unwrap_or(0)
+    u32::try_from((now_ms * UNITS_PER_MS) & 0xFFFF_FFFF).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -294,13 +296,14 @@ mod tests {
         let said = (0..1_000_000).any(|_| pair.reports.read(&now, &pair.counters));
         assert!(said && pair.reports.lost_there() == 3);
 
-        let report = pair.report_at(3_000);
+        let report = pair.report_at(3_500);
         let own = report.sent.unwrap();
-        assert_eq!((own.packets, own.octets, own.ntp >> 32), (50, 8_000, 3));
+        assert_eq!((own.packets, own.octets), (50, 8_000));
+        assert_eq!(own.ntp, 0x3_8000_0000, "3.5 s");
         let heard = report.heard[0];
         assert_eq!((heard.ssrc, heard.lost, heard.sequence), (9, 9, 99));
         assert_eq!(heard.fraction_lost, 23, "9 of 100, in 1/256");
-        assert_eq!((heard.last_report, heard.delay), (0x1_8000, 65_536));
+        assert_eq!((heard.last_report, heard.delay), (0x1_8000, 98_304));
         assert_eq!(heard.jitter, 0, "they came as evenly as they were sent");
         assert!(
             pair.report_at(8_000).sent.is_none(),

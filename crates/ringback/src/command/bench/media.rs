@@ -1,6 +1,5 @@
 //! `bench media`: two-way legs with music or detection against as many phones in another process.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -25,6 +24,8 @@ use crate::harness::process::Process;
 const EVENTS_MAX: usize = 16_384;
 /// RTP ports of this process; those of the phones are in [`super::phones`].
 const PORTS: RangeInclusive<u16> = 20_000..=39_999;
+/// Time between the beginnings of two calls.
+const BETWEEN_CALLS: Duration = Duration::from_millis(2);
 /// Time for the last packets to arrive and be counted: losses are counted once a second.
 const SETTLE: Duration = Duration::from_millis(1_500);
 /// Longest wait for the phones to be ready.
@@ -90,14 +91,7 @@ impl Legs {
     /// Connects each leg with the one of the same number on the other side.
     pub(super) fn connect(&self, others: &[SocketAddr], send: bool) {
         for (call, address) in self.calls.iter().zip(others) {
-            let remote = RemoteMedia {
-                address: *address,
-                codec: Codec::Pcmu,
-                telephone_event: Some(101),
-                send,
-                receive: true,
-            };
-            self.engine.connect(call, remote);
+            connect(&self.engine, call, *address, send);
         }
     }
 }
@@ -137,7 +131,7 @@ pub(super) async fn run(args: &MediaArgs, dir: &Path) -> anyhow::Result<Outcome>
     let mut phones = phones(&legs.addresses, dir)?;
     let ready = phones.ready(READY_WITHIN).await?;
     let others = addresses(&ready["addresses"])?;
-    legs.connect(&others, true);
+    begin(&legs, &others).await?;
     let span = talk(args, &mut legs, phones.pid()).await?;
     // Nothing more is sent, so what was sent can be compared with what arrived.
     legs.connect(&others, false);
@@ -149,25 +143,40 @@ pub(super) async fn run(args: &MediaArgs, dir: &Path) -> anyhow::Result<Outcome>
     judge(args, threads, &span, &stats, &heard)
 }
 
-/// Music on every second leg, detection on the others, again after each verdict.
-async fn talk(args: &MediaArgs, legs: &mut Legs, phones: u32) -> anyhow::Result<Span> {
+/// Connects the legs one after the other, as calls come: music on every second one, detection on
+/// the others.
+async fn begin(legs: &Legs, others: &[SocketAddr]) -> anyhow::Result<()> {
     let music = audio::shipped("next_customer_rep.wav").context("the shipped music")?;
-    let kinds: HashMap<&CallId, bool> = legs
-        .calls
-        .iter()
-        .zip([false, true].into_iter().cycle())
-        .collect();
-    let detect = |call: &CallId| {
-        legs.engine
-            .detect(call, Settings::default(), Stage::Answered)
-    };
-    for (call, detects) in &kinds {
-        if *detects {
-            detect(call);
+    let kinds = [false, true].into_iter().cycle();
+    for ((call, other), detects) in legs.calls.iter().zip(others).zip(kinds) {
+        connect(&legs.engine, call, *other, true);
+        if detects {
+            detect(&legs.engine, call);
         } else {
             play(&legs.engine, call, &music);
         }
+        tokio::time::sleep(BETWEEN_CALLS).await;
     }
+    Ok(())
+}
+
+fn detect(engine: &MediaEngine, call: &CallId) {
+    engine.detect(call, Settings::default(), Stage::Answered);
+}
+
+fn connect(engine: &MediaEngine, call: &CallId, address: SocketAddr, send: bool) {
+    let remote = RemoteMedia {
+        address,
+        codec: Codec::Pcmu,
+        telephone_event: Some(101),
+        send,
+        receive: true,
+    };
+    engine.connect(call, remote);
+}
+
+/// Lets them talk; detection begins again after each verdict.
+async fn talk(args: &MediaArgs, legs: &mut Legs, phones: u32) -> anyhow::Result<Span> {
     let own = std::process::id();
     let (started, processor) = (Instant::now(), usage::processor()?);
     let (cpu_s, peer_s) = (usage::cpu_s(own)?, usage::cpu_s(phones)?);
@@ -176,7 +185,7 @@ async fn talk(args: &MediaArgs, legs: &mut Legs, phones: u32) -> anyhow::Result<
     while let Ok(event) = tokio::time::timeout_at(until, legs.events.recv()).await {
         if let MediaEvent::Verdict { call, .. } = event.context("the media engine ended")? {
             verdicts += 1;
-            detect(&call);
+            detect(&legs.engine, &call);
         }
     }
     Ok(Span {

@@ -15,6 +15,9 @@ use crate::output;
 /// RTP ports of the phones.
 const PORTS: RangeInclusive<u16> = 40_000..=59_999;
 
+/// Moments at which a phone may begin to speak.
+const SPREAD: usize = 50;
+
 /// Arguments of the phones.
 #[derive(Args, Debug)]
 pub(super) struct PhonesArgs {
@@ -32,9 +35,16 @@ pub(super) async fn run(args: &PhonesArgs) -> anyhow::Result<()> {
     // Somebody says a few words and waits: every third second a verdict is due.
     let mut words = tone::voice(1_200, -18.0, 1);
     words.extend(tone::noise(2_400, -50.0, 2));
-    let words = Clip::from_samples(words);
-    for call in &legs.calls {
-        play(&legs.engine, call, &words);
+    // Nobody says it at the same moment as everybody else.
+    let spread = (0..SPREAD).map(|n| {
+        let mut words = words.clone();
+        let begin = words.len() * n / SPREAD;
+        words.rotate_left(begin);
+        Clip::from_samples(words)
+    });
+    let spread: Vec<Clip> = spread.collect();
+    for (call, words) in legs.calls.iter().zip(spread.iter().cycle()) {
+        play(&legs.engine, call, words);
     }
     let addresses: Vec<String> = legs.addresses.iter().map(SocketAddr::to_string).collect();
     output::line(&json!({"event": "ready", "addresses": addresses}).to_string());
