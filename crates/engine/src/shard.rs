@@ -3,6 +3,7 @@
 mod act;
 mod command;
 mod input;
+mod pauses;
 mod round;
 mod start;
 mod submission;
@@ -20,6 +21,7 @@ use callback::admission::Ledger;
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
+use callback::pause::Pauses;
 use callback::routing::{AgentView, Released, Router};
 use callback::service::Resolved;
 use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
@@ -71,6 +73,8 @@ pub(crate) enum Command {
         ready: Result<(), String>,
         reply: Reply<Result<(), Error>>,
     },
+    /// What the pause list says now; answered when it counts for new callbacks.
+    SetPauses { pauses: Pauses, reply: Reply<()> },
     /// The place of a callback in its virtual queue and how many wait there.
     Position {
         id: CallbackId,
@@ -169,6 +173,10 @@ pub(crate) struct Shard {
     router_changed: bool,
     /// Who asked how often, who waits.
     ledger: Ledger,
+    /// Which services are paused.
+    pauses: Pauses,
+    /// A service begins or ceases to be paused then.
+    pauses_at: Option<Timestamp>,
 }
 
 impl Shard {
@@ -191,6 +199,8 @@ impl Shard {
             leftovers: HashMap::new(),
             router_changed: true,
             ledger: Ledger::default(),
+            pauses: Pauses::default(),
+            pauses_at: None,
         }
     }
 
@@ -249,6 +259,7 @@ impl Shard {
             self.timers.first().map(|(at, _)| *at),
             self.turns_at,
             self.store_again_at,
+            self.pauses_at,
             self.router.next_deadline(self.now),
             unsent,
         ]
@@ -264,6 +275,9 @@ impl Shard {
     fn on_time(&mut self, round: &mut Round) {
         self.resend();
         self.try_store_again();
+        if self.pauses_at.is_some_and(|at| at <= self.now) {
+            self.apply_pauses();
+        }
         for _ in 0..limits::BATCH_INPUTS_MAX {
             let Some((id, input)) = self.arisen.pop_front() else {
                 break;

@@ -59,6 +59,39 @@ const TESTED: &[(&str, &str)] = &[
         "_notification_reminder_buffer",
         "a_reminder_comes_before_the_dial",
     ),
+    (
+        "_wait_for_user_confirm",
+        "the_question_goes_to_the_device_and_a_yes_brings_the_call",
+    ),
+    (
+        "_user_confirm_timeout",
+        "without_an_answer_the_question_is_repeated_and_then_the_call_is_made",
+    ),
+    (
+        "_on_user_confirm_timeout",
+        "without_an_answer_the_callback_may_end",
+    ),
+    (
+        "_max_number_of_user_availability_confirmation_attempts",
+        "without_an_answer_the_question_is_repeated_and_then_the_call_is_made",
+    ),
+    (
+        "_provider_name",
+        "the_question_goes_to_the_device_and_a_yes_brings_the_call",
+    ),
+    (
+        "rb.push_attempts",
+        "a_push_is_tried_as_often_as_the_service_says",
+    ),
+    ("rb.later_delay", "later_books_the_callback_and_asks_again"),
+    (
+        "_paused_services_id",
+        "services_are_paused_by_their_list_and_go_on",
+    ),
+    (
+        "rb.pause_list",
+        "the_pause_list_has_the_name_of_the_configuration",
+    ),
     ("rb.notify_schedule", "a_service_has_its_own_schedule"),
     ("_target", "the_agent_who_is_idle_longest_is_chosen"),
     (

@@ -66,6 +66,7 @@ impl Shard {
             }
         }
         self.commit(round).await;
+        self.apply_pauses();
         Ok(())
     }
 }

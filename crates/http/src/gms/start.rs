@@ -33,6 +33,10 @@ pub(super) async fn start(
         body_hash: raw.hash(),
     });
     let (parameters, user_data) = split_body(raw.keys().await?);
+    if parameters.contains_key("_callback_state") {
+        // Only operators choose the state to start with (callback-api §3).
+        auth::operator(&api, &headers)?;
+    }
     let callback = api
         .engine
         .create(NewCallback {
@@ -57,7 +61,11 @@ fn counted_headers(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 /// A header as text; empty counts as absent.
-fn header_text(headers: &HeaderMap, name: &str, max: usize) -> Result<Option<String>, Failure> {
+pub(super) fn header_text(
+    headers: &HeaderMap,
+    name: &str,
+    max: usize,
+) -> Result<Option<String>, Failure> {
     let Some(value) = headers.get(name) else {
         return Ok(None);
     };
