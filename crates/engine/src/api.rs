@@ -461,13 +461,20 @@ impl Engine {
         loop {
             tokio::time::sleep(limits::SWEEP_EVERY).await;
             self.sweep_notifications().await;
-            let before = self.now().plus_seconds(-i64::from(days) * 86_400);
-            match self.inner.store.purge(before).await {
-                Ok(0) => {}
-                Ok(callbacks) => tracing::info!(callbacks, "old callbacks were removed"),
-                Err(error) => tracing::warn!(%error, "old callbacks cannot be removed"),
-            }
+            purge(self.inner.store.as_ref(), days, self.now()).await;
         }
+    }
+}
+
+/// Removes what was over `days` before now.
+async fn purge(store: &dyn Store, days: u32, now: Timestamp) {
+    match store
+        .purge(now.plus_seconds(-i64::from(days) * 86_400))
+        .await
+    {
+        Ok(0) => {}
+        Ok(callbacks) => tracing::info!(callbacks, "old callbacks were removed"),
+        Err(error) => tracing::warn!(%error, "old callbacks cannot be removed"),
     }
 }
 
@@ -555,3 +562,6 @@ fn write_error(error: StoreError) -> Error {
     tracing::error!(%error, "the store refused a write");
     not_ready()
 }
+
+#[cfg(test)]
+mod tests;

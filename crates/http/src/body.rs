@@ -1,10 +1,13 @@
 //! Request bodies and queries become keys and values.
 
+use std::fmt;
+
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
 use callback::ErrorCode;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -120,7 +123,7 @@ impl RawBody {
     pub(crate) async fn keys(self) -> Result<Map<String, Value>, Failure> {
         let keys = match self.media_type.as_str() {
             "application/json" | "text/json" => json_keys(&self.bytes)?,
-            "application/x-www-form-urlencoded" => form_keys(&self.bytes),
+            "application/x-www-form-urlencoded" => form_keys(&self.bytes)?,
             "multipart/form-data" => self.multipart_keys().await?,
             // Clients that send no type send JSON.
             "" if self.bytes.trim_ascii().is_empty() => Map::new(),
@@ -221,7 +224,9 @@ impl RawBody {
             let Ok(value) = field.text().await else {
                 return Err(not_multipart());
             };
-            keys.insert(name, Value::String(value));
+            if keys.insert(name.clone(), Value::String(value)).is_some() {
+                return Err(repeated(&name));
+            }
             if keys.len() > KEYS_MAX {
                 return Err(too_many_keys());
             }
@@ -240,12 +245,17 @@ fn json_keys(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(keys)) => Ok(keys),
-        Ok(_) => Err(Failure::new(
-            ErrorCode::BadParameter,
-            "The body must be a JSON object",
-        )),
+    if !bytes.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<Value>(bytes).is_ok()
+    {
+        let message = "The body must be a JSON object";
+        return Err(Failure::new(ErrorCode::BadParameter, message));
+    }
+    match serde_json::from_slice::<Keys>(bytes) {
+        Ok(Keys {
+            repeated: Some(key),
+            ..
+        }) => Err(repeated(&key)),
+        Ok(Keys { map, .. }) => Ok(map),
         // The text of the parser's error may repeat what was sent; its place says enough.
         Err(error) => Err(Failure::new(
             ErrorCode::BadParameter,
@@ -258,11 +268,55 @@ fn json_keys(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-fn form_keys(bytes: &[u8]) -> Map<String, Value> {
-    form_urlencoded::parse(bytes)
-        .take(KEYS_MAX + 1)
-        .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
-        .collect()
+/// A JSON object that remembers when a key stood in it twice: a plain map keeps the last value,
+/// other parsers keep the first, and whoever checks and whoever acts must not read differently.
+#[derive(Default)]
+struct Keys {
+    map: Map<String, Value>,
+    repeated: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(KeysVisitor)
+    }
+}
+
+struct KeysVisitor;
+
+impl<'de> Visitor<'de> for KeysVisitor {
+    type Value = Keys;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Keys, A::Error> {
+        let mut keys = Keys::default();
+        while let Some((key, value)) = access.next_entry::<String, Value>()? {
+            if keys.map.insert(key.clone(), value).is_some() {
+                keys.repeated.get_or_insert(key);
+            }
+        }
+        Ok(keys)
+    }
+}
+
+fn repeated(key: &str) -> Failure {
+    let shown: String = key.chars().filter(|c| !c.is_control()).take(64).collect();
+    let message = format!("The key '{shown}' is there twice; give it once");
+    Failure::field(ErrorCode::BadParameter, &shown, message)
+}
+
+fn form_keys(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
+    let mut keys = Map::new();
+    for (key, value) in form_urlencoded::parse(bytes).take(KEYS_MAX + 1) {
+        let (key, value) = (key.into_owned(), Value::String(value.into_owned()));
+        if keys.insert(key.clone(), value).is_some() {
+            return Err(repeated(&key));
+        }
+    }
+    Ok(keys)
 }
 
 fn too_many_keys() -> Failure {
@@ -378,7 +432,6 @@ mod tests {
     #[tokio::test]
     async fn hostile_bodies_are_refused_by_name() {
         let deep = [b"{\"a\":".as_slice(), &b"[".repeat(3000)].concat();
-        let many = "a&".repeat(10).into_bytes();
         for (content_type, body, expected) in [
             ("application/json", b"[1]".as_slice(), "BAD_PARAMETER"),
             ("application/json", b"{\"a\":1", "BAD_PARAMETER"),
@@ -409,15 +462,30 @@ mod tests {
             );
         }
         assert!(
-            keys("application/x-www-form-urlencoded", &many)
-                .await
-                .is_ok()
-        );
-        assert!(
             keys("application/x-www-form-urlencoded", b"%ff=%00%zz")
                 .await
                 .is_ok()
         );
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_there_twice_is_refused_by_name() {
+        let multipart = b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n\
+            --b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n2\r\n--b--\r\n";
+        for (content_type, body) in [
+            ("application/json", br#"{"a":1,"b":2,"a":3}"#.as_slice()),
+            ("application/x-www-form-urlencoded", b"a=1&b=2&a=3"),
+            ("multipart/form-data; boundary=b", multipart),
+        ] {
+            assert_eq!(
+                keys(content_type, body).await,
+                Err("BAD_PARAMETER".to_owned()),
+                "{content_type}"
+            );
+        }
+        // Inside a value it is the sender's own matter.
+        let inner = keys("application/json", br#"{"a":{"x":1,"x":2}}"#).await;
+        assert_eq!(inner.unwrap(), serde_json::json!({"a": {"x": 2}}));
     }
 
     #[tokio::test]

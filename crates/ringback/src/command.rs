@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod events;
 mod import;
+mod migrate;
 mod options;
 mod scxml;
 mod serve;
@@ -75,6 +76,8 @@ enum Command {
     Deliveries(Remote<deliveries::Deliveries>),
     /// Write a consistent copy of the running server's store
     Backup(Remote<backup::Backup>),
+    /// Bring an older store up to date; serve does so by itself
+    Migrate(migrate::Migrate),
     /// Run five callbacks against a simulated carrier, all on this machine
     Demo(demo::Demo),
     /// Detect what answered in audio files, or judge a labelled corpus
@@ -161,6 +164,7 @@ pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Fail
             let client = Client::new(connection)?;
             on_one_thread(command.run(&client, json))
         }
+        Command::Migrate(command) => command.run(json),
         Command::Demo(command) => {
             logging::start(&arguments.log, arguments.log_format)?;
             on_all_threads(demo::run(command, json))

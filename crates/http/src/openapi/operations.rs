@@ -326,13 +326,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(
         "get",
         "{app}/1/service/{id}/{action}",
-        "A step of a dialog; not built yet, each step says so by name",
+        "A step of the dialog before a call: menu shows the choices; confirm, later and cancel are \
+         made with the token of the menu",
         Answer::Json("Object"),
     ),
     op(
         "post",
         "{app}/1/service/{id}/{action}",
-        "A step of a dialog; not built yet, each step says so by name",
+        "A step of the dialog before a call: menu shows the choices; confirm, later and cancel are \
+         made with the token of the menu",
         Answer::Json("Object"),
     ),
     op(
