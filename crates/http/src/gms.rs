@@ -8,7 +8,7 @@ mod position;
 mod query;
 mod queues;
 pub(crate) mod record;
-mod start;
+pub(crate) mod start;
 mod storage;
 mod update;
 

@@ -25,6 +25,8 @@ pub const NAME_MAX: usize = 255;
 pub const COMMAND_BODY_MAX: usize = 16 * 1024;
 /// Deliveries of one native answer.
 pub const DELIVERIES_MAX: usize = 1000;
+/// Rows of one export; more are asked for with from and until.
+pub const EXPORT_MAX: usize = 100_000;
 /// How long requests in progress may take once the server stops; the other parts need the rest
 /// of the ten seconds that service managers wait.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);

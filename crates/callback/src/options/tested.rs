@@ -358,4 +358,22 @@ mod tests {
             assert!(names.contains(*test), "{option}: there is no test {test}");
         }
     }
+
+    #[test]
+    fn every_test_on_the_page_of_the_api_exists() {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut names = HashSet::new();
+        functions(crates, &mut names);
+        let page = fs::read_to_string(crates.join("../docs/api.md")).unwrap();
+        let rows = page.lines().filter(|line| line.starts_with('|'));
+        let cells = rows.filter_map(|line| line.trim_end_matches([' ', '|']).rsplit_once('|'));
+        let told: Vec<&str> = cells
+            .flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2))
+            .filter(|name| name.matches('_').count() > 2)
+            .collect();
+        assert!(told.len() > 80, "{}", told.len());
+        for name in told {
+            assert!(names.contains(name), "there is no test {name}");
+        }
+    }
 }

@@ -49,23 +49,32 @@ async fn push(bridge: &Receiver, after: usize) -> Note {
 
 /// Sends a request as the app of a user does; the answer's status and body.
 async fn app(method: Method, url: &str, user: &str) -> (u16, Value) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("it is there");
     let mut request = client.request(method, url);
     if !user.is_empty() {
         request = request.header("gms_user", user);
     }
-    let answer = request.send().await.unwrap();
-    let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+    let answer = request.send().await.expect("it is there");
+    let (status, text) = (
+        answer.status().as_u16(),
+        answer.text().await.expect("it is there"),
+    );
     (status, serde_json::from_str(&text).unwrap_or_default())
 }
 
 /// The URL of a choice.
 fn choice<'a>(menu: &'a Value, name: &str) -> &'a str {
-    let choices = menu["_content"][0]["_group_content"].as_array().unwrap();
+    let choices = menu["_content"][0]["_group_content"]
+        .as_array()
+        .expect("it is there");
     let mut urls = choices
         .iter()
-        .map(|c| c["_user_action_url"].as_str().unwrap());
-    urls.find(|url| url.contains(&format!("/{name}?"))).unwrap()
+        .map(|c| c["_user_action_url"].as_str().expect("it is there"));
+    urls.find(|url| url.contains(&format!("/{name}?")))
+        .expect("it is there")
 }
 
 #[tokio::test]
@@ -138,13 +147,12 @@ async fn the_app_is_asked_and_a_yes_brings_the_call() {
 #[tokio::test]
 async fn later_and_no_are_choices_too() {
     let (server, line, bridge) = desk(&["rb.later_delay = 3600"]).await;
-    let mut asked = 0;
-    for (name, state) in [("later", "SCHEDULED"), ("cancel", "COMPLETED")] {
+    let choices = [("later", "SCHEDULED"), ("cancel", "COMPLETED")];
+    for (asked, (name, state)) in choices.into_iter().enumerate() {
         let made = server.api.create("desk", &request()).await;
         assert_eq!(made.status, 200, "{made:?}");
         let id = made.body["_id"].as_str().unwrap().to_owned();
         push(&bridge, asked).await;
-        asked += 1;
         let step = format!("{}/genesys/1/service/{id}/menu", server.url());
         let (_, menu) = app(Method::GET, &step, "").await;
         let (status, dialog) = app(Method::GET, choice(&menu, name), "").await;

@@ -2,6 +2,8 @@
 
 mod admission;
 mod agents;
+mod bad_input;
+mod client_commands;
 mod command;
 mod common;
 mod compatible;
@@ -14,6 +16,7 @@ mod pause;
 mod receiver;
 mod refusals;
 mod robust;
+mod rules;
 mod treatments;
 mod trunks;
 mod walk;
