@@ -7,12 +7,13 @@ use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
 use callback::ErrorCode;
+use futures_util::StreamExt as _;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::error::Failure;
-use crate::limits::{BODY_TIMEOUT, KEYS_MAX};
+use crate::limits::{BODY_TIMEOUT, KEYS_MAX, LINGER_MAX, LINGER_TIME};
 
 /// A body as it came, at most as large as allowed.
 #[derive(Debug)]
@@ -58,6 +59,8 @@ pub(crate) async fn read(request: Request, max: usize) -> Result<RawBody, Failur
     };
     let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
     if announced_length(request.headers()).is_some_and(|length| length > max as u64) {
+        // A client that still sends would get a reset instead of the answer.
+        drop(tokio::time::timeout(LINGER_TIME, linger(request)).await);
         return Err(too_large());
     }
     let mut request = request;
@@ -87,6 +90,18 @@ pub(crate) async fn read(request: Request, max: usize) -> Result<RawBody, Failur
         media_type,
         content_type,
     })
+}
+
+/// Takes a body that is too large, up to a bound, and forgets it.
+async fn linger(request: Request) {
+    let mut data = request.into_body().into_data_stream();
+    let mut taken = 0;
+    while let Some(Ok(chunk)) = data.next().await {
+        taken += chunk.len();
+        if taken > LINGER_MAX {
+            return;
+        }
+    }
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {
