@@ -37,7 +37,8 @@ pub struct Notice {
     /// The key, empty when it is about the section.
     pub option: String,
     /// `UNKNOWN_SECTION`, `UNKNOWN_KEY`, `REPEATED`, `KEY_COLLISION`,
-    /// `NOTIFY_WITHOUT_SUBSCRIBER`, `READ_AS`, `NOT_THE_PAUSE_LIST`.
+    /// `NOTIFY_WITHOUT_SUBSCRIBER`, `READ_AS`, `NOT_THE_PAUSE_LIST`,
+    /// `UNKNOWN_SERVICE`.
     pub code: &'static str,
     /// Text for people.
     pub message: String,

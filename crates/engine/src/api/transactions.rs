@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use callback::Error;
 use callback::pause;
+use callback::service::Service;
 use callback::transaction_list::{self, TransactionList};
 use store::TransactionListRow;
 
@@ -64,6 +65,7 @@ impl Engine {
     fn tell_pauses(&self, import: &mut transaction_list::Import) {
         let pause_list = self.application_option(PAUSE_LIST);
         if import.list.name == pause_list {
+            self.tell_unknown_services(import);
             return;
         }
         for section in &import.list.sections {
@@ -81,6 +83,28 @@ impl Engine {
                         "[{}] pauses nothing: the pause list is {pause_list}",
                         section.name
                     ),
+                });
+            }
+        }
+    }
+
+    /// A section of the pause list that no service goes by is a slip, mostly.
+    fn tell_unknown_services(&self, import: &mut transaction_list::Import) {
+        let services = self.services();
+        let id = |service: &Arc<Service>| {
+            let own = service.get("_paused_services_id");
+            own.map_or_else(|| service.name.to_string(), str::to_owned)
+        };
+        let known: Vec<String> = services.iter().map(id).collect();
+        for section in &import.list.sections {
+            if !known.contains(&section.name) {
+                let name = &section.name;
+                import.warnings.push(transaction_list::Notice {
+                    line: 1,
+                    section: name.clone(),
+                    option: String::new(),
+                    code: "UNKNOWN_SERVICE",
+                    message: format!("no service goes by the name or _paused_services_id {name}"),
                 });
             }
         }

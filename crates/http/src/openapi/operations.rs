@@ -377,6 +377,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .body(Body::Json("Publish")),
     op(
         "get",
+        "{app}/1/phonenumber",
+        "What is known about a phone number",
+        Answer::Json("Object"),
+    )
+    .query(&[
+        ("number", "as dialed or written; mandatory"),
+        (
+            "country",
+            "two letters for numbers without country code; default US",
+        ),
+        ("geocodingLocale", "echoed; names of places are not known"),
+    ]),
+    op(
+        "get",
         "{app}/1/node",
         "Whether this node can work, for load balancers",
         Answer::Json("Readiness"),

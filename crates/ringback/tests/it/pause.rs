@@ -80,7 +80,8 @@ async fn services_are_paused_by_their_list_and_go_on() {
         "PAUSED"
     );
     refused(&server.api.create("desk", &now).await, 400, "PAUSED");
-    list(&server, "Ringback_Paused", "[other]\npaused = true\n").await;
+    let report = list(&server, "Ringback_Paused", "[other]\npaused = true\n").await;
+    assert_eq!(report["warnings"][0]["code"], "UNKNOWN_SERVICE", "{report}");
     server.api.state(&queued, "QUEUED", PATIENCE).await;
     server.api.state(&booked, "SCHEDULED", PATIENCE).await;
     assert_eq!(server.api.create("desk", &now).await.status, 200);

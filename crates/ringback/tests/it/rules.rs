@@ -293,6 +293,42 @@ async fn what_cannot_be_submitted_is_tried_four_times_and_then_fails() {
 }
 
 #[tokio::test]
+async fn a_phone_number_is_described() {
+    let (server, _line, _receiver) = desk(&[WAITS]).await;
+    let ask = async |query: &str| {
+        server
+            .api
+            .get(&format!("/genesys/1/phonenumber?{query}"))
+            .await
+    };
+    let told = ask("number=030%205550100&country=DE&geocodingLocale=de").await;
+    assert_eq!(told.status, 200, "{told:?}");
+    for (key, value) in [
+        ("number-specified", json!("030 5550100")),
+        ("country-default", json!("DE")),
+        ("language-specified", json!("de")),
+        ("location", json!("DE")),
+        ("e164", json!("+49305550100")),
+        ("valid", json!(true)),
+        ("type", json!("fixed_line")),
+        ("premium", json!(false)),
+    ] {
+        assert_eq!(told.body[key], value, "{told:?}");
+    }
+    assert_eq!(ask("number=2025550123").await.body["e164"], "+12025550123");
+    for (query, phrase) in [
+        ("number=call%20me", "BAD_NUMBER"),
+        ("", "MISSING_KEY"),
+        ("number=1&country=Germany", "BAD_PARAMETER"),
+        ("number=1&colour=blue", "BAD_PARAMETER"),
+    ] {
+        let refused = ask(query).await;
+        let got = (refused.status, refused.body["phrase"].as_str().unwrap());
+        assert_eq!(got, (400, phrase), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn many_are_cancelled_at_once_and_exported() {
     let (server, _line, _receiver) = desk(&[WAITS]).await;
     let one = server.api.call_back("desk", "5115").await;
