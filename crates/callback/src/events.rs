@@ -134,6 +134,10 @@ events! {
     AgentConnected = "rb.agent_connected", Native, [];
     /// No agent in time: the customer hears it.
     Apology = "rb.no_agent_in_time", Native, [];
+    /// The customer's app is asked whether to call now.
+    ConfirmationAsked = "rb.confirmation_asked", Native, [];
+    /// The customer has answered, or time was up.
+    ConfirmationEnded = "rb.confirmation_ended", Native, [];
     /// A restart of the server interrupted what was going on.
     Interrupted = "rb.interrupted", Native, [];
 }

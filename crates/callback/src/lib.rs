@@ -10,6 +10,7 @@
 pub mod admission;
 pub mod agent;
 pub mod call_state;
+pub mod confirm;
 pub mod error;
 pub mod events;
 pub mod id;
@@ -18,6 +19,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod number;
 pub mod options;
+pub mod pause;
 pub mod record;
 pub mod request;
 pub mod routing;

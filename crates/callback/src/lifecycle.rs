@@ -6,9 +6,11 @@
 //! phase is named in every match: a new phase does not compile until each input has an answer.
 
 mod agent;
+mod confirm;
 mod contact;
 mod create;
 mod customer;
+mod hold;
 mod recover;
 mod run;
 mod timer;
@@ -23,6 +25,7 @@ pub use update::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::confirm::{Choice, Push};
 use crate::events::Event;
 use crate::record::{Callback, TimerKind};
 use crate::routing::{Found, Need, Released};
@@ -36,6 +39,8 @@ pub struct Context {
     pub now: Timestamp,
     /// Whether a submission made now would succeed; the text names what is missing.
     pub submission: Result<(), String>,
+    /// The service is paused.
+    pub paused: bool,
 }
 
 /// Something that happened.
@@ -59,6 +64,22 @@ pub enum Input {
     Timer(TimerKind),
     /// It is this callback's turn to contact the customer.
     ContactTurn(Result<DialPlan, ContactFault>),
+    /// It is this callback's turn, and the customer has to be asked first.
+    ConfirmTurn {
+        /// Opens the choices of the question; nobody can guess it.
+        token: String,
+    },
+    /// The customer's app made a choice.
+    Chosen {
+        /// Which.
+        choice: Choice,
+        /// What the menu gave.
+        token: String,
+    },
+    /// The service is paused.
+    ServicePaused,
+    /// The service is no longer paused.
+    ServiceResumed,
     /// Something happened on the customer's leg of the given attempt.
     Customer {
         /// Attempt the leg belongs to.
@@ -173,6 +194,8 @@ pub enum Effect {
     Dial(Box<Dial>),
     /// Calls the agent's phone; a dial intent is committed with the step.
     Offer(Box<Offer>),
+    /// Asks the customer's device; the push is committed with the step.
+    Push(Box<Push>),
     /// Ends a leg.
     HangUp {
         /// The leg.
@@ -256,8 +279,8 @@ pub struct Step {
 /// Applies one input to a callback.
 ///
 /// # Errors
-/// Only for [`Input::Cancel`], [`Input::Reschedule`] and [`Input::Update`], when the present state does not allow
-/// it; nothing changed then.
+/// Only for [`Input::Cancel`], [`Input::Reschedule`], [`Input::Update`] and [`Input::Chosen`], when the
+/// present state does not allow it; nothing changed then.
 pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step, Error> {
     let mut run = run::Run::new(callback, context);
     match input {
@@ -267,6 +290,10 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
         Input::Update(change) => update::update(&mut run, *change)?,
         Input::Timer(kind) => timer::timer(&mut run, kind),
         Input::ContactTurn(plan) => contact::contact_turn(&mut run, plan),
+        Input::ConfirmTurn { token } => confirm::turn(&mut run, token),
+        Input::Chosen { choice, token } => confirm::chosen(&mut run, choice, &token)?,
+        Input::ServicePaused => hold::service_paused(&mut run),
+        Input::ServiceResumed => hold::service_resumed(&mut run),
         Input::Customer { attempt, event } => {
             // An older attempt's leg has nothing to say any more.
             if attempt == run.callback.attempts {

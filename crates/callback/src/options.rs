@@ -429,7 +429,7 @@ mod tests {
         assert_eq!(status("_call_direction", "USERORIGINATED"), "pending");
         assert_eq!(status("_media_type", "chat"), "refused");
         assert_eq!(status("_delay_connid_attempt_loop", "100"), "accepted");
-        assert_eq!(status("_wait_for_user_confirm", "1"), "pending");
+        assert_eq!(status("_wait_for_user_confirm", "1"), "effective");
         assert_eq!(
             status("_userterminated_first_connect_party", "AGENT"),
             "pending"

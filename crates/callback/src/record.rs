@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::admission::Counted;
+use crate::confirm::Confirmation;
 use crate::routing::Found;
 use crate::settings::Settings;
 use crate::{AgentId, CallbackId, LegKey, ServiceName, Timestamp};
@@ -86,6 +87,16 @@ pub enum Reason {
     FailFaxReached,
     /// Ended by a request that gave no reason.
     NotAvailable,
+    /// The customer never confirmed.
+    FailUserNoConfirm,
+    /// The number is missing; set by requests only.
+    FailNoCustomerNumber,
+    /// Neither voice nor chat; set by requests only.
+    FailIxnUnknownMediaType,
+    /// The texts of the service could not be loaded; set by requests only.
+    FailLoadMessageFile,
+    /// Transferred to a route point; set by requests only.
+    TransferredToRp,
 }
 
 impl Reason {
@@ -102,6 +113,11 @@ impl Reason {
         Self::FailCallToCustomer,
         Self::FailFaxReached,
         Self::NotAvailable,
+        Self::FailUserNoConfirm,
+        Self::FailNoCustomerNumber,
+        Self::FailIxnUnknownMediaType,
+        Self::FailLoadMessageFile,
+        Self::TransferredToRp,
     ];
 
     /// Reads the name on the wire.
@@ -125,6 +141,11 @@ impl Reason {
             Self::FailCallToCustomer => "FAIL_CALL_TO_CUSTOMER",
             Self::FailFaxReached => "FAIL_FAX_REACHED",
             Self::NotAvailable => "NOT_AVAILABLE",
+            Self::FailUserNoConfirm => "FAIL_USER_NO_CONFIRM",
+            Self::FailNoCustomerNumber => "FAIL_NO_CUSTOMER_NUMBER",
+            Self::FailIxnUnknownMediaType => "FAIL_IXN_UNKNOWN_MEDIA_TYPE",
+            Self::FailLoadMessageFile => "FAIL_LOAD_MESSAGE_FILE",
+            Self::TransferredToRp => "TRANSFERRED_TO_RP",
         }
     }
 }
@@ -142,6 +163,10 @@ pub enum Phase {
     },
     /// The virtual interaction waits for its turn to dial.
     Waiting,
+    /// Held; [`Callback::held`] says since when and where it goes back to.
+    Paused,
+    /// The customer's app was asked whether to call now.
+    Confirming,
     /// Pause between two dials.
     RetryPause,
     /// The customer's phone was dialed.
@@ -185,6 +210,8 @@ pub enum TimerKind {
     Submit,
     /// A submitted scheduled callback may be contacted (desired time − threshold).
     ContactAllowed,
+    /// The customer's app has not answered.
+    Confirm,
     /// The pause between two dials is over.
     RetryDial,
     /// Telephony owes us an event: dialing, detection, agent ringing, playing.
@@ -197,6 +224,31 @@ pub enum TimerKind {
     QueuedTtl,
     /// `_ttl`.
     RecordTtl,
+}
+
+/// Who holds a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBy {
+    /// Its service is paused.
+    Service,
+    /// A request; a service that goes on does not take it along.
+    Request,
+}
+
+/// Where a held callback goes back to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Who holds it.
+    pub by: HeldBy,
+    /// Since when.
+    pub since: Timestamp,
+    /// State of before.
+    pub state: State,
+    /// Phase of before.
+    pub phase: Phase,
+    /// Timers of before; they stand still.
+    pub timers: BTreeMap<TimerKind, Timestamp>,
 }
 
 /// One callback.
@@ -262,6 +314,12 @@ pub struct Callback {
     pub timers: BTreeMap<TimerKind, Timestamp>,
     /// What of it counts for throttles and the in-queue rule.
     pub counted: Counted,
+    /// It is held.
+    #[serde(default)]
+    pub held: Option<Box<Held>>,
+    /// Whom to ask before the first dial, and how far that went.
+    #[serde(default)]
+    pub confirmation: Option<Box<Confirmation>>,
 }
 
 impl Callback {
@@ -300,6 +358,8 @@ impl Callback {
             play_token: 0,
             timers: BTreeMap::new(),
             counted: Counted::default(),
+            held: None,
+            confirmation: None,
         }
     }
 

@@ -14,9 +14,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use callback::agent::AgentConfig;
+use callback::confirm::Choice;
 use callback::lifecycle::{Change, Input};
 use callback::number::Dialplan;
 use callback::options;
+use callback::pause::Pauses;
 use callback::service::{Resolver, ServerDefaults, Service};
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
@@ -185,10 +187,10 @@ impl Engine {
             shared: shared.clone(),
             commands: commands.clone(),
         });
+        let resolver = with_lists(config.defaults, store.as_ref()).await?;
+        shard.set_pauses(pauses(&resolver));
         take_up(&mut shard, store.as_ref(), &directory).await?;
         let services = stored_services(store.as_ref()).await?;
-        let resolver = Resolver::new(config.defaults);
-        load_lists(&resolver, store.as_ref()).await?;
         let stop_shard = CancellationToken::new();
         supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
         let engine = Self {
@@ -228,8 +230,7 @@ impl Engine {
     /// An option of `[callback]` of the configuration, else its default (options §11).
     #[must_use]
     pub fn application_option(&self, name: &str) -> &str {
-        let set = self.inner.resolver.defaults.application.get(name);
-        set.map_or_else(|| options::default_of(name), String::as_str)
+        application_option(&self.inner.resolver, name)
     }
 
     /// The number rules.
@@ -263,6 +264,21 @@ impl Engine {
         desired: Timestamp,
     ) -> Result<(), Error> {
         let input = Input::Reschedule { desired };
+        self.ask(|reply| Command::Ask {
+            service,
+            id,
+            input,
+            reply,
+        })
+        .await?
+    }
+
+    /// Answers the question whether the customer may be called now; answers when that is durable.
+    ///
+    /// # Errors
+    /// Not found, no question is open, or the token is none of the open question.
+    pub async fn choose(&self, id: CallbackId, choice: Choice, token: String) -> Result<(), Error> {
+        let (service, input) = (None, Input::Chosen { choice, token });
         self.ask(|reply| Command::Ask {
             service,
             id,
@@ -445,14 +461,32 @@ impl Engine {
         loop {
             tokio::time::sleep(limits::SWEEP_EVERY).await;
             self.sweep_notifications().await;
-            let before = self.now().plus_seconds(-i64::from(days) * 86_400);
-            match self.inner.store.purge(before).await {
-                Ok(0) => {}
-                Ok(callbacks) => tracing::info!(callbacks, "old callbacks were removed"),
-                Err(error) => tracing::warn!(%error, "old callbacks cannot be removed"),
-            }
+            purge(self.inner.store.as_ref(), days, self.now()).await;
         }
     }
+}
+
+/// Removes what was over `days` before now.
+async fn purge(store: &dyn Store, days: u32, now: Timestamp) {
+    match store
+        .purge(now.plus_seconds(-i64::from(days) * 86_400))
+        .await
+    {
+        Ok(0) => {}
+        Ok(callbacks) => tracing::info!(callbacks, "old callbacks were removed"),
+        Err(error) => tracing::warn!(%error, "old callbacks cannot be removed"),
+    }
+}
+
+fn application_option<'a>(resolver: &'a Resolver, name: &str) -> &'a str {
+    let set = resolver.defaults.application.get(name);
+    set.map_or_else(|| options::default_of(name), String::as_str)
+}
+
+/// What the pause list says (`rb.pause_list`).
+fn pauses(resolver: &Resolver) -> Pauses {
+    let list = resolver.list(application_option(resolver, "rb.pause_list"));
+    Pauses::of(list.as_deref())
 }
 
 /// Gives the shard its agents, then everything that was open.
@@ -468,10 +502,11 @@ async fn take_up(
     shard.recover().await
 }
 
-async fn load_lists(resolver: &Resolver, store: &dyn Store) -> Result<(), StoreError> {
+async fn with_lists(defaults: ServerDefaults, store: &dyn Store) -> Result<Resolver, StoreError> {
+    let resolver = Resolver::new(defaults);
     let lists = store.transaction_lists().await?;
     resolver.put_lists(lists.into_iter().map(|row| row.list));
-    Ok(())
+    Ok(resolver)
 }
 
 async fn stored_services(
@@ -527,3 +562,6 @@ fn write_error(error: StoreError) -> Error {
     tracing::error!(%error, "the store refused a write");
     not_ready()
 }
+
+#[cfg(test)]
+mod tests;

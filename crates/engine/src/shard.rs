@@ -5,6 +5,7 @@ mod agents;
 mod command;
 mod input;
 mod line;
+mod pauses;
 mod round;
 mod start;
 mod submission;
@@ -22,6 +23,7 @@ use callback::admission::Ledger;
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
+use callback::pause::Pauses;
 use callback::routing::{AgentView, Router};
 use callback::service::Resolved;
 use callback::{AgentId, Callback, CallbackId, Error, LegKey, ServiceName, Timestamp};
@@ -72,6 +74,8 @@ pub(crate) enum Command {
         ready: Result<(), String>,
         reply: Reply<Result<(), Error>>,
     },
+    /// What the pause list says now; answered when it counts for new callbacks.
+    SetPauses { pauses: Pauses, reply: Reply<()> },
     /// The place of a callback in its virtual queue and how many wait there.
     Position {
         id: CallbackId,
@@ -178,6 +182,10 @@ pub(crate) struct Shard {
     router_changed: bool,
     /// Who asked how often, who waits.
     ledger: Ledger,
+    /// Which services are paused.
+    pauses: Pauses,
+    /// A service begins or ceases to be paused then.
+    pauses_at: Option<Timestamp>,
 }
 
 impl Shard {
@@ -203,6 +211,8 @@ impl Shard {
             leftovers: HashMap::new(),
             router_changed: true,
             ledger: Ledger::default(),
+            pauses: Pauses::default(),
+            pauses_at: None,
         }
     }
 
@@ -268,6 +278,7 @@ impl Shard {
             self.timers.first().map(|(at, _)| *at),
             self.store_again_at,
             self.next_silent_leg(),
+            self.pauses_at,
             unsent,
         ]
         .into_iter()
@@ -284,6 +295,9 @@ impl Shard {
         self.resend();
         self.end_silent_legs();
         self.try_store_again();
+        if self.pauses_at.is_some_and(|at| at <= self.now) {
+            self.apply_pauses();
+        }
         for _ in 0..limits::BATCH_INPUTS_MAX {
             let Some((id, input)) = self.arisen.pop_front() else {
                 break;

@@ -9,6 +9,10 @@ pub const CONNECTIONS_MAX: usize = 768;
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time to send a complete body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes of a body that is too large that are still taken, so that its sender reads the answer.
+pub const LINGER_MAX: usize = 4 * 1024 * 1024;
+/// Time for that.
+pub const LINGER_TIME: Duration = Duration::from_millis(500);
 /// Head of one request, bytes; queries carry a few keys only.
 pub const HEAD_MAX: usize = 32 * 1024;
 /// Header lines of one request.
@@ -25,6 +29,8 @@ pub const NAME_MAX: usize = 255;
 pub const COMMAND_BODY_MAX: usize = 16 * 1024;
 /// Deliveries of one native answer.
 pub const DELIVERIES_MAX: usize = 1000;
+/// Rows of one export; more are asked for with from and until.
+pub const EXPORT_MAX: usize = 100_000;
 /// How long requests in progress may take once the server stops; the other parts need the rest
 /// of the ten seconds that service managers wait.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);

@@ -17,6 +17,8 @@ pub(super) fn found(run: &mut Run<'_>, found: Found) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -109,6 +111,8 @@ fn answered(run: &mut Run<'_>) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -146,6 +150,8 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting

@@ -39,6 +39,8 @@ fn answered(run: &mut Run<'_>) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Detecting
         | Phase::Greeting
@@ -66,6 +68,8 @@ fn judged(run: &mut Run<'_>, verdict: &Verdict) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Greeting
         | Phase::InQueue
@@ -171,6 +175,8 @@ fn beep_over(run: &mut Run<'_>) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -197,6 +203,8 @@ fn played(run: &mut Run<'_>) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -234,6 +242,8 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Over => {}
     }

@@ -17,8 +17,11 @@ use crate::settings::{
 use crate::treatment::Treatment;
 use crate::{CallbackId, ServiceName, call_state};
 
+mod confirm;
 mod contact_options;
 mod decision_table;
+mod hold;
+mod races;
 
 fn file(name: &str) -> Treatment {
     Treatment::Play {
@@ -97,6 +100,7 @@ struct Walk {
     callback: Callback,
     now: Timestamp,
     submission: Result<(), String>,
+    paused: bool,
     events: Vec<String>,
     /// Bodies of the notifications.
     bodies: Vec<Value>,
@@ -114,6 +118,7 @@ impl Walk {
             callback,
             now,
             submission: Ok(()),
+            paused: false,
             events: vec![],
             bodies: vec![],
             effects: vec![],
@@ -130,6 +135,7 @@ impl Walk {
         let context = Context {
             now: self.now,
             submission: self.submission.clone(),
+            paused: self.paused,
         };
         let step = step(self.callback.clone(), input, &context)?;
         let published = self.callback.notification_seq;
@@ -807,6 +813,7 @@ fn what_is_not_built_is_said_in_the_history() {
     let context = Context {
         now: walk.now,
         submission: Ok(()),
+        paused: false,
     };
     let step = step(
         walk.callback.clone(),

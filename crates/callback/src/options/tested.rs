@@ -59,6 +59,39 @@ const TESTED: &[(&str, &str)] = &[
         "_notification_reminder_buffer",
         "a_reminder_comes_before_the_dial",
     ),
+    (
+        "_wait_for_user_confirm",
+        "the_question_goes_to_the_device_and_a_yes_brings_the_call",
+    ),
+    (
+        "_user_confirm_timeout",
+        "without_an_answer_the_question_is_repeated_and_then_the_call_is_made",
+    ),
+    (
+        "_on_user_confirm_timeout",
+        "without_an_answer_the_callback_may_end",
+    ),
+    (
+        "_max_number_of_user_availability_confirmation_attempts",
+        "without_an_answer_the_question_is_repeated_and_then_the_call_is_made",
+    ),
+    (
+        "_provider_name",
+        "the_question_goes_to_the_device_and_a_yes_brings_the_call",
+    ),
+    (
+        "rb.push_attempts",
+        "a_push_is_tried_as_often_as_the_service_says",
+    ),
+    ("rb.later_delay", "later_books_the_callback_and_asks_again"),
+    (
+        "_paused_services_id",
+        "services_are_paused_by_their_list_and_go_on",
+    ),
+    (
+        "rb.pause_list",
+        "the_pause_list_has_the_name_of_the_configuration",
+    ),
     ("rb.notify_schedule", "a_service_has_its_own_schedule"),
     ("_target", "the_agent_who_is_idle_longest_is_chosen"),
     (
@@ -323,6 +356,24 @@ mod tests {
         assert!(too_many.is_empty(), "not effective: {too_many:?}");
         for (option, test) in TESTED {
             assert!(names.contains(*test), "{option}: there is no test {test}");
+        }
+    }
+
+    #[test]
+    fn every_test_on_the_page_of_the_api_exists() {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut names = HashSet::new();
+        functions(crates, &mut names);
+        let page = fs::read_to_string(crates.join("../docs/api.md")).unwrap();
+        let rows = page.lines().filter(|line| line.starts_with('|'));
+        let cells = rows.filter_map(|line| line.trim_end_matches([' ', '|']).rsplit_once('|'));
+        let told: Vec<&str> = cells
+            .flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2))
+            .filter(|name| name.matches('_').count() > 2)
+            .collect();
+        assert!(told.len() > 80, "{}", told.len());
+        for name in told {
+            assert!(names.contains(name), "there is no test {name}");
         }
     }
 }

@@ -52,6 +52,7 @@ impl Engine {
             now,
         )?;
         self.check_target(&callback)?;
+        self.check_device(&callback)?;
         if callback.settings.notification.plan.events == Events::MissingList {
             tracing::error!(
                 service = %new.service,
@@ -96,6 +97,24 @@ impl Engine {
             return Err(shard::key_used_differently());
         }
         Ok(self.callback(&row.callback).await?.map(Arc::new))
+    }
+
+    /// A question that cannot be sent is refused at once.
+    fn check_device(&self, callback: &Callback) -> Result<(), Error> {
+        let Some(confirmation) = &callback.confirmation else {
+            return Ok(());
+        };
+        let provider = &confirmation.device.provider;
+        self.inner
+            .publisher
+            .check_provider(provider)
+            .map_err(|message| {
+                Error::new(
+                    ErrorCode::NotAvailable,
+                    format!("No push can be sent to the customer's device: {message}"),
+                )
+                .field("push_notification_provider")
+            })
     }
 
     /// A literal inner address in a request is refused at once (notifications §7.6).

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use callback::events::{self, Event};
+use callback::confirm::Push;
+use callback::events::{self, Event, EventId};
 use callback::settings::NotificationMode;
 use callback::{Callback, CallbackId, Timestamp};
 use serde_json::{Map, Value, json};
@@ -39,6 +40,9 @@ pub(crate) struct Publisher {
     pub(crate) config: NotifyConfig,
     pub(crate) subscriptions: Arc<Subscriptions>,
 }
+
+/// Pause between two attempts of a push, s.
+const PUSH_PAUSE_S: u32 = 2;
 
 /// What is the same for all receivers of one event.
 struct Source<'a> {
@@ -122,6 +126,48 @@ impl Publisher {
             rows.push(self.row(&source, &receiver(&row, language, n.debug)));
         }
         rows
+    }
+
+    /// The delivery of a question to the customer's device, whose provider is its receiver.
+    pub(crate) fn of_push(&self, id: &CallbackId, push: &Push, now: Timestamp) -> DeliveryRow {
+        // A phone in a tunnel gets a few seconds; afterwards the question is asked again.
+        let pauses = (1..push.attempts).map(|_| PUSH_PAUSE_S);
+        let schedule_s: Vec<u32> = std::iter::once(0)
+            .chain(pauses)
+            .take(callback::limits::SCHEDULE_STEPS_MAX)
+            .collect();
+        let source = Source {
+            id: format!("{id}.push{}", push.seq),
+            callback: id,
+            seq: push.seq,
+            notification_seq: 0,
+            event_id: EventId::ConfirmationAsked.as_str(),
+            at: now,
+            body: &push.message,
+            node: ("", false),
+            schedule_s: &schedule_s,
+        };
+        self.row(
+            &source,
+            &Receiver {
+                channel: "customhttp",
+                device: &push.device.id,
+                provider: &push.device.provider,
+                language: &push.device.language,
+                authorization: "",
+                subscription: "",
+                debug: push.device.debug,
+                guarded: false,
+            },
+        )
+    }
+
+    /// Whether pushes to devices of this provider can be sent.
+    ///
+    /// # Errors
+    /// What is missing in the configuration.
+    pub(crate) fn check_provider(&self, name: &str) -> Result<(), String> {
+        self.providers_url(name).map(drop)
     }
 
     /// The deliveries of a message that is published by hand, under an id of its own.

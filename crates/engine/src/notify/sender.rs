@@ -190,7 +190,10 @@ impl Sender {
         let form = "application/x-www-form-urlencoded; charset=utf-8";
         let json = "application/json; charset=utf-8";
         put("content-type", if is_form { form } else { json });
-        put("ringback-sequence", &row.notification_seq.to_string());
+        // A question to a device is none of the counted notifications.
+        if row.notification_seq > 0 {
+            put("ringback-sequence", &row.notification_seq.to_string());
+        }
         put("ringback-time", &row.at.0.to_string());
         if !row.language.is_empty() {
             put("content-language", &row.language);
@@ -229,7 +232,7 @@ fn trace_context(row: &DeliveryRow) -> Option<String> {
         && trace
             .bytes()
             .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    is_hex.then(|| format!("00-{trace}-{:016x}-00", row.notification_seq))
+    is_hex.then(|| format!("00-{trace}-{:016x}-00", row.notification_seq.max(1)))
 }
 
 /// The request as debug mode keeps it; credentials, signatures and attached data are masked.

@@ -26,6 +26,8 @@ impl Shard {
                 self.turns.retain(|waiting| waiting != id);
                 self.router_changed = true;
             }
+            // Its delivery was written with the step.
+            Effect::Push(_) => {}
             Effect::Dial(dial) => self.dial(*dial),
             Effect::Offer(offer) => self.offer(id, *offer),
             Effect::HangUp { leg, given_up } => {

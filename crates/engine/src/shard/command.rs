@@ -39,6 +39,10 @@ impl Shard {
                 self.router_changed = true;
                 drop(reply.send(result));
             }
+            Command::SetPauses { pauses, reply } => {
+                self.set_pauses(pauses);
+                let _ = reply.send(());
+            }
             Command::Position { id, reply } => {
                 // The client may have gone away.
                 let _ = reply.send(self.router.position(&id, self.now));
@@ -99,7 +103,11 @@ impl Shard {
             }
             return;
         }
-        if let Err(error) = self.ledger.check(&callback, &resolved.admission, self.now) {
+        let paused = self.pauses.holds(callback.settings.pause_id(), self.now);
+        let checked = self
+            .ledger
+            .check(&callback, &resolved.admission, paused, self.now);
+        if let Err(error) = checked {
             drop(reply.send(Err(error)));
             return;
         }

@@ -9,6 +9,7 @@ use callback::number;
 use callback::record::{Phase, TimerKind};
 use callback::routing::{Decision, Released};
 use callback::{Callback, CallbackId, Error, LegKey, Timestamp};
+use rand::RngExt as _;
 use serde_json::{Value, json};
 use store::{EventRow, IntentRow};
 use telephony::media::cpd;
@@ -47,13 +48,14 @@ impl Shard {
         let recovers = matches!(input, Input::Recover);
         let kept = matches!(
             input,
-            Input::Cancel | Input::Reschedule { .. } | Input::Update(_)
+            Input::Cancel | Input::Reschedule { .. } | Input::Update(_) | Input::Chosen { .. }
         )
         .then(|| callback.clone());
         let submits = matches!(
             input,
             Input::Create { .. }
                 | Input::Update(_)
+                | Input::ServiceResumed
                 | Input::Timer(TimerKind::Due | TimerKind::Submit)
         );
         let submission = if submits {
@@ -64,6 +66,7 @@ impl Shard {
         let context = Context {
             now: self.now,
             submission,
+            paused: self.pauses.holds(callback.settings.pause_id(), self.now),
         };
         let step = match lifecycle::step(callback, input, &context) {
             Ok(step) => step,
@@ -138,6 +141,11 @@ impl Shard {
         }
         for effect in effects {
             let leg = match effect {
+                Effect::Push(push) => {
+                    let row = self.parts.publisher.of_push(&callback.id, push, self.now);
+                    round.batch.deliveries.push(row);
+                    continue;
+                }
                 Effect::Dial(dial) => dial.leg.to_string(),
                 Effect::Offer(offer) => offer.leg.to_string(),
                 Effect::Enqueue(_)
@@ -211,17 +219,22 @@ impl Shard {
         let mut waiting = std::collections::VecDeque::new();
         let mut started = 0;
         while let Some(id) = self.turns.pop_front() {
-            let Some(callback) = self
-                .callbacks
-                .get(&id)
-                .filter(|callback| callback.phase == Phase::Waiting)
-            else {
+            let Some(callback) = self.callbacks.get(&id).filter(|callback| {
+                // A place on a trunk is taken only for who is dialed.
+                callback.phase == Phase::Waiting
+                    && !callback.timers.contains_key(&TimerKind::ContactAllowed)
+            }) else {
                 continue;
             };
             if started >= limits::TURNS_PER_ROUND_MAX {
                 waiting.push_back(id);
                 self.router_changed = true;
                 break;
+            }
+            if callback.asks_first() {
+                let token = new_token();
+                self.step(&id, Input::ConfirmTurn { token }, round);
+                continue;
             }
             let plan = match self.turn(callback) {
                 Turn::Dial(plan) => plan,
@@ -405,6 +418,11 @@ impl Shard {
         };
         self.step(&leg.callback, input, round);
     }
+}
+
+/// Opens the choices of a question: 128 random bits.
+fn new_token() -> String {
+    format!("{:032x}", rand::rng().random::<u128>())
 }
 
 /// What a callback whose turn it is may do.

@@ -70,6 +70,8 @@ impl Shard {
                     .await?;
             }
         }
-        self.commit_within(round, limits::START_TRIES_MAX).await
+        self.commit_within(round, limits::START_TRIES_MAX).await?;
+        self.apply_pauses();
+        Ok(())
     }
 }

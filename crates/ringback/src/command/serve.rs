@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use engine::{AgentDirectory, Engine};
+use engine::{AgentDirectory, Engine, StartError};
 use http_api::{Api, Credentials};
-use store::{SqliteStore, Store};
+use store::{SqliteStore, Store, StoreError};
 use telephony::embedded::{Embedded, Started};
 use telephony::port::{PhoneDirectory, Telephony};
 use tokio::net::TcpListener;
@@ -74,6 +74,8 @@ impl Serve {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Caught, so that a file that may not grow is an error of the write and not our end.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -84,6 +86,7 @@ impl Signals {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            _file_size: listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 
@@ -135,6 +138,9 @@ impl Server {
         let engine = Engine::start(settings, Arc::clone(&store), line, events, directory)
             .await
             .map_err(|error| {
+                if let StartError::Store(error) = &error {
+                    return store_failure(&config.store.path, error);
+                }
                 Failure::bad_input(format!("the engine does not start: {}", chain(&error)), "")
             })?;
         let stopping = CancellationToken::new();
@@ -196,12 +202,27 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
 
 fn open_store(config: &Config) -> Result<SqliteStore, Failure> {
     let path = &config.store.path;
-    SqliteStore::open(path.as_ref()).map_err(|error| {
-        Failure::bad_input(
-            format!("the store {path} cannot be opened: {}", chain(&error)),
-            "check [store] path, the rights of its directory, and that no other server uses it",
-        )
-    })
+    SqliteStore::open(path.as_ref()).map_err(|error| store_failure(path, &error))
+}
+
+/// Why a store cannot be used, with what helps.
+pub(super) fn store_failure(path: &str, error: &StoreError) -> Failure {
+    let remedy = match error {
+        StoreError::Newer { .. } => {
+            "start the newer version of Ringback that wrote it, or restore a backup of before"
+        }
+        StoreError::Damaged { .. } => {
+            "restore a backup ('ringback backup' makes them) or set [store] path to another file; \
+             keep the damaged one, what can be read of it is not lost"
+        }
+        StoreError::Unavailable(_) | StoreError::Closed => {
+            "check [store] path, the rights of its directory, and that no other server uses it"
+        }
+    };
+    Failure::bad_input(
+        format!("the store {path} cannot be opened: {}", chain(error)),
+        remedy,
+    )
 }
 
 fn credentials(config: &Config) -> Option<Credentials> {

@@ -104,6 +104,23 @@ pub(crate) struct Callback {
     pub(crate) enable_restore_vq_position: bool,
     #[serde(rename = "max_queued_callbacks_per_service")]
     pub(crate) max_queued_callbacks_per_service: u32,
+    pub(crate) rb: CallbackOwn,
+}
+
+/// Our own options of `[callback]`, `rb.…`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CallbackOwn {
+    /// Transaction List of paused services.
+    pub(crate) pause_list: String,
+}
+
+impl Default for CallbackOwn {
+    fn default() -> Self {
+        Self {
+            pause_list: "Ringback_Paused".to_owned(),
+        }
+    }
 }
 
 impl Default for Callback {
@@ -127,6 +144,7 @@ impl Default for Callback {
                 .to_owned(),
             enable_restore_vq_position: true,
             max_queued_callbacks_per_service: 2000,
+            rb: CallbackOwn::default(),
         }
     }
 }
@@ -139,8 +157,16 @@ impl Callback {
             toml::Value::String(text) => text,
             other => other.to_string(),
         };
+        let flat = |(name, value): (String, toml::Value)| match value {
+            toml::Value::Table(inner) => inner
+                .into_iter()
+                .map(|(key, value)| (format!("{name}.{key}"), value))
+                .collect(),
+            value => vec![(name, value)],
+        };
         table
             .into_iter()
+            .flat_map(flat)
             .map(|(name, value)| (name, text(value)))
             .collect()
     }

@@ -9,7 +9,7 @@ use crate::common::{PROGRAM, server};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
-async fn ringback(args: &[&str]) -> Output {
+pub(crate) async fn ringback(args: &[&str]) -> Output {
     run(PROGRAM, args, WITHIN).await
 }
 

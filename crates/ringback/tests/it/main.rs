@@ -2,16 +2,21 @@
 
 mod admission;
 mod agents;
+mod bad_input;
+mod client_commands;
 mod command;
 mod common;
 mod compatible;
 mod detection;
+mod dialog;
 mod identity;
 mod kill;
 mod notifications;
+mod pause;
 mod receiver;
 mod refusals;
 mod robust;
+mod rules;
 mod treatments;
 mod trunks;
 mod walk;

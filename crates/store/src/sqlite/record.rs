@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use callback::admission::Counted;
-use callback::record::{Phase, Reason, State, TimerKind};
+use callback::confirm::Confirmation;
+use callback::record::{Held, Phase, Reason, State, TimerKind};
 use callback::routing::Found;
 use callback::settings::Settings;
 use callback::{Callback, CallbackId, Timestamp};
@@ -105,6 +106,8 @@ impl Columns<'_> {
             play_token: body.play_token,
             timers: body.timers,
             counted: body.counted,
+            held: body.held,
+            confirmation: body.confirmation,
         })
     }
 }
@@ -139,6 +142,10 @@ struct BorrowedBody<'a> {
     play_token: u64,
     timers: &'a BTreeMap<TimerKind, Timestamp>,
     counted: &'a Counted,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<&'a Held>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmation: Option<&'a Confirmation>,
 }
 
 #[derive(Deserialize)]
@@ -166,6 +173,10 @@ struct OwnedBody {
     timers: BTreeMap<TimerKind, Timestamp>,
     #[serde(default)]
     counted: Counted,
+    #[serde(default)]
+    held: Option<Box<Held>>,
+    #[serde(default)]
+    confirmation: Option<Box<Confirmation>>,
 }
 
 impl<'a> BorrowedBody<'a> {
@@ -202,6 +213,8 @@ impl<'a> BorrowedBody<'a> {
             play_token,
             timers,
             counted,
+            held,
+            confirmation,
         } = callback;
         Self {
             customer_number,
@@ -226,6 +239,8 @@ impl<'a> BorrowedBody<'a> {
             play_token: *play_token,
             timers,
             counted,
+            held: held.as_deref(),
+            confirmation: confirmation.as_deref(),
         }
     }
 }

@@ -126,3 +126,46 @@ fn orscb_is_an_event_of_a_session_on_a_node() {
     assert!(row.extra.fault.contains("_ors"), "{}", row.extra.fault);
     assert_eq!(row.extra.schedule_s, [0, 1, 1, 1]);
 }
+
+#[test]
+fn a_push_is_tried_as_often_as_the_service_says() {
+    let publisher = publisher(with_url("http://bridge/push"), Vec::new());
+    let id = CallbackId::new("1-a");
+    let push = Push {
+        device: callback::confirm::Device {
+            id: "phone-7".to_owned(),
+            provider: String::new(),
+            language: "de".to_owned(),
+            debug: false,
+        },
+        seq: 9,
+        message: r#"{"_id":"1-a","_action":"menu"}"#.to_owned(),
+        attempts: 3,
+    };
+    let row = publisher.of_push(&id, &push, Timestamp(5));
+    assert_eq!(row.extra.schedule_s, [0, 2, 2]);
+    assert_eq!(
+        (
+            row.target.as_str(),
+            row.channel.as_str(),
+            row.language.as_str()
+        ),
+        ("http://bridge/push", "customhttp", "de")
+    );
+    let body: Value = serde_json::from_str(&row.body).unwrap();
+    assert_eq!(
+        body,
+        json!({"deviceId": "phone-7", "message": push.message})
+    );
+    assert_eq!(
+        row.notification_seq, 0,
+        "it is none of the counted notifications"
+    );
+    assert!(publisher.check_provider("").is_ok());
+    assert!(publisher.check_provider("other").is_err());
+    assert!(
+        self::publisher(NotifyConfig::default(), Vec::new())
+            .check_provider("")
+            .is_err()
+    );
+}

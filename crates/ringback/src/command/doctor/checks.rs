@@ -18,12 +18,16 @@ const RECEIVE_BUFFER_BYTES: u64 = 4 * 1024 * 1024;
 /// Open files that a busy server needs: two sockets a call leg and the connections.
 const OPEN_FILES: u64 = 4096;
 
+/// Room on the disk that lasts a while: a thousand callbacks take a few MiB.
+const DISK_FREE_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Looks at everything that the configuration names.
 pub(super) fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![
         credentials(config),
         treatments(&config.media.treatments_dir),
         store(config.store.path.as_ref()),
+        disk(config.store.path.as_ref()),
         notifications(config.store.path.as_ref()),
         http(config.http.listen.0),
         sip(config.sip.listen.0),
@@ -151,14 +155,50 @@ fn store(path: &Path) -> Check {
         let message = format!("{shown} cannot be written: {error}");
         return Check::bad("store", message, "give this user the rights to write");
     }
-    match SqliteStore::schema(path) {
-        Ok(_) => Check::good("store", format!("{shown} is a store of Ringback")),
+    let schema = SqliteStore::schema(path);
+    let looked = schema.and_then(|schema| SqliteStore::verify(path).map(|()| schema));
+    match looked {
+        Ok(schema) if schema.found > schema.known => Check::bad(
+            "store",
+            format!(
+                "{shown} has schema {}, this version knows {}",
+                schema.found, schema.known
+            ),
+            "start the newer version of Ringback that wrote it, or restore a backup of before",
+        ),
+        Ok(schema) if schema.found < schema.known => Check::advice(
+            "store",
+            format!(
+                "{shown} has schema {}; the start brings it to {}",
+                schema.found, schema.known
+            ),
+            "make a copy before, or run 'ringback migrate' now",
+        ),
+        Ok(_) => Check::good("store", format!("{shown} is a sound store of Ringback")),
         Err(error) => Check::bad(
             "store",
             format!("{shown} cannot be used: {}", chain(&error)),
-            "set [store] path to another file, or restore a backup",
+            "restore a backup, or set [store] path to another file",
         ),
     }
+}
+
+/// Room for the store: a full disk refuses new callbacks.
+fn disk(path: &Path) -> Check {
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        Some(_) | None => Path::new("."),
+    };
+    let Ok(place) = rustix::fs::statvfs(dir) else {
+        return Check::good("disk", "unknown");
+    };
+    let free = place.f_bavail.saturating_mul(place.f_frsize);
+    let message = format!("{} MiB are free for the store", free / (1024 * 1024));
+    if free < DISK_FREE_BYTES {
+        let remedy = "make room, or set [store] path to another disk; a full one refuses callbacks";
+        return Check::bad("disk", message, remedy);
+    }
+    Check::good("disk", message)
 }
 
 /// Creates and removes a file: the only honest way to know the rights.
