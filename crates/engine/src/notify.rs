@@ -11,11 +11,13 @@ mod alone;
 mod breaker;
 mod guard;
 mod lanes;
+mod resolver;
 mod rows;
 mod schedule;
 mod sender;
 mod signature;
 mod subscriptions;
+mod trace;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,13 +35,14 @@ use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
 pub use alone::Delivery;
-pub(crate) use guard::check_url;
 pub use guard::{AddressRefused, check_literal};
+pub(crate) use guard::{check_operators_url, check_url};
 use lanes::{LaneKey, Lanes, Next};
+pub(crate) use resolver::operators_resolver;
 pub(crate) use rows::Publisher;
 pub use rows::{NotifyConfig, Provider};
 pub(crate) use sender::Sender;
-pub use sender::SenderConfig;
+pub use sender::{OutgoingHttp, SenderConfig};
 pub use signature::Secret;
 pub use subscriptions::Subscription;
 pub(crate) use subscriptions::Subscriptions;
@@ -119,9 +122,9 @@ impl Notifier {
         let (sender, rows) = mpsc::channel(limits::DELIVERY_QUEUE_MAX);
         let overflowed = Arc::new(AtomicBool::new(false));
         let mut notifier = Self {
+            lanes: Lanes::new(parts.sender.bounds()),
             parts,
             rng: rand::make_rng(),
-            lanes: Lanes::default(),
             sending: JoinSet::new(),
             unsaved: Vec::new(),
             saving: JoinSet::new(),

@@ -39,8 +39,8 @@ struct Route {
 
 impl Route {
     /// The next target that may have a connection.
-    fn next(&mut self) -> Option<Arc<str>> {
-        if self.active < limits::CONNECTIONS_PER_ROUTE_MAX {
+    fn next(&mut self, per_route: usize) -> Option<Arc<str>> {
+        if self.active < per_route {
             self.waiting.pop_front()
         } else {
             None
@@ -76,9 +76,36 @@ pub(super) struct Lanes {
     ended_order: VecDeque<LaneKey>,
     held: usize,
     active: usize,
+    bounds: Bounds,
+}
+
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// To one host and port.
+    pub(super) per_route: usize,
+    /// In all.
+    pub(super) total: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            per_route: limits::CONNECTIONS_PER_ROUTE_MAX,
+            total: limits::CONNECTIONS_TOTAL_MAX,
+        }
+    }
 }
 
 impl Lanes {
+    /// No lanes yet.
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            ..Self::default()
+        }
+    }
+
     /// Deliveries held.
     pub(super) const fn held(&self) -> usize {
         self.held
@@ -86,9 +113,10 @@ impl Lanes {
 
     /// Takes a delivery; one that is held already is left out.
     pub(super) fn take(&mut self, row: DeliveryRow, now: Timestamp) {
-        let target: Arc<str> = match self.targets.get_key_value(row.target.as_str()) {
+        let name = lane_target(&row);
+        let target: Arc<str> = match self.targets.get_key_value(name) {
             Some((known, _)) => Arc::clone(known),
-            None => Arc::from(row.target.as_str()),
+            None => Arc::from(name),
         };
         let key = (row.callback.clone(), target);
         let lane = self.lanes.entry(key.clone()).or_default();
@@ -104,7 +132,7 @@ impl Lanes {
 
     /// Forgets that the receiver of this delivery was gone.
     pub(super) fn revive(&mut self, row: &DeliveryRow) {
-        let key = (row.callback.clone(), Arc::from(row.target.as_str()));
+        let key = (row.callback.clone(), Arc::from(lane_target(row)));
         self.ended.remove(&key);
     }
 
@@ -177,7 +205,8 @@ impl Lanes {
 
     /// The next delivery that has a free place; targets take turns.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Next> {
-        while self.active < limits::DELIVERIES_AT_ONCE_MAX {
+        let Bounds { per_route, total } = self.bounds;
+        while self.active < total {
             let name = self.runnable.pop_front()?;
             let Some(target) = self.targets.get_mut(&name) else {
                 continue;
@@ -185,10 +214,12 @@ impl Lanes {
             target.queued = false;
             let route = self.routes.entry(Arc::clone(&target.route)).or_default();
             if target.active >= limits::DELIVERIES_PER_TARGET_MAX || target.ready.is_empty() {
-                self.runnable.extend(route.next());
+                self.runnable.extend(route.next(per_route));
                 continue;
             }
-            if route.active >= limits::CONNECTIONS_PER_ROUTE_MAX {
+            // The last places are for hosts without any, so that slow ones never take them all.
+            let is_last = total - self.active <= total / limits::PLACES_KEPT_SHARE;
+            if route.active >= per_route || (is_last && route.active > 0) {
                 target.queued = true;
                 route.waiting.push_back(name);
                 continue;
@@ -210,7 +241,7 @@ impl Lanes {
             };
             let Some(key) = key else {
                 // It does not use the connection that it waited for: the next one may.
-                self.runnable.extend(route.next());
+                self.runnable.extend(route.next(per_route));
                 continue;
             };
             target.active += 1;
@@ -249,13 +280,14 @@ impl Lanes {
     }
 
     fn free(&mut self, key: &LaneKey) {
+        let per_route = self.bounds.per_route;
         self.active = self.active.saturating_sub(1);
         if let Some(target) = self.targets.get_mut(&key.1) {
             target.active = target.active.saturating_sub(1);
             if let Some(route) = self.routes.get_mut(&target.route) {
                 route.active = route.active.saturating_sub(1);
                 // It is queued already: in `runnable` from here on.
-                self.runnable.extend(route.next());
+                self.runnable.extend(route.next(per_route));
                 if route.active == 0 && route.waiting.is_empty() {
                     self.routes.remove(&target.route);
                 }
@@ -310,6 +342,18 @@ impl Lanes {
             self.targets.remove(name);
         }
     }
+}
+
+/// What stands for the receiver: its URL. Events of a session go to a URL each, all to one lane.
+fn lane_target(row: &DeliveryRow) -> &str {
+    let session = match row.channel.as_str() {
+        "orscb" => row
+            .target
+            .rsplit_once("/event/")
+            .map(|(session, _)| session),
+        _ => None,
+    };
+    session.unwrap_or(&row.target)
 }
 
 /// Scheme, host and port of a URL.

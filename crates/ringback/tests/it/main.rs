@@ -2,10 +2,12 @@
 
 mod admission;
 mod agents;
+mod bad_receivers;
 mod command;
 mod common;
 mod compatible;
 mod detection;
+mod events;
 mod identity;
 mod kill;
 mod notifications;

@@ -38,6 +38,7 @@ fn rows(config: NotifyConfig, subscription: SubscriptionRow) -> DeliveryRow {
 fn with_url(url: &str) -> NotifyConfig {
     let provider = Provider {
         customhttp_url: url.to_owned(),
+        debug_customhttp_url: String::new(),
     };
     NotifyConfig {
         providers: BTreeMap::from([(String::new(), provider)]),
@@ -125,4 +126,15 @@ fn orscb_is_an_event_of_a_session_on_a_node() {
     let row = rows(NotifyConfig::default(), subscription("1", "orscb", "S1"));
     assert!(row.extra.fault.contains("_ors"), "{}", row.extra.fault);
     assert_eq!(row.extra.schedule_s, [0, 1, 1, 1]);
+}
+
+#[test]
+fn debug_mode_uses_the_debug_receiver_of_the_provider() {
+    let mut to = subscription("1", "customhttp", "crm-bridge-7");
+    let mut config = with_url("https://bridge/in");
+    let debug = "https://bridge/debug".to_owned();
+    config.providers.get_mut("").unwrap().debug_customhttp_url = debug.clone();
+    assert_eq!(rows(config.clone(), to.clone()).target, debug);
+    to.debug = false;
+    assert_eq!(rows(config, to).target, "https://bridge/in");
 }
