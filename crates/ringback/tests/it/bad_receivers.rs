@@ -90,18 +90,20 @@ fn https() -> String {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
-    let cert = CertificateDer::from_pem_slice(include_bytes!("tls/cert.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/key.pem")).unwrap();
+    let cert =
+        CertificateDer::from_pem_slice(include_bytes!("tls/cert.pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/key.pem")).expect("a key");
     let config = rustls::ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![cert], key)
-        .unwrap();
+        .expect("they belong together");
     let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}/in", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has one");
+    let url = format!("https://{address}/in");
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let tls = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let tls = rustls::ServerConnection::new(Arc::clone(&config)).expect("a server");
             let mut stream = rustls::StreamOwned::new(tls, stream);
             let mut request = [0; 8192];
             // A client that does not trust us goes away here.
