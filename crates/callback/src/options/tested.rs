@@ -440,6 +440,6 @@ mod tests {
         let is_pending = |name: &&str| matches!(entry(name).status, Status::Pending(_));
         let pending: Vec<_> = OF_THE_CHAPTERS.iter().filter(|n| is_pending(n)).collect();
         assert!(pending.is_empty(), "{pending:?}");
-        assert!(OF_PLUGIN_AND_VOICEXML.iter().all(|name| is_pending(&name)));
+        assert!(OF_PLUGIN_AND_VOICEXML.iter().all(is_pending));
     }
 }

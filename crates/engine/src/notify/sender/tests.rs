@@ -74,7 +74,7 @@ async fn serve(mut stream: TcpStream, does: Does) {
         Does::Hangs => std::future::pending().await,
         Does::SaysAndStays(text) => {
             drop(stream.write_all(text.as_bytes()).await);
-            std::future::pending().await;
+            std::future::pending::<()>().await;
         }
         Does::Streams => {
             drop(stream.write_all(ENDLESS.as_bytes()).await);
