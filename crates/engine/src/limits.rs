@@ -41,8 +41,8 @@ pub const SUBSCRIPTION_MIN_S: i64 = 30;
 pub const SUBSCRIPTION_MAX_S: i64 = 31_536_000;
 /// How long request and answer of debug mode are kept (notifications §7.5).
 pub const TRACE_TTL: Duration = Duration::from_secs(24 * 3600);
-/// Bytes of an answer that debug mode keeps.
-pub const TRACE_ANSWER_MAX: usize = 4 * 1024;
+/// Bytes of an answer that debug mode keeps: all that is read of it.
+pub const TRACE_ANSWER_MAX: usize = RECEIVER_ANSWER_MAX;
 /// Failed deliveries that one command tries again.
 pub const RETRY_MAX: usize = 10_000;
 /// Batches of events that a slow listener of the event stream may lag behind.
@@ -56,7 +56,7 @@ pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time of a delivery to an orchestration session (notifications §7.1).
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Header lines of an answer that debug mode keeps.
-pub const TRACE_HEADERS_MAX: usize = 32;
+pub const TRACE_HEADERS_MAX: usize = 128;
 /// A treatment fetched by URL, bytes (play-treatments §1.2).
 pub const TREATMENT_MAX: usize = 10 * 1024 * 1024;
 /// Redirects that are followed for a treatment.

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use callback::Timestamp;
+use callback::{Timestamp, mask};
 use rand::rngs::SmallRng;
 use store::{DeliveryAttempt, DeliveryRow, DeliveryState, Store, StoreError};
 use tokio::sync::mpsc;
@@ -274,6 +274,7 @@ impl Notifier {
             self.parts.metrics.circuit(open);
             tracing::warn!(
                 callback.id = %done.row.callback,
+                target = mask::url(&done.row.target),
                 open,
                 "the circuit of a notification target has changed"
             );
@@ -326,6 +327,7 @@ impl Notifier {
                 tracing::warn!(
                     callback.id = %row.callback,
                     event = row.event_id,
+                    target = mask::url(&row.target),
                     attempts = row.attempts + 1,
                     error = attempt.error,
                     "a notification was given up"
