@@ -104,7 +104,7 @@ impl Source {
         self.made += 1;
         let at = usize::try_from(self.made).unwrap_or(0) % self.targets.len();
         let mut random = [0; 16];
-        random[..8].copy_from_slice(&self.made.to_be_bytes());
+        random[8..].copy_from_slice(&self.made.to_be_bytes());
         Raising {
             id: CallbackId::from_random(1, random),
             target: Arc::clone(&self.targets[at]),
