@@ -17,6 +17,7 @@ pub mod id;
 pub mod ini;
 pub mod lifecycle;
 pub mod limits;
+pub mod mask;
 pub mod number;
 pub mod options;
 pub mod pause;

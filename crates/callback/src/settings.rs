@@ -283,4 +283,6 @@ pub struct EventPlan {
     pub node: String,
     /// The request had a part in the node: the address guard applies.
     pub node_from_request: bool,
+    /// `http.ssl_trust_all`: receivers may have any certificate.
+    pub trust_all: bool,
 }

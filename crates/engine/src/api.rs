@@ -3,6 +3,7 @@
 mod admin;
 mod create;
 mod notification;
+mod publishing;
 mod storage;
 mod transactions;
 

@@ -11,18 +11,20 @@ mod alone;
 mod breaker;
 mod guard;
 mod lanes;
+mod resolver;
 mod rows;
 mod schedule;
 mod sender;
 mod signature;
 mod subscriptions;
+mod trace;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use callback::Timestamp;
+use callback::{Timestamp, mask};
 use rand::rngs::SmallRng;
 use store::{DeliveryAttempt, DeliveryRow, DeliveryState, Store, StoreError};
 use tokio::sync::mpsc;
@@ -34,14 +36,15 @@ use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
 pub use alone::Delivery;
-pub(crate) use guard::check_url;
 pub use guard::{AddressRefused, check_literal};
+pub(crate) use guard::{check_operators_url, check_url};
 use lanes::{LaneKey, Lanes, Next};
+pub(crate) use resolver::operators_resolver;
 pub(crate) use rows::Publisher;
 pub use rows::{NotifyConfig, Provider};
 use sender::SendResult;
 pub(crate) use sender::Sender;
-pub use sender::SenderConfig;
+pub use sender::{OutgoingHttp, SenderConfig};
 pub use signature::Secret;
 pub use subscriptions::Subscription;
 pub(crate) use subscriptions::Subscriptions;
@@ -139,7 +142,7 @@ impl Notifier {
         Self {
             parts,
             rng: rand::make_rng(),
-            lanes: Lanes::default(),
+            lanes: Lanes::new(parts.sender.bounds()),
             sending: JoinSet::new(),
             begun: HashMap::new(),
             unsaved: Vec::new(),
@@ -321,6 +324,7 @@ impl Notifier {
             self.parts.metrics.circuit(open);
             tracing::warn!(
                 callback.id = %done.row.callback,
+                target = mask::url(&done.row.target),
                 open,
                 "the circuit of a notification target has changed"
             );
@@ -375,6 +379,7 @@ impl Notifier {
                 tracing::warn!(
                     callback.id = %row.callback,
                     event = row.event_id,
+                    target = mask::url(&row.target),
                     attempts = row.attempts + 1,
                     error = attempt.error,
                     "a notification was given up"

@@ -8,7 +8,7 @@ use std::time::Duration;
 use telephony::media::audio::{self, Clip};
 use telephony::playback::Library;
 
-use crate::limits;
+use crate::{limits, notify};
 
 /// A fetched clip with what revalidates it.
 #[derive(Clone, Debug)]
@@ -35,8 +35,9 @@ impl Treatments {
     fn with_timeout(dir: PathBuf, timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::limited(3))
+            .redirect(reqwest::redirect::Policy::custom(redirect))
             .no_proxy()
+            .dns_resolver(notify::operators_resolver())
             .build()?;
         Ok(Self {
             library: Arc::new(Library::new(dir)),
@@ -82,6 +83,7 @@ impl Treatments {
             Err(error) => {
                 let kept = self.lock().get(source).map(|fetched| fetched.clip.clone());
                 tracing::warn!(
+                    treatment = callback::mask::url(source),
                     error,
                     kept = kept.is_some(),
                     "a treatment cannot be fetched"
@@ -96,6 +98,7 @@ impl Treatments {
     }
 
     async fn fetch(&self, source: &str) -> Result<Clip, String> {
+        notify::check_operators_url(source)?;
         let known = self.lock().get(source).cloned();
         let mut request = self.client.get(source);
         if let Some(known) = &known {
@@ -152,6 +155,17 @@ impl Treatments {
             },
         );
         Ok(clip)
+    }
+}
+
+/// Follows a few redirects, to metadata services none.
+fn redirect(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
+    if attempt.previous().len() > limits::TREATMENT_REDIRECTS_MAX {
+        return attempt.error("too many redirects");
+    }
+    match notify::check_operators_url(attempt.url().as_str()) {
+        Ok(()) => attempt.follow(),
+        Err(why) => attempt.error(why),
     }
 }
 

@@ -3,6 +3,7 @@
 mod environment;
 mod keys;
 mod not_built;
+mod outgoing;
 mod schema;
 mod validate;
 mod value;
@@ -11,9 +12,10 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub(crate) use outgoing::{PushCustomHttp, PushDebug, without_meaning};
 pub(crate) use schema::{
-    Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, PushCustomHttp,
-    StateCompat, Transport, Trunk,
+    Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, StateCompat,
+    Transport, Trunk,
 };
 
 /// Size of a configuration file, bytes; a larger one is some other file.

@@ -96,6 +96,9 @@ pub struct DeliveryExtra {
     /// Pauses before the attempts, s; empty = the built-in schedule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub schedule_s: Vec<u32>,
+    /// Any certificate of the receiver is taken (`http.ssl_trust_all` of the service).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub trust_all: bool,
 }
 
 impl DeliveryExtra {

@@ -120,6 +120,11 @@ impl Engine {
     /// A literal inner address in a request is refused at once (notifications §7.6).
     fn check_target(&self, callback: &Callback) -> Result<(), Error> {
         let n = &callback.settings.notification;
+        if n.plan.node_from_request && !n.plan.node.is_empty() {
+            notify::check_url(&n.plan.node, &self.inner.allow_hosts).map_err(|message| {
+                Error::new(ErrorCode::AddressNotAllowed, message).field("_ors")
+            })?;
+        }
         if !n.target_from_request || n.target.is_empty() {
             return Ok(());
         }

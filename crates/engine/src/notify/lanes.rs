@@ -38,8 +38,8 @@ struct Route {
 }
 
 impl Route {
-    const fn free(&self) -> usize {
-        limits::CONNECTIONS_PER_ROUTE_MAX.saturating_sub(self.active)
+    const fn free(&self, per_route: usize) -> usize {
+        per_route.saturating_sub(self.active)
     }
 }
 
@@ -71,9 +71,36 @@ pub(super) struct Lanes {
     ended_order: VecDeque<LaneKey>,
     held: usize,
     active: usize,
+    bounds: Bounds,
+}
+
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// To one host and port.
+    pub(super) per_route: usize,
+    /// In all.
+    pub(super) total: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            per_route: limits::CONNECTIONS_PER_ROUTE_MAX,
+            total: limits::CONNECTIONS_TOTAL_MAX,
+        }
+    }
 }
 
 impl Lanes {
+    /// No lanes yet.
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            ..Self::default()
+        }
+    }
+
     /// Deliveries held.
     pub(super) const fn held(&self) -> usize {
         self.held
@@ -175,11 +202,12 @@ impl Lanes {
     /// A target may take another place, of its route and of all, as long as more are free than it
     /// has. However many receivers hang, some places are left for those that answer.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Next> {
+        let per_route = self.bounds.per_route;
         // Each target once: those that have to wait for a place stay in line.
         let mut looks = self.runnable.len();
         while looks > 0 {
             looks -= 1;
-            let free = limits::DELIVERIES_AT_ONCE_MAX.saturating_sub(self.active);
+            let free = self.bounds.total.saturating_sub(self.active);
             if free == 0 {
                 return None;
             }
@@ -199,7 +227,7 @@ impl Lanes {
                 continue;
             }
             let route = self.routes.entry(Arc::clone(&route_name)).or_default();
-            if target.active >= route.free() {
+            if target.active >= route.free(per_route) {
                 target.queued = true;
                 route.waiting.push_back(name);
                 continue;
@@ -250,7 +278,7 @@ impl Lanes {
         let Some(route) = self.routes.get_mut(route) else {
             return 0;
         };
-        let free = route.free();
+        let free = route.free(self.bounds.per_route);
         let may = |name: &Arc<str>| self.targets.get(name).is_some_and(|t| t.active < free);
         let admitted = route.waiting.iter().position(may);
         let admitted = admitted.and_then(|at| route.waiting.remove(at));

@@ -17,6 +17,19 @@ use super::subscriptions::{Publication, Subscriptions, tag};
 pub struct Provider {
     /// `customhttp.url`; empty = not configured.
     pub customhttp_url: String,
+    /// `debug.customhttp.url`: the receiver of debug mode; empty = the same one.
+    pub debug_customhttp_url: String,
+}
+
+impl Provider {
+    /// The receiver of `customhttp`.
+    fn customhttp(&self, debug: bool) -> &str {
+        if debug && !self.debug_customhttp_url.is_empty() {
+            &self.debug_customhttp_url
+        } else {
+            &self.customhttp_url
+        }
+    }
 }
 
 /// How notifications are wrapped and where named providers stand.
@@ -56,6 +69,7 @@ struct Source<'a> {
     /// Orchestration node, and whether a request had a part in it.
     node: (&'a str, bool),
     schedule_s: &'a [u32],
+    trust_all: bool,
 }
 
 /// One receiver.
@@ -88,6 +102,7 @@ impl Publisher {
             body: &notification.body,
             node: (&n.plan.node, n.plan.node_from_request),
             schedule_s: &n.plan.schedule_s,
+            trust_all: n.plan.trust_all,
         };
         let mut rows = Vec::new();
         let is_own = n.mode == NotificationMode::SubscribeNotify && !n.target.is_empty();
@@ -188,6 +203,7 @@ impl Publisher {
             body: message,
             node: ("", false),
             schedule_s: &[],
+            trust_all: false,
         };
         let target = "";
         self.subscriptions
@@ -203,12 +219,13 @@ impl Publisher {
             debug: to.debug,
             subscription: to.subscription.to_owned(),
             schedule_s: source.schedule_s.to_vec(),
+            trust_all: source.trust_all,
             ..DeliveryExtra::default()
         };
         let (mut target, mut guarded) = (to.device.to_owned(), to.guarded);
         let body = match to.channel {
             "customhttp" => {
-                match self.providers_url(to.provider) {
+                match self.providers_url(to.provider, to.debug) {
                     Ok(url) => (target, guarded) = (url.to_owned(), false),
                     Err(fault) => extra.fault = fault,
                 }
@@ -267,9 +284,9 @@ impl Publisher {
         }
     }
 
-    fn providers_url(&self, name: &str) -> Result<&str, String> {
+    fn providers_url(&self, name: &str, debug: bool) -> Result<&str, String> {
         let provider = self.config.providers.get(name);
-        match provider.map(|p| p.customhttp_url.as_str()) {
+        match provider.map(|p| p.customhttp(debug)) {
             None if !name.is_empty() => Err(no_provider(name)),
             None | Some("") => Err("customhttp.url is not configured for the provider".to_owned()),
             Some(url) => Ok(url),

@@ -127,3 +127,39 @@ async fn a_missing_file_is_no_clip_and_a_shipped_one_is() {
     assert!(treatments.find("../secret.wav").await.is_none());
     assert!(treatments.find("all_agents_busy.wav").await.is_some());
 }
+
+#[tokio::test]
+async fn redirects_are_followed_but_not_to_a_metadata_service() {
+    let redirecting = web(|head, _| {
+        let location = if head.starts_with("GET /good") {
+            "/music.ulaw"
+        } else if head.starts_with("GET /music") {
+            return Some(ok("", 8000));
+        } else {
+            "http://169.254.169.254/latest"
+        };
+        let head = format!("302 Found\r\nLocation: {location}");
+        Some(status(&head))
+    })
+    .await;
+    let treatments = treatments(LONG);
+    assert!(
+        treatments
+            .remote(&format!("{}/good.ulaw", redirecting.url))
+            .await
+            .is_some()
+    );
+    assert!(
+        treatments
+            .remote(&format!("{}/bad.ulaw", redirecting.url))
+            .await
+            .is_none()
+    );
+    assert!(
+        treatments
+            .remote("http://169.254.169.254/x.wav")
+            .await
+            .is_none()
+    );
+    assert_eq!(redirecting.requests.load(Ordering::SeqCst), 3);
+}

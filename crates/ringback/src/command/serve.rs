@@ -111,6 +111,13 @@ struct Server {
 
 impl Server {
     async fn start(config: Config) -> Result<Self, Failure> {
+        for (key, reason) in config::without_meaning(&config) {
+            tracing::warn!(
+                key,
+                reason,
+                "a key of the configuration has no meaning here"
+            );
+        }
         // First the port: whoever connects from now on waits instead of being refused.
         let listener = listen(&config).await?;
         let address = listener

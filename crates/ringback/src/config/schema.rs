@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::outgoing::{Gms, Push};
 use super::value::{Address, Listen, Ports, Secret, Source, Word};
 
 /// The whole file.
@@ -18,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) media: Media,
     pub(crate) notifications: Notifications,
     pub(crate) push: Push,
+    pub(crate) gms: Gms,
     pub(crate) dialplan: Dialplan,
     pub(crate) callback: Callback,
     pub(crate) telephony: Telephony,
@@ -266,45 +268,6 @@ impl Default for Notifications {
             orscb: Orscb::default(),
         }
     }
-}
-
-/// `[push]`; keys are named as the original names them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Push {
-    #[serde(rename = "pushEnabled")]
-    pub(crate) push_enabled: String,
-    #[serde(rename = "defaultSubscriptionExpiration")]
-    pub(crate) default_subscription_expiration: u32,
-    /// The default provider.
-    pub(crate) customhttp: PushCustomHttp,
-    /// `[push.provider.<name>]`
-    pub(crate) provider: BTreeMap<String, PushProvider>,
-}
-
-impl Default for Push {
-    fn default() -> Self {
-        Self {
-            push_enabled: "comet".to_owned(),
-            default_subscription_expiration: 30,
-            customhttp: PushCustomHttp::default(),
-            provider: BTreeMap::new(),
-        }
-    }
-}
-
-/// `[push.customhttp]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct PushCustomHttp {
-    pub(crate) url: String,
-}
-
-/// `[push.provider.<name>]`: a named provider.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct PushProvider {
-    pub(crate) customhttp: PushCustomHttp,
 }
 
 /// `[notifications.httpcb]`

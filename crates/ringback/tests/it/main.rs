@@ -3,12 +3,14 @@
 mod admission;
 mod agents;
 mod bad_input;
+mod bad_receivers;
 mod client_commands;
 mod command;
 mod common;
 mod compatible;
 mod detection;
 mod dialog;
+mod events;
 mod identity;
 mod kill;
 mod notifications;

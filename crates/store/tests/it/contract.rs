@@ -31,6 +31,7 @@ promises! {
     records::open_callbacks_are_those_not_completed
     records::the_event_log_comes_back_in_order
     records::deliveries_count_their_attempts
+    records::traces_of_debug_mode_are_kept_until_they_are_too_old
     records::deliveries_of_all_are_the_newest_first
     records::pending_deliveries_are_ordered_by_callback_and_seq
     records::attempts_and_dialogs_of_what_is_gone_are_ignored

@@ -276,7 +276,7 @@ fn application_sections_are_answered_and_others_refused() {
             (2, "_fetch_retry_delay", "NOT_BUILT_YET"),
             (3, "filter-keys", "NOT_BUILT_YET"),
             (4, "nonsense", "UNKNOWN_OPTION"),
-            (6, "pushEnabled", "NOT_BUILT_YET"),
+            (6, "pushEnabled", "ACCEPTED"),
             (9, "http.proxy-ttl", "ACCEPTED"),
         ]
     );

@@ -38,6 +38,7 @@ fn rows(config: NotifyConfig, subscription: SubscriptionRow) -> DeliveryRow {
 fn with_url(url: &str) -> NotifyConfig {
     let provider = Provider {
         customhttp_url: url.to_owned(),
+        debug_customhttp_url: String::new(),
     };
     NotifyConfig {
         providers: BTreeMap::from([(String::new(), provider)]),
@@ -168,4 +169,15 @@ fn a_push_is_tried_as_often_as_the_service_says() {
             .check_provider("")
             .is_err()
     );
+}
+
+#[test]
+fn debug_mode_uses_the_debug_receiver_of_the_provider() {
+    let mut to = subscription("1", "customhttp", "crm-bridge-7");
+    let mut config = with_url("https://bridge/in");
+    let debug = "https://bridge/debug".to_owned();
+    config.providers.get_mut("").unwrap().debug_customhttp_url = debug.clone();
+    assert_eq!(rows(config.clone(), to.clone()).target, debug);
+    to.debug = false;
+    assert_eq!(rows(config, to).target, "https://bridge/in");
 }

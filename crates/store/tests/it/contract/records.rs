@@ -5,8 +5,8 @@ use std::sync::Arc;
 use callback::record::State;
 use callback::{AgentId, Callback, ServiceName, Timestamp};
 use store::{
-    AgentRow, AgentStateRow, Batch, DeliveryRow, DeliveryState, Query, ServiceRow, Store,
-    StoreError,
+    AgentRow, AgentStateRow, Batch, DeliveryAttempt, DeliveryRow, DeliveryState, Query, ServiceRow,
+    Store, StoreError, Trace,
 };
 
 use super::queries::{found, ids};
@@ -113,6 +113,40 @@ pub(crate) async fn deliveries_count_their_attempts(store: &dyn Store) {
     let (row, attempts) = store.deliveries(Some(&id(1)), 9).await.unwrap().remove(0);
     assert_eq!((row.attempts, attempts), (2, vec![first, second]));
     assert_eq!(store.pending_deliveries().await.unwrap(), []);
+}
+
+pub(crate) async fn traces_of_debug_mode_are_kept_until_they_are_too_old(store: &dyn Store) {
+    let row = delivery("d1", &id(1), 3);
+    store.commit(of_deliveries(vec![row])).await.unwrap();
+    let trace = Trace {
+        request: "POST".to_owned(),
+        answer: "200".to_owned(),
+    };
+    let traced = DeliveryAttempt {
+        trace: Some(trace.clone()),
+        ..attempt("d1", DeliveryState::Delivered)
+    };
+    let batch = Batch {
+        attempts: vec![traced.clone()],
+        ..Batch::default()
+    };
+    store.commit(batch).await.unwrap();
+    let kept = async || {
+        let (_, attempts) = store.deliveries(None, 9).await.unwrap().remove(0);
+        attempts
+    };
+    store.purge_traces(traced.at).await.unwrap();
+    assert_eq!(kept().await[0].trace, Some(trace), "not older than that");
+    store
+        .purge_traces(Timestamp(traced.at.0 + 1))
+        .await
+        .unwrap();
+    let attempts = kept().await;
+    assert_eq!(
+        (attempts.len(), &attempts[0].trace),
+        (1, &None),
+        "the attempt stays"
+    );
 }
 
 pub(crate) async fn deliveries_of_all_are_the_newest_first(store: &dyn Store) {
