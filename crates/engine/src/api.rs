@@ -418,10 +418,21 @@ impl Engine {
             .render(&telephony.stats(), &telephony.trunks())
     }
 
-    /// Takes no new callbacks, dials nobody any more and ends the tasks. What is under way is
-    /// taken up again at the next start.
-    pub async fn drain(&self) {
+    /// Takes no new callbacks and dials nobody any more from now on; calls in progress go on.
+    pub fn begin_drain(&self) {
         self.inner.shared.draining.store(true, Ordering::Release);
+    }
+
+    /// Call legs that are not over, agents' included.
+    #[must_use]
+    pub fn legs(&self) -> u64 {
+        self.inner.telephony.stats().legs
+    }
+
+    /// As [`Engine::begin_drain`], and ends the tasks. What is under way is taken up again at
+    /// the next start.
+    pub async fn drain(&self) {
+        self.begin_drain();
         self.inner.stop_shard.cancel();
         self.inner.supervisor.stop(limits::DRAIN_MAX).await;
     }

@@ -25,6 +25,9 @@ use crate::outcome::{Failure, Status, chain};
 /// managers wait at least.
 const PART_TIMEOUT: Duration = Duration::from_millis(2_400);
 
+/// How often a draining server looks whether calls are left.
+const CALLS_LOOK: Duration = Duration::from_millis(100);
+
 /// Arguments of `serve`.
 #[derive(Args, Debug)]
 pub(super) struct Serve {
@@ -57,6 +60,7 @@ impl Serve {
         let server = Server::start(config).await?;
         ready::tell(&server, self.ready_file.as_deref(), started)?;
         signals.next().await;
+        server.calm_down(&mut signals).await;
         tracing::info!("stopping");
         let status = tokio::select! {
             () = server.stop() => Status::Ok,
@@ -105,6 +109,7 @@ struct Server {
     store: Arc<dyn Store>,
     telephony: Arc<Embedded>,
     engine: Engine,
+    drain: Duration,
     http: JoinSet<()>,
     stopping: CancellationToken,
 }
@@ -172,9 +177,45 @@ impl Server {
             store,
             telephony,
             engine,
+            drain: Duration::from_secs(config.engine.drain_s.into()),
             http,
             stopping,
         })
+    }
+
+    /// Dials nobody any more and lets calls end by themselves, until a second signal or the limit.
+    async fn calm_down(&self, signals: &mut Signals) {
+        self.engine.begin_drain();
+        let limit = tokio::time::sleep(self.drain);
+        tokio::pin!(limit);
+        let mut look = tokio::time::interval(CALLS_LOOK);
+        let mut told = None;
+        loop {
+            tokio::select! {
+                _ = look.tick() => {}
+                () = &mut limit => {
+                    tracing::warn!(legs = self.engine.legs(), "[engine] drain_s is over, calls are ended");
+                    return;
+                }
+                () = signals.next() => {
+                    tracing::warn!(legs = self.engine.legs(), "a second signal, calls are ended");
+                    return;
+                }
+            }
+            let legs = self.engine.legs();
+            if legs == 0 {
+                return;
+            }
+            if told != Some(legs) {
+                let seconds = self.drain.as_secs();
+                tracing::info!(
+                    legs,
+                    seconds,
+                    "waiting for calls to end; another signal ends them"
+                );
+                told = Some(legs);
+            }
+        }
     }
 
     /// Ends the parts in the order in which they depend on each other.

@@ -340,6 +340,8 @@ impl Default for Telephony {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Engine {
     pub(crate) max_running_callbacks: u32,
+    /// Seconds that calls have to end by themselves when the server is told to stop.
+    pub(crate) drain_s: u32,
     /// First part of every callback's id, 0–999.
     pub(crate) node: u16,
 }
@@ -348,6 +350,7 @@ impl Default for Engine {
     fn default() -> Self {
         Self {
             max_running_callbacks: 20_000,
+            drain_s: 30,
             node: 1,
         }
     }

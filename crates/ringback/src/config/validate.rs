@@ -134,6 +134,9 @@ fn store_and_limits(config: &Config, found: &mut Found<'_>) {
             "it is the first part of every id",
         );
     }
+    if config.engine.drain_s > 86_400 {
+        found.add("engine.drain_s", "must be 0 to 86400", "the default is 30");
+    }
     if config.retention.days == 0 {
         found.add("retention.days", "must be at least 1", "the default is 30");
     }
