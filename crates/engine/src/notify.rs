@@ -140,9 +140,9 @@ impl Notifier {
 
     fn new(parts: Parts) -> Self {
         Self {
+            lanes: Lanes::new(parts.sender.bounds()),
             parts,
             rng: rand::make_rng(),
-            lanes: Lanes::new(parts.sender.bounds()),
             sending: JoinSet::new(),
             begun: HashMap::new(),
             unsaved: Vec::new(),

@@ -104,10 +104,10 @@ impl Engine {
         let Some(confirmation) = &callback.confirmation else {
             return Ok(());
         };
-        let provider = &confirmation.device.provider;
+        let device = &confirmation.device;
         self.inner
             .publisher
-            .check_provider(provider)
+            .check_provider(&device.provider, device.debug)
             .map_err(|message| {
                 Error::new(
                     ErrorCode::NotAvailable,

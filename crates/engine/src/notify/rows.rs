@@ -161,6 +161,7 @@ impl Publisher {
             body: &push.message,
             node: ("", false),
             schedule_s: &schedule_s,
+            trust_all: false,
         };
         self.row(
             &source,
@@ -181,8 +182,8 @@ impl Publisher {
     ///
     /// # Errors
     /// What is missing in the configuration.
-    pub(crate) fn check_provider(&self, name: &str) -> Result<(), String> {
-        self.providers_url(name).map(drop)
+    pub(crate) fn check_provider(&self, name: &str, debug: bool) -> Result<(), String> {
+        self.providers_url(name, debug).map(drop)
     }
 
     /// The deliveries of a message that is published by hand, under an id of its own.

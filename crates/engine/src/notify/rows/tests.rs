@@ -162,11 +162,11 @@ fn a_push_is_tried_as_often_as_the_service_says() {
         row.notification_seq, 0,
         "it is none of the counted notifications"
     );
-    assert!(publisher.check_provider("").is_ok());
-    assert!(publisher.check_provider("other").is_err());
+    assert!(publisher.check_provider("", false).is_ok());
+    assert!(publisher.check_provider("other", false).is_err());
     assert!(
         self::publisher(NotifyConfig::default(), Vec::new())
-            .check_provider("")
+            .check_provider("", false)
             .is_err()
     );
 }
