@@ -108,9 +108,10 @@ impl Lanes {
 
     /// Takes a delivery; one that is held already is left out.
     pub(super) fn take(&mut self, row: DeliveryRow, now: Timestamp) {
-        let target: Arc<str> = match self.targets.get_key_value(row.target.as_str()) {
+        let name = lane_target(&row);
+        let target: Arc<str> = match self.targets.get_key_value(name) {
             Some((known, _)) => Arc::clone(known),
-            None => Arc::from(row.target.as_str()),
+            None => Arc::from(name),
         };
         let key = (row.callback.clone(), target);
         let lane = self.lanes.entry(key.clone()).or_default();
@@ -126,7 +127,7 @@ impl Lanes {
 
     /// Forgets that the receiver of this delivery was gone.
     pub(super) fn revive(&mut self, row: &DeliveryRow) {
-        let key = (row.callback.clone(), Arc::from(row.target.as_str()));
+        let key = (row.callback.clone(), Arc::from(lane_target(row)));
         self.ended.remove(&key);
     }
 
@@ -367,6 +368,18 @@ impl Lanes {
             self.targets.remove(name);
         }
     }
+}
+
+/// What stands for the receiver: its URL. Events of a session go to a URL each, all to one lane.
+fn lane_target(row: &DeliveryRow) -> &str {
+    let session = match row.channel.as_str() {
+        "orscb" => row
+            .target
+            .rsplit_once("/event/")
+            .map(|(session, _)| session),
+        _ => None,
+    };
+    session.unwrap_or(&row.target)
 }
 
 /// Scheme, host and port of a URL.
