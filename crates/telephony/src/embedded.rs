@@ -16,8 +16,10 @@
 mod account;
 mod answering;
 mod attempt;
+mod checks;
 mod clock;
 mod core;
+mod datagrams;
 mod dialog;
 mod established;
 mod exchange;
@@ -247,7 +249,7 @@ impl Embedded {
             addr: address.into(),
         };
         let inner = UdpInner {
-            conn: Arc::new(bound.udp),
+            conn: Arc::new(datagrams::Datagrams(bound.udp)),
             addr,
         };
         let udp = UdpConnection::attach(inner, None, Some(stop.child_token())).await;
