@@ -98,7 +98,7 @@ async fn a_callback_goes_through_a_proxy_that_asks_for_a_password() {
     let receiver = Receiver::start().await;
     let account = format!(
         "register = true\nusername = \"ringback\"\npassword = \"{KAMAILIO_PASSWORD}\"\n\
-         caller_id = \"ringback\"\noptions_ping_s = 1"
+         caller_id = \"4930111\"\noptions_ping_s = 1"
     );
     let mut server = site((proxy.port, &account), &receiver).await;
     trunk_is_up(&server, "registered").await;
