@@ -15,7 +15,13 @@ use super::*;
 mod agreement;
 mod streams;
 
-const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// A loopback address that no other running process has: the port ranges below are fixed, and what
+/// another run of these tests binds or sends must not meet them.
+fn local() -> IpAddr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(127, 64 + high % 64, middle, low))
+}
+
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Frames that are looked at before a wait is given up: five seconds.
 const FRAMES_MAX: usize = 250;
@@ -29,8 +35,8 @@ impl Rig {
     fn new(ports: RangeInclusive<u16>, threads: usize) -> Self {
         let (sender, events) = mpsc::channel(64);
         let config = MediaConfig {
-            bind: LOCAL,
-            advertised: LOCAL,
+            bind: local(),
+            advertised: local(),
             ports,
             threads,
         };
@@ -80,7 +86,7 @@ struct Phone {
 
 impl Phone {
     fn new(leg: SocketAddr, codec: Codec) -> Self {
-        let socket = UdpSocket::bind((LOCAL, 0)).unwrap();
+        let socket = UdpSocket::bind((local(), 0)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {
             socket,
@@ -352,8 +358,8 @@ fn closing_frees_the_ports_and_opening_is_idempotent() {
 fn an_empty_range_is_refused() {
     let (sender, _events) = mpsc::channel(1);
     let config = MediaConfig {
-        bind: LOCAL,
-        advertised: LOCAL,
+        bind: local(),
+        advertised: local(),
         ports: 5_001..=5_002,
         threads: 1,
     };
