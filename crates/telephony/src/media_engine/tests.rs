@@ -77,6 +77,8 @@ fn remote(address: SocketAddr, codec: Codec, telephone_event: Option<u8>) -> Rem
 /// The other side of a leg.
 struct Phone {
     socket: UdpSocket,
+    /// The port above, where the leg's reports go: it must be nobody else's.
+    _reports: UdpSocket,
     leg: SocketAddr,
     codec: Codec,
     encoder: Encoder,
@@ -84,12 +86,26 @@ struct Phone {
     sequence: u16,
 }
 
+/// Sockets on an even port and the one above; an odd port would be taken for that of reports.
+fn pair() -> (UdpSocket, UdpSocket) {
+    let bind = |port| UdpSocket::bind((local(), port));
+    (0..1_000)
+        .find_map(|_| {
+            let first = bind(0).ok()?;
+            let port = first.local_addr().ok()?.port();
+            let second = bind(port | 1).ok()?;
+            Some((first, second))
+        })
+        .expect("an even port and the one above are free")
+}
+
 impl Phone {
     fn new(leg: SocketAddr, codec: Codec) -> Self {
-        let socket = UdpSocket::bind((local(), 0)).unwrap();
+        let (socket, reports) = pair();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {
             socket,
+            _reports: reports,
             leg,
             codec,
             encoder: codec.encoder(),
