@@ -12,7 +12,7 @@ use crate::clock::{Moment, now};
 use crate::line::{Call, Line};
 use crate::receiver::Note;
 
-/// Time for everything to end after the last start; a refused attempt is repeated after 2 s and
+/// Time for everything to end after the last start; a refused attempt is repeated after 1 s and
 /// holds up the rest of its callback.
 const END: Duration = Duration::from_secs(120);
 /// Pause between two looks.
@@ -109,12 +109,24 @@ async fn callback(
             }
             tokio::time::sleep(POLL).await;
         };
+        let lost = report.lost.len();
         notifications(id, &notes, &expected, report);
+        if report.lost.len() > lost {
+            let open = undelivered(api, id).await;
+            report.lost.extend(open);
+        }
         let custom = |note: &Note| note.get("desk") == "kill";
         if promised.service == Service::Listed && !notes.iter().all(custom) {
             report.lost.push(format!("custom data of {id}"));
         }
     }
+}
+
+/// What the server says about notifications that did not arrive.
+async fn undelivered(api: &Api, id: &str) -> Vec<String> {
+    let deliveries = api.deliveries(id).await;
+    let open = deliveries.iter().filter(|d| d["state"] != "delivered");
+    open.map(|delivery| format!("  {delivery}")).collect()
 }
 
 /// A session that began has one exit, and nothing of it comes later.

@@ -234,6 +234,7 @@ fn service_ini(service: Service, more: &str) -> String {
          _desired_connect_time_threshold = 0\n\
          _throttle_callbacks_per_service_1 = 0\n\
          _throttle_callbacks_per_service_2 = 0\n\
+         rb.notify_schedule = 0,1,1,1,1,1,1,1\n\
          _treatment_customer_connect = greeting.wav\n\
          _treatment_waiting_for_agent = music.wav\n\
          _treatment_find_agent_fail = sorry.wav\n\
