@@ -44,6 +44,10 @@ pub enum ErrorCode {
     TooLarge,
     /// The media type of the body is not read.
     MediaType,
+    /// It does not fit what is there now.
+    Conflict,
+    /// It was here, its time is over.
+    Gone,
     /// The store does not take writes now.
     NotReady,
     /// Something is wrong in the server.
@@ -72,6 +76,8 @@ impl ErrorCode {
         Self::InvalidState,
         Self::TooLarge,
         Self::MediaType,
+        Self::Conflict,
+        Self::Gone,
         Self::NotReady,
         Self::Internal,
     ];
@@ -96,6 +102,8 @@ impl ErrorCode {
             | Self::InvalidState => 400,
             Self::Unauthorized => 401,
             Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::Gone => 410,
             Self::TooLarge => 413,
             Self::MediaType => 415,
             Self::QueueFull => 429,
@@ -127,6 +135,8 @@ impl ErrorCode {
             Self::InvalidState => "INVALID_STATE",
             Self::TooLarge => "TOO_LARGE",
             Self::MediaType => "MEDIA_TYPE",
+            Self::Conflict => "CONFLICT",
+            Self::Gone => "GONE",
             Self::NotReady => "NOT_READY",
             Self::Internal => "INTERNAL",
         }

@@ -18,6 +18,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod number;
 pub mod options;
+pub mod plugin;
 pub mod record;
 pub mod request;
 pub mod routing;

@@ -3,6 +3,7 @@
 mod admin;
 mod create;
 mod notification;
+mod plugin;
 mod storage;
 mod transactions;
 
@@ -31,6 +32,7 @@ use crate::limits;
 use crate::metrics::Metrics;
 use crate::notify::Subscriptions;
 use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
+use crate::plugin::PluginHost;
 use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
@@ -57,6 +59,8 @@ pub struct EngineConfig {
     pub node: u16,
     /// `retention.days`.
     pub retention_days: u32,
+    /// Base of every URL that is handed out, `http.public_url`.
+    pub public_url: String,
 }
 
 /// A create request.
@@ -179,6 +183,7 @@ impl Engine {
             metrics: metrics.clone(),
             supervisor: supervisor.clone(),
             treatments: Treatments::new(config.treatments_dir)?,
+            plugins: PluginHost::new(&config.public_url)?,
             dialplan: dialplan.clone(),
             trunks: Trunks::new(config.trunks),
             max_running: config.max_running_callbacks,

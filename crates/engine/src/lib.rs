@@ -20,6 +20,7 @@ mod imports;
 pub mod limits;
 mod metrics;
 pub mod notify;
+mod plugin;
 mod shard;
 mod supervisor;
 mod treatment;

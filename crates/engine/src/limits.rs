@@ -61,6 +61,10 @@ pub const TREATMENT_MAX: usize = 10 * 1024 * 1024;
 pub const TREATMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Treatments kept decoded.
 pub const TREATMENTS_CACHED_MAX: usize = 256;
+/// Bytes of a plugin's answer in its response; an answer has a handful of short keys.
+pub const PLUGIN_ANSWER_MAX: usize = 64 * 1024;
+/// Time to connect to a plugin.
+pub const PLUGIN_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
 /// Pause after which new callbacks are let through to a store that refused the last write: long

@@ -3,6 +3,7 @@
 mod act;
 mod command;
 mod input;
+mod plugin;
 mod round;
 mod start;
 mod submission;
@@ -20,6 +21,7 @@ use callback::admission::Ledger;
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
+use callback::plugin::Answer;
 use callback::routing::{AgentView, Released, Router};
 use callback::service::Resolved;
 use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
@@ -32,6 +34,7 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::notify::{Outbox, Publisher};
+use crate::plugin::PluginHost;
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::trunks::Trunks;
@@ -54,6 +57,13 @@ pub(crate) enum Command {
         service: Option<ServiceName>,
         id: CallbackId,
         input: Input,
+        reply: Reply<Result<(), Error>>,
+    },
+    /// A plugin's answer; answered when it is durable.
+    PluginAnswer {
+        id: CallbackId,
+        token: String,
+        answer: Box<Answer>,
         reply: Reply<Result<(), Error>>,
     },
     /// Something a task of the engine found out about a callback.
@@ -124,6 +134,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) supervisor: Supervisor,
     pub(crate) treatments: Treatments,
+    pub(crate) plugins: PluginHost,
     pub(crate) dialplan: Arc<Dialplan>,
     pub(crate) trunks: Trunks,
     pub(crate) max_running: usize,
@@ -165,6 +176,8 @@ pub(crate) struct Shard {
     agent_legs: HashMap<String, AgentLeg>,
     /// Calls of before a crash that are not ended yet, with their callbacks.
     leftovers: HashMap<String, CallbackId>,
+    /// Legs that were handed over: each with its other half.
+    joined: HashMap<String, String>,
     /// The router may have something to give.
     router_changed: bool,
     /// Who asked how often, who waits.
@@ -189,6 +202,7 @@ impl Shard {
             recent_order: VecDeque::new(),
             agent_legs: HashMap::new(),
             leftovers: HashMap::new(),
+            joined: HashMap::new(),
             router_changed: true,
             ledger: Ledger::default(),
         }

@@ -12,8 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub(crate) use schema::{
-    Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, PushCustomHttp,
-    StateCompat, Transport, Trunk,
+    Age, Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected,
+    PushCustomHttp, StateCompat, Transport, Trunk,
 };
 
 /// Size of a configuration file, bytes; a larger one is some other file.

@@ -54,6 +54,20 @@ pub struct Call {
     pub answered: bool,
     /// The phone is idle again, and since when.
     pub over: Option<Moment>,
+    /// Headers of the first INVITE.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Call {
+    /// A header of the first INVITE; empty when it is not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let found = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value.as_str())
+    }
 }
 
 /// Where a call stands.
@@ -265,6 +279,7 @@ impl Leg {
             cancelled: false,
             answered: false,
             over: None,
+            headers: invite.headers.clone(),
         };
         let stage = Stage::Ringing;
         Self {

@@ -73,6 +73,8 @@ pub enum Reply {
     Status(u16),
     /// The same, later.
     Late(Duration, u16),
+    /// This status with this JSON body.
+    Json(u16, &'static str),
     /// The connection is cut without an answer.
     Reset,
 }
@@ -194,10 +196,11 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     // An error means that the peer went away: nothing to report.
     while let Ok(note) = read(&mut stream).await {
         let reply = shared.rule.lock().unwrap_or_else(PoisonError::into_inner)(&note);
-        let (delay, status) = match reply {
-            Reply::Status(status) => (Duration::ZERO, status),
-            Reply::Late(delay, status) => (delay, status),
-            Reply::Reset => (Duration::ZERO, 0),
+        let (delay, status, body) = match reply {
+            Reply::Status(status) => (Duration::ZERO, status, ""),
+            Reply::Late(delay, status) => (delay, status, ""),
+            Reply::Json(status, body) => (Duration::ZERO, status, body),
+            Reply::Reset => (Duration::ZERO, 0, ""),
         };
         let note = Note {
             answered: status,
@@ -214,7 +217,10 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         tokio::time::sleep(delay).await;
         let answer = match status {
             204 => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
-            status => format!("HTTP/1.1 {status} Answer\r\nContent-Length: 0\r\n\r\n"),
+            status => format!(
+                "HTTP/1.1 {status} Answer\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ),
         };
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;

@@ -19,6 +19,7 @@ use crate::{CallbackId, ServiceName, call_state};
 
 mod contact_options;
 mod decision_table;
+mod plugin;
 
 fn file(name: &str) -> Treatment {
     Treatment::Play {
@@ -67,6 +68,7 @@ fn settings() -> Settings {
             keep_machine: true,
             keep_silence: true,
             sit_detail: false,
+            keep_fax: false,
         },
         treatments: Treatments {
             greeting: file("welcome.wav"),
@@ -88,6 +90,7 @@ fn settings() -> Settings {
         },
         attach_udata: AttachUserData::SingleJson,
         cpn_digits: None,
+        plugin: None,
         pending: BTreeMap::new(),
     }
 }
@@ -130,6 +133,7 @@ impl Walk {
         let context = Context {
             now: self.now,
             submission: self.submission.clone(),
+            random: u128::from(self.callback.attempts) + 1,
         };
         let step = step(self.callback.clone(), input, &context)?;
         let published = self.callback.notification_seq;
@@ -807,6 +811,7 @@ fn what_is_not_built_is_said_in_the_history() {
     let context = Context {
         now: walk.now,
         submission: Ok(()),
+        random: 1,
     };
     let step = step(
         walk.callback.clone(),

@@ -265,6 +265,26 @@ const TESTED: &[(&str, &str)] = &[
         "rb.machine_message_final",
         "the_machine_message_may_be_the_last_attempt",
     ),
+    (
+        "_plugin_on_dial_url",
+        "row_1_a_human_and_the_plugin_says_route_to_agent",
+    ),
+    (
+        "_plugin_on_dial_invoke_on_call_failed",
+        "rows_9_and_11_the_plugin_is_not_asked_about_failures_when_it_does_not_want_to_be",
+    ),
+    (
+        "_plugin_on_dial_timeout",
+        "a_plugin_that_stays_silent_ends_the_callback_with_an_error",
+    ),
+    (
+        "_plugin_on_dial_associate_ixn",
+        "an_attached_call_is_given_back_before_the_answer_is_executed",
+    ),
+    (
+        "rb.plugin_type",
+        "row_1_a_human_and_the_plugin_says_route_to_agent",
+    ),
     ("rb.cpd_profile", "the_services_own_values_count"),
     ("rb.cpd_silence_ms", "the_services_own_values_count"),
     ("rb.cpd_hard_stop_ms", "the_services_own_values_count"),

@@ -295,7 +295,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// A short text without the URL: it may hold credentials.
-fn describe(error: &reqwest::Error) -> String {
+pub(crate) fn describe(error: &reqwest::Error) -> String {
     let mut text = if error.is_timeout() {
         "no answer in time".to_owned()
     } else if error.is_connect() {
@@ -319,9 +319,9 @@ fn describe(error: &reqwest::Error) -> String {
 /// Resolves names and leaves only addresses that the target may have; the connection goes to
 /// exactly these, so a name that changes in between wins nothing.
 #[derive(Debug)]
-struct GuardedResolver {
-    guarded: bool,
-    allow_hosts: Arc<[String]>,
+pub(crate) struct GuardedResolver {
+    pub(crate) guarded: bool,
+    pub(crate) allow_hosts: Arc<[String]>,
 }
 
 impl Resolve for GuardedResolver {

@@ -52,6 +52,14 @@ impl Shard {
                     b: call_id(&agent),
                 });
             }
+            Effect::AskPlugin(question) => self.ask_plugin(*question),
+            // A program behind HTTP has nothing that could be ended or told.
+            Effect::CallDeleted { .. } | Effect::EndPlugin { .. } => {}
+            Effect::RouteOut(route) => self.route_out(*route),
+            Effect::HandOver { customer, other } => self.hand_over(&customer, &other),
+            Effect::Silence { leg } => self.send(TelephonyCommand::Stop {
+                call: call_id(&leg),
+            }),
             Effect::AgentTalking(agent) => self.router.talking(&agent, id, self.now),
             Effect::ReleaseAgent(agent, released) => self.release(id, agent, released),
         }
@@ -233,6 +241,6 @@ pub(super) fn call_id(leg: &LegKey) -> CallId {
     CallId::new(Arc::<str>::from(leg.to_string()))
 }
 
-fn seconds(value: i64) -> Duration {
+pub(super) fn seconds(value: i64) -> Duration {
     Duration::from_secs(u64::try_from(value).unwrap_or(0))
 }

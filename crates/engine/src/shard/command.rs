@@ -24,6 +24,15 @@ impl Shard {
                 self.on_ask(service.as_ref(), &id, input, reply, round)
                     .await;
             }
+            Command::PluginAnswer {
+                id,
+                token,
+                answer,
+                reply,
+            } => {
+                self.on_plugin_answer(&id, token, answer, reply, round)
+                    .await
+            }
             Command::Tell { id, input } => self.step(&id, input, round),
             Command::Send(command) => self.send(*command),
             Command::SetAgents { agents, reply } => {

@@ -47,7 +47,7 @@ impl Shard {
         let recovers = matches!(input, Input::Recover);
         let kept = matches!(
             input,
-            Input::Cancel | Input::Reschedule { .. } | Input::Update(_)
+            Input::Cancel | Input::Reschedule { .. } | Input::Update(_) | Input::Plugin { .. }
         )
         .then(|| callback.clone());
         let submits = matches!(
@@ -64,6 +64,7 @@ impl Shard {
         let context = Context {
             now: self.now,
             submission,
+            random: rand::random(),
         };
         let step = match lifecycle::step(callback, input, &context) {
             Ok(step) => step,
@@ -140,11 +141,17 @@ impl Shard {
             let leg = match effect {
                 Effect::Dial(dial) => dial.leg.to_string(),
                 Effect::Offer(offer) => offer.leg.to_string(),
+                Effect::RouteOut(route) => route.leg.to_string(),
                 Effect::Enqueue(_)
                 | Effect::Leave
                 | Effect::HangUp { .. }
                 | Effect::Play { .. }
                 | Effect::Bridge { .. }
+                | Effect::AskPlugin(_)
+                | Effect::CallDeleted { .. }
+                | Effect::EndPlugin { .. }
+                | Effect::HandOver { .. }
+                | Effect::Silence { .. }
                 | Effect::AgentTalking(_)
                 | Effect::ReleaseAgent(..) => continue,
             };
@@ -282,8 +289,8 @@ impl Shard {
         let plan = &self.parts.dialplan;
         number::check_dial(
             plan,
-            &callback.dial_number,
-            &s.prefix_dial_out,
+            callback.number_to_dial(),
+            callback.dial_prefix(),
             s.disallow_premium,
             &s.default_country,
         )
@@ -300,8 +307,8 @@ impl Shard {
         let string = |trunk: &TrunkInfo| {
             let dialed = number::dial_string(
                 plan,
-                &callback.dial_number,
-                &s.prefix_dial_out,
+                callback.number_to_dial(),
+                callback.dial_prefix(),
                 trunk.number_format,
                 &s.default_country,
             );
@@ -313,7 +320,7 @@ impl Shard {
             number,
             trunk,
             alternatives: all,
-            country: number::country_of(plan, &callback.dial_number, &s.default_country),
+            country: number::country_of(plan, callback.number_to_dial(), &s.default_country),
         }
     }
 
@@ -379,6 +386,7 @@ impl Shard {
                     return;
                 }
                 self.agent_leg_over(call.as_str());
+                self.part(call.as_str());
                 LegEvent::Ended {
                     call_state: ended.call_state,
                     detail: ended.detail.to_owned(),

@@ -88,6 +88,7 @@ impl Stage {
             metrics,
             supervisor,
             treatments: Treatments::new(dir.path().to_owned()).unwrap(),
+            plugins: PluginHost::new("http://127.0.0.1:1").unwrap(),
             dialplan: Arc::new(dialplan()),
             trunks: Trunks::new(vec![TrunkInfo {
                 name: "carrier".to_owned(),

@@ -9,6 +9,8 @@ mod detection;
 mod identity;
 mod kill;
 mod notifications;
+mod plugin;
+mod plugin_rows;
 mod receiver;
 mod refusals;
 mod robust;

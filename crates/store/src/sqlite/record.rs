@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use callback::admission::Counted;
+use callback::plugin::PluginRecord;
 use callback::record::{Phase, Reason, State, TimerKind};
 use callback::routing::Found;
 use callback::settings::Settings;
@@ -105,6 +106,7 @@ impl Columns<'_> {
             play_token: body.play_token,
             timers: body.timers,
             counted: body.counted,
+            plugin: body.plugin,
         })
     }
 }
@@ -139,6 +141,7 @@ struct BorrowedBody<'a> {
     play_token: u64,
     timers: &'a BTreeMap<TimerKind, Timestamp>,
     counted: &'a Counted,
+    plugin: &'a PluginRecord,
 }
 
 #[derive(Deserialize)]
@@ -166,6 +169,8 @@ struct OwnedBody {
     timers: BTreeMap<TimerKind, Timestamp>,
     #[serde(default)]
     counted: Counted,
+    #[serde(default)]
+    plugin: PluginRecord,
 }
 
 impl<'a> BorrowedBody<'a> {
@@ -202,6 +207,7 @@ impl<'a> BorrowedBody<'a> {
             play_token,
             timers,
             counted,
+            plugin,
         } = callback;
         Self {
             customer_number,
@@ -226,6 +232,7 @@ impl<'a> BorrowedBody<'a> {
             play_token: *play_token,
             timers,
             counted,
+            plugin,
         }
     }
 }

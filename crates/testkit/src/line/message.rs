@@ -5,7 +5,7 @@
 pub(super) struct Request {
     pub(super) method: String,
     uri: String,
-    headers: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, String)>,
 }
 
 impl Request {

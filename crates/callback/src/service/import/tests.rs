@@ -137,25 +137,24 @@ fn tokens_and_placeholders_are_not_judged() {
 fn what_is_not_built_yet_is_told_by_name() {
     let import = with(
         "_plugin_on_dial_url = http://plug.example.net/a.scxml\n\
-        _plugin_on_dial_timeout = 5\n_agent_preview = false\n_agent_preview_timeout = 20\n\
+        _enable_disposition_dialog = true\n_agent_preview = false\n_agent_preview_timeout = 20\n\
         _wait_for_user_confirm = true\n_userterminated_first_connect_party = AGENT",
     );
     assert_eq!(
         codes(&import),
         [
-            (8, "_plugin_on_dial_url", "NOT_BUILT_YET"),
-            (9, "_plugin_on_dial_timeout", "NOT_BUILT_YET"),
+            (9, "_enable_disposition_dialog", "NOT_BUILT_YET"),
             (12, "_wait_for_user_confirm", "NOT_BUILT_YET"),
             (13, "_userterminated_first_connect_party", "NOT_BUILT_YET"),
         ]
     );
-    let message = &import.warnings[3].message;
+    let message = &import.warnings[2].message;
     assert!(
         message.contains("_userterminated_first_connect_party=AGENT"),
         "{message}"
     );
-    let import = with("_plugin_on_dial_timeout = 5");
-    assert_eq!(codes(&import), [], "without a plugin nothing is missing");
+    let import = with("_agent_preview_timeout = 5");
+    assert_eq!(codes(&import), [], "without a preview nothing is missing");
 }
 
 #[test]

@@ -277,10 +277,7 @@ fn what_is_not_built_yet_is_told_with_what_happens_instead() {
             "_wait_for_user_confirm",
         ]
     );
-    assert_eq!(
-        s.pending["_plugin_on_dial_url"],
-        "the plugin is not run, the built-in path is taken"
-    );
+    assert_eq!(s.pending["_plugin_on_dial_url"], options::NO_SCXML);
 }
 
 #[test]

@@ -221,6 +221,7 @@ impl Maker {
         let context = Context {
             now,
             submission: Ok(()),
+            random: 0,
         };
         let notes = resolved.notes.clone();
         let mut step = lifecycle::step(callback, Input::Create { notes }, &context)
