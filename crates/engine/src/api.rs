@@ -154,9 +154,8 @@ impl Engine {
         directory: Arc<AgentDirectory>,
     ) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let supervisor = Supervisor::default();
+        let (supervisor, shared) = (Supervisor::default(), Arc::new(Shared::default()));
         let metrics = Arc::new(Metrics::new());
-        let shared = Arc::new(Shared::default());
         let dialplan = Arc::new(config.dialplan);
         let allow_hosts = config.sender.allow_hosts.clone();
         let (commands, command_receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);

@@ -31,7 +31,7 @@ impl Shard {
                 reply,
             } => {
                 self.on_plugin_answer(&id, token, answer, reply, round)
-                    .await
+                    .await;
             }
             Command::Tell { id, input } => self.step(&id, input, round),
             Command::Send(command) => self.send(*command),

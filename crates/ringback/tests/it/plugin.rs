@@ -53,7 +53,7 @@ impl Site {
         let url = question.get("_reply_url");
         let base = self.server.url();
         let path = url.strip_prefix(base.as_str());
-        let path = path.unwrap_or_else(|| panic!("{url} is not below {base}"));
+        let path = path.expect("a reply URL is below http.public_url");
         self.server.api.post(path, answer).await.status
     }
 

@@ -31,7 +31,7 @@ async fn row_1_a_human_is_asked_about_even_without_failures() {
 
 /// A customer whose voicemail answers.
 async fn voicemail(ports: &mut Ports) -> Sipp {
-    let customer = Sipp::scenario("customer_play").unwrap();
+    let customer = Sipp::scenario("customer_play").expect("looked for before");
     customer
         .copy_audio("voicemail.ulaw", "play.ulaw")
         .start(ports)
@@ -151,7 +151,7 @@ async fn rows_9_and_11_the_plugin_is_not_asked_about_failures_when_it_does_not_w
 /// A customer whose fax answers.
 async fn fax(ports: &mut Ports) -> Sipp {
     let ced = [audio::silence(200), audio::tone(2100.0, 3300, 8000)].concat();
-    let customer = Sipp::scenario("customer_play").unwrap();
+    let customer = Sipp::scenario("customer_play").expect("looked for before");
     customer.audio("play.ulaw", &ced).start(ports).await
 }
 
