@@ -250,6 +250,8 @@ pub enum Effect {
     CallDeleted {
         /// Token of the question.
         token: String,
+        /// It had the call.
+        attached: bool,
     },
     /// The plugin's session is ended: nobody waits for its answer any more.
     EndPlugin {

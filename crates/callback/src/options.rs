@@ -24,7 +24,6 @@ mod urs_queueing;
 mod user_terminated;
 
 pub use kind::{Kind, parse_bool};
-pub(crate) use own::NO_SCXML;
 pub use table::{Row, Table, ValueRow, table};
 
 /// Where an option stands in the original's documentation.
@@ -422,8 +421,6 @@ mod tests {
         let status = |name: &str, value: &str| find(name).unwrap().status_of(value).word();
         assert_eq!(status("_agent_preview", "false"), "effective");
         assert_eq!(status("_agent_preview", "yes"), "pending");
-        assert_eq!(status("rb.plugin_type", "scxml"), "pending");
-        assert_eq!(status("rb.plugin_type", "http"), "effective");
         assert_eq!(status("_max_request_by_time_bucket", "7"), "pending");
         assert_eq!(status("_max_request_by_time_bucket", "0"), "effective");
         assert_eq!(status("_call_direction", "userterminated"), "effective");

@@ -330,13 +330,27 @@ impl Answer {
         let Some(destination) = &self.destination else {
             return Ok(());
         };
-        let number = destination_number(destination);
-        if !plan.may_route_to(number) {
-            let message = "message: the destination is not allowed; see [dialplan] rp_allow";
-            return Err(Error::new(ErrorCode::BadParameter, message).field("message"));
-        }
-        judge(number, "").map_err(|error| error.field("message"))
+        check_destination(destination, callback, plan)
     }
+}
+
+/// The rules for a destination that a plugin names (play-treatments §5.2).
+///
+/// # Errors
+/// `BAD_PARAMETER` when it is not allowed; the refusals of [`number::check_dial`].
+pub fn check_destination(
+    destination: &str,
+    callback: &Callback,
+    plan: &Dialplan,
+) -> Result<(), Error> {
+    let number = destination_number(destination);
+    if !plan.may_route_to(number) {
+        let message = "message: the destination is not allowed; see [dialplan] rp_allow";
+        return Err(Error::new(ErrorCode::BadParameter, message).field("message"));
+    }
+    let settings = &callback.settings;
+    let (premium, home) = (settings.disallow_premium, &settings.default_country);
+    number::check_dial(plan, number, "", premium, home).map_err(|error| error.field("message"))
 }
 
 /// The part of a destination that is dialed: `5100` of `5100@North`.

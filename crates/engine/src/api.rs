@@ -32,7 +32,8 @@ use crate::limits;
 use crate::metrics::Metrics;
 use crate::notify::Subscriptions;
 use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
-use crate::plugin::PluginHost;
+use crate::plugin::{HttpPlugins, PluginHost};
+use crate::sessions::{self, Sessions, SessionsConfig};
 use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
@@ -61,6 +62,8 @@ pub struct EngineConfig {
     pub retention_days: u32,
     /// Base of every URL that is handed out, `http.public_url`.
     pub public_url: String,
+    /// How SCXML sessions are hosted.
+    pub sessions: SessionsConfig,
 }
 
 /// A create request.
@@ -127,6 +130,7 @@ struct Inner {
     subscriptions: Arc<Subscriptions>,
     subscription_default_s: u32,
     publisher: Arc<Publisher>,
+    plugins: PluginHost,
     outbox: Outbox,
     directory: Arc<AgentDirectory>,
     dialplan: Arc<Dialplan>,
@@ -173,6 +177,13 @@ impl Engine {
             subscriptions: subscriptions.clone(),
         };
         let outbox = Notifier::start(parts, &supervisor).await?;
+        let plugins = host_plugins(
+            &config.public_url,
+            config.sessions,
+            &clock,
+            &commands,
+            &supervisor,
+        )?;
         let mut shard = Shard::new(Parts {
             store: store.clone(),
             telephony: telephony.clone(),
@@ -182,7 +193,7 @@ impl Engine {
             metrics: metrics.clone(),
             supervisor: supervisor.clone(),
             treatments: Treatments::new(config.treatments_dir)?,
-            plugins: PluginHost::new(&config.public_url)?,
+            plugins: plugins.clone(),
             dialplan: dialplan.clone(),
             trunks: Trunks::new(config.trunks),
             max_running: config.max_running_callbacks,
@@ -205,6 +216,7 @@ impl Engine {
                 subscriptions,
                 subscription_default_s,
                 publisher,
+                plugins,
                 outbox,
                 directory,
                 dialplan,
@@ -410,6 +422,7 @@ impl Engine {
     pub async fn drain(&self) {
         self.inner.shared.draining.store(true, Ordering::Release);
         self.inner.stop_shard.cancel();
+        self.inner.plugins.sessions.stop();
         self.inner.supervisor.stop(limits::DRAIN_MAX).await;
     }
 
@@ -457,6 +470,25 @@ impl Engine {
             }
         }
     }
+}
+
+/// Starts what asks plugins and runs sessions.
+fn host_plugins(
+    public_url: &str,
+    config: SessionsConfig,
+    clock: &Arc<dyn Clock>,
+    commands: &mpsc::Sender<Command>,
+    supervisor: &Supervisor,
+) -> Result<PluginHost, reqwest::Error> {
+    let http = HttpPlugins::new()?;
+    let sessions = Sessions::start(sessions::Parts {
+        config,
+        client: http.client(),
+        clock: Arc::clone(clock),
+        commands: commands.clone(),
+        supervisor: supervisor.clone(),
+    });
+    Ok(PluginHost::new(public_url, http, sessions))
 }
 
 /// Gives the shard its agents, then everything that was open.

@@ -21,6 +21,7 @@ pub mod limits;
 mod metrics;
 pub mod notify;
 mod plugin;
+mod sessions;
 mod shard;
 mod supervisor;
 mod treatment;
@@ -34,4 +35,5 @@ pub use imports::{
     AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport, TransactionImport,
 };
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
+pub use sessions::SessionsConfig;
 pub use trunks::TrunkInfo;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use callback::plugin::Question;
 
+use crate::sessions::Sessions;
+
 pub(crate) use http::{Asked, HttpPlugins};
 
 /// What hosts plugins.
@@ -13,15 +15,17 @@ pub(crate) use http::{Asked, HttpPlugins};
 pub(crate) struct PluginHost {
     public_url: Arc<str>,
     pub(crate) http: HttpPlugins,
+    pub(crate) sessions: Sessions,
 }
 
 impl PluginHost {
     /// A host that hands out reply URLs below this base.
-    pub(crate) fn new(public_url: &str) -> Result<Self, reqwest::Error> {
-        Ok(Self {
+    pub(crate) fn new(public_url: &str, http: HttpPlugins, sessions: Sessions) -> Self {
+        Self {
             public_url: Arc::from(public_url.trim_end_matches('/')),
-            http: HttpPlugins::new()?,
-        })
+            http,
+            sessions,
+        }
     }
 
     /// Where the answer to a question is taken.

@@ -2,6 +2,7 @@
 
 mod act;
 mod command;
+mod control;
 mod input;
 mod plugin;
 mod round;
@@ -10,6 +11,7 @@ mod submission;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use control::{Act, PLUGIN_PLAYS};
 pub(crate) use start::key_used_differently;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -65,6 +67,13 @@ pub(crate) enum Command {
         token: String,
         answer: Box<Answer>,
         reply: Reply<Result<(), Error>>,
+    },
+    /// A plugin's session acts on its call.
+    Control {
+        id: CallbackId,
+        token: String,
+        act: Act,
+        reply: Reply<Result<(), &'static str>>,
     },
     /// Something a task of the engine found out about a callback.
     Tell { id: CallbackId, input: Input },

@@ -290,7 +290,8 @@ pub(super) fn customer_left(run: &mut Run<'_>, call: PluginCall) {
     set_call(run, PluginCall::Gone);
     if let Some(token) = run.callback.plugin.token() {
         let token = token.to_owned();
-        run.act(Effect::CallDeleted { token });
+        let attached = call == PluginCall::Plugins;
+        run.act(Effect::CallDeleted { token, attached });
     }
     if let Phase::Plugin {
         answer: Some(answer),

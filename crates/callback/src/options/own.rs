@@ -1,7 +1,6 @@
 //! Ringback's own options (options §17), and the number ranges that all sections share.
 
 use super::Kind::{Bool, Csv, Enum, Int, Text};
-use super::Status::Pending;
 use super::{Entry, Kind, Section};
 
 /// Ten years; longer times are typing errors and would leave the calendar.
@@ -46,10 +45,6 @@ const fn opt(
 ) -> Entry {
     Entry::new(Section::Own, name, kind, default, meaning)
 }
-
-/// What happens instead of an SCXML plugin.
-pub(crate) const NO_SCXML: &str =
-    "SCXML plugins are not run, the built-in path is taken; rb.plugin_type=http is there";
 
 pub(super) const ENTRIES: &[Entry] = &[
     opt(
@@ -131,8 +126,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "scxml",
         "What _plugin_on_dial_url names: an SCXML document, or a program behind HTTP.",
     )
-    .needs("_plugin_on_dial_url")
-    .values(&[("scxml", Pending(NO_SCXML))]),
+    .needs("_plugin_on_dial_url"),
     opt(
         "rb.self_call",
         Enum(&["match", "ask", "ignore"]),

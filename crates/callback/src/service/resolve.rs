@@ -329,11 +329,6 @@ fn pending(values: &Values, request: &Request<'_>) -> BTreeMap<String, String> {
         let instead = "only header lines whose names begin with X- are sent";
         pending.insert(String::from("_ixn_createcall_hints"), instead.to_owned());
     }
-    if !values.get(PLUGIN_URL).is_empty()
-        && plugin_kind(values).is_ok_and(|k| k == PluginKind::Scxml)
-    {
-        pending.insert(PLUGIN_URL.to_owned(), options::NO_SCXML.to_owned());
-    }
     if let Ok((_, true)) = redirect_hints(values) {
         let instead = "only extensions.CPNDigits is used, other hints are not sent";
         pending.insert(String::from("_ixn_redirect_hints"), instead.to_owned());
@@ -420,7 +415,7 @@ fn detection(values: &Values, server: DetectionDefaults) -> Result<DetectionSett
 
 const PLUGIN_URL: &str = "_plugin_on_dial_url";
 
-/// The plugin, `None` without its URL or when its type is not run yet.
+/// The plugin, `None` without its URL.
 fn plugin(values: &Values, server: &PluginDefaults) -> Result<Option<PluginSettings>, Error> {
     let url = checked(values, PLUGIN_URL)?;
     if url.is_empty() {
@@ -432,7 +427,7 @@ fn plugin(values: &Values, server: &PluginDefaults) -> Result<Option<PluginSetti
         return Err(Error::new(ErrorCode::AddressNotAllowed, message).field(PLUGIN_URL));
     }
     let kind = plugin_kind(values)?;
-    let settings = PluginSettings {
+    Ok(Some(PluginSettings {
         url: url.to_owned(),
         kind,
         on_failure: flag(values, "_plugin_on_dial_invoke_on_call_failed")?,
@@ -442,8 +437,7 @@ fn plugin(values: &Values, server: &PluginDefaults) -> Result<Option<PluginSetti
         compat_reason: server.compat_reason,
         age_is_epoch: server.age_is_epoch,
         header_prefix: server.header_prefix.clone(),
-    };
-    Ok((kind == PluginKind::Http).then_some(settings))
+    }))
 }
 
 fn plugin_kind(values: &Values) -> Result<PluginKind, Error> {

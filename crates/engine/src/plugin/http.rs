@@ -46,6 +46,11 @@ impl HttpPlugins {
         Ok(Self { client })
     }
 
+    /// The client, for others that talk to addresses of the operator.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        self.client.clone()
+    }
+
     /// Puts a question and waits for the response as long as an answer counts.
     pub(crate) async fn ask(&self, question: &Question, reply_url: &str) -> Asked {
         let Ok(url) = reqwest::Url::parse(&question.url) else {

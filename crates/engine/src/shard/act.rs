@@ -14,6 +14,7 @@ use telephony::port::{
 };
 
 use super::{AgentLeg, Command, Shard};
+use crate::sessions::Signal;
 use crate::treatment::Treatments;
 
 impl Shard {
@@ -53,8 +54,12 @@ impl Shard {
                 });
             }
             Effect::AskPlugin(question) => self.ask_plugin(*question),
-            // A program behind HTTP has nothing that could be ended or told.
-            Effect::CallDeleted { .. } | Effect::EndPlugin { .. } => {}
+            // A program behind HTTP has no session: nothing is ended or told.
+            Effect::CallDeleted { token, attached } => {
+                let signal = Signal::Deleted { attached };
+                self.parts.plugins.sessions.signal(&token, signal);
+            }
+            Effect::EndPlugin { token } => self.parts.plugins.sessions.end_plugin(&token),
             Effect::RouteOut(route) => self.route_out(*route),
             Effect::HandOver { customer, other } => self.hand_over(&customer, &other),
             Effect::Silence { leg } => self.send(TelephonyCommand::Stop {

@@ -33,6 +33,12 @@ impl Shard {
                 self.on_plugin_answer(&id, token, answer, reply, round)
                     .await;
             }
+            Command::Control {
+                id,
+                token,
+                act,
+                reply,
+            } => self.on_control(&id, token, act, reply, round),
             Command::Tell { id, input } => self.step(&id, input, round),
             Command::Send(command) => self.send(*command),
             Command::SetAgents { agents, reply } => {

@@ -354,6 +354,7 @@ impl Shard {
             }
             return;
         };
+        self.signal_session(&leg, &kind);
         let event = match kind {
             EventKind::Dialog(record, hold) => {
                 round.holds.push(hold);

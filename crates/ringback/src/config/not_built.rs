@@ -21,8 +21,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ),
     ("vxml.on_error", "VoiceXML"),
     ("vxml.tts", "VoiceXML"),
-    ("fetch.max_age", "SCXML and VoiceXML documents"),
-    ("script.max_stuck_threads", "ECMAScript"),
 ];
 
 /// The keys that ask for something that is not built, with what it is.

@@ -11,6 +11,7 @@ mod kill;
 mod notifications;
 mod plugin;
 mod plugin_rows;
+mod plugin_scxml;
 mod receiver;
 mod refusals;
 mod robust;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use callback::number::{Dialplan, NumberFormat};
 use callback::service::{DetectionDefaults, PluginDefaults, ServerDefaults};
 use engine::notify::{Secret, SenderConfig};
-use engine::{EngineConfig, NotifyConfig, Provider, TrunkInfo};
+use engine::{EngineConfig, NotifyConfig, Provider, SessionsConfig, TrunkInfo};
 use telephony::embedded::{self, SipTimers};
 use telephony::media_engine::MediaConfig;
 
@@ -134,6 +134,10 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
         node: config.engine.node,
         retention_days: config.retention.days,
         public_url: public_url.to_owned(),
+        sessions: SessionsConfig {
+            max_age_s: config.fetch.max_age,
+            max_stuck_threads: config.script.max_stuck_threads,
+        },
     })
 }
 
