@@ -44,6 +44,10 @@ pub enum ErrorCode {
     TooLarge,
     /// The media type of the body is not read.
     MediaType,
+    /// A document cannot be fetched.
+    FetchFailed,
+    /// A session gave no response in time.
+    NoResponse,
     /// It does not fit what is there now.
     Conflict,
     /// It was here, its time is over.
@@ -76,6 +80,8 @@ impl ErrorCode {
         Self::InvalidState,
         Self::TooLarge,
         Self::MediaType,
+        Self::FetchFailed,
+        Self::NoResponse,
         Self::Conflict,
         Self::Gone,
         Self::NotReady,
@@ -108,6 +114,8 @@ impl ErrorCode {
             Self::MediaType => 415,
             Self::QueueFull => 429,
             Self::Internal => 500,
+            Self::FetchFailed => 502,
+            Self::NoResponse => 504,
             Self::NotReady => 503,
         }
     }
@@ -135,6 +143,8 @@ impl ErrorCode {
             Self::InvalidState => "INVALID_STATE",
             Self::TooLarge => "TOO_LARGE",
             Self::MediaType => "MEDIA_TYPE",
+            Self::FetchFailed => "FETCH_FAILED",
+            Self::NoResponse => "NO_RESPONSE",
             Self::Conflict => "CONFLICT",
             Self::Gone => "GONE",
             Self::NotReady => "NOT_READY",

@@ -6,6 +6,7 @@
 //! hangs, nothing else (ors-scxml §10).
 
 mod act;
+mod api;
 mod cell;
 mod dialog;
 mod documents;
@@ -160,6 +161,7 @@ impl Sessions {
             match found {
                 Ok(document) => sessions.begin_plugin(&cell, document, &question).await,
                 Err(why) => {
+                    let why = why.to_string();
                     sessions.forget(&cell);
                     sessions.tell(
                         &cell,
@@ -419,6 +421,7 @@ impl Sessions {
                 let (sessions, cell) = (self.clone(), Arc::clone(cell));
                 self.inner.supervisor.spawn("session", async move {
                     let document = sessions.inner.documents.get(&url).await;
+                    let document = document.map_err(|why| why.to_string());
                     let input = Input::Document {
                         session,
                         invoke_id,
@@ -469,12 +472,17 @@ fn new_id() -> String {
     text
 }
 
-/// `_genesys`: call states, and the call that the session gets.
-fn object_model(question: &Question) -> Value {
-    let states: Map<String, Value> = callback::call_state::NAMES
+/// `_genesys.ixn.callState`.
+fn call_states() -> Map<String, Value> {
+    callback::call_state::NAMES
         .iter()
         .map(|(number, name)| ((*name).to_owned(), Value::from(*number)))
-        .collect();
+        .collect()
+}
+
+/// `_genesys`: call states, and the call that the session gets.
+fn object_model(question: &Question) -> Value {
+    let states = call_states();
     let mut interactions = Map::new();
     if let Some(call) = question.call.as_ref().filter(|_| question.attached) {
         let about = json!({

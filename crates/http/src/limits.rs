@@ -23,6 +23,8 @@ pub const GMS_USER_MAX: usize = 255;
 pub const NAME_MAX: usize = 255;
 /// Body of a small native command, e.g. an agent's state, bytes.
 pub const COMMAND_BODY_MAX: usize = 16 * 1024;
+/// Body that starts a session: its parameters, as much as attached data may be.
+pub const SESSION_BODY_MAX: usize = 64 * 1024;
 /// Deliveries of one native answer.
 pub const DELIVERIES_MAX: usize = 1000;
 /// How long requests in progress may take once the server stops; the other parts need the rest

@@ -1,7 +1,8 @@
-//! What comes to the reply URL of a plugin.
+//! What comes to the reply URL of a plugin, and sessions as clients see them.
 
 use callback::plugin::Answer;
 use callback::{CallbackId, Error};
+use serde_json::{Map, Value};
 
 use super::Engine;
 use crate::shard::Command;
@@ -26,5 +27,65 @@ impl Engine {
             reply,
         })
         .await?
+    }
+}
+
+impl Engine {
+    /// Starts an SCXML session with the document at `src`; gives its id.
+    ///
+    /// # Errors
+    /// `FETCH_FAILED` when the document cannot be fetched, `BAD_PARAMETER` when it cannot run.
+    pub async fn start_session(
+        &self,
+        src: &str,
+        params: Map<String, Value>,
+    ) -> Result<String, Error> {
+        self.inner.plugins.sessions.begin(src, params).await
+    }
+
+    /// A session of this server has this id.
+    #[must_use]
+    pub fn has_session(&self, id: &str) -> bool {
+        self.inner.plugins.sessions.has(id)
+    }
+
+    /// Sends an external event to a session; `false` when there is none or its queue is full.
+    #[must_use]
+    pub fn session_event(&self, id: &str, name: &str, data: Value) -> bool {
+        self.inner.plugins.sessions.event(id, name, data)
+    }
+
+    /// Sends a request to a session and waits for its `<response>`.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` without such a session, `NO_RESPONSE` after 30 s.
+    pub async fn session_request(&self, id: &str, name: &str, data: Value) -> Result<Value, Error> {
+        self.inner
+            .plugins
+            .sessions
+            .ask_session(id, name, data)
+            .await
+    }
+
+    /// How a session stands.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` without such a session.
+    pub fn session(&self, id: &str) -> Result<Value, Error> {
+        self.inner.plugins.sessions.query(id)
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` without such a session.
+    pub fn end_session(&self, id: &str) -> Result<(), Error> {
+        self.inner.plugins.sessions.terminate(id)
+    }
+
+    /// Why the process should be started anew; `None` when it is healthy.
+    #[must_use]
+    pub fn illness(&self) -> Option<String> {
+        self.inner.plugins.sessions.illness()
     }
 }

@@ -84,7 +84,6 @@ pub(super) struct PluginOf {
     /// `_interaction_id`.
     pub(super) interaction: Option<String>,
     pub(super) reply_url: String,
-    pub(super) ttl_s: i64,
 }
 
 impl PluginOf {
@@ -94,7 +93,6 @@ impl PluginOf {
             token: question.token.clone(),
             interaction: question.call.as_ref().map(ToString::to_string),
             reply_url,
-            ttl_s: question.ttl_s,
         }
     }
 }
@@ -146,6 +144,11 @@ impl Cell {
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the session is, unless a thread runs it right now.
+    pub(super) fn try_body(&self) -> Option<MutexGuard<'_, Body>> {
+        self.body.try_lock().ok()
     }
 
     pub(super) fn body(&self) -> MutexGuard<'_, Body> {

@@ -12,6 +12,17 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::notify::{check_literal, describe};
 
+/// Why there is no document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoDocument {
+    /// It cannot be fetched.
+    #[error("{0}")]
+    Fetch(String),
+    /// It cannot run.
+    #[error("{0}")]
+    Faulty(String),
+}
+
 /// One fetched file.
 #[derive(Clone, Debug)]
 struct Part {
@@ -51,7 +62,7 @@ impl Documents {
     ///
     /// # Errors
     /// Says why it cannot be had: fetch or compile.
-    pub(super) async fn get(&self, url: &str) -> Result<Arc<Document>, String> {
+    pub(super) async fn get(&self, url: &str) -> Result<Arc<Document>, NoDocument> {
         let known = self.lock().get(url).cloned();
         let now = self.clock.now();
         if let Some(known) = &known
@@ -63,7 +74,8 @@ impl Documents {
             .as_ref()
             .map_or_else(HashMap::new, |k| k.parts.clone());
         let mut parts = HashMap::new();
-        let first = self.part(url, before.get(url)).await?;
+        let first = self.part(url, before.get(url)).await;
+        let first = first.map_err(NoDocument::Fetch)?;
         let mut loader = Loader::new(url, Arc::clone(&first.text), None);
         parts.insert(url.to_owned(), first);
         while let Some(missing) = loader.poll_missing() {
@@ -84,11 +96,11 @@ impl Documents {
             // Compiling takes milliseconds of a thread.
             _ => tokio::task::spawn_blocking(move || loader.finish())
                 .await
-                .map_err(|_panic| "the document cannot be compiled".to_owned())?
+                .map_err(|_panic| faulty("the document cannot be compiled"))?
                 .map(Arc::new)
                 .map_err(|problems| {
                     let first = problems.first().map(ToString::to_string);
-                    first.unwrap_or_else(|| "the document is empty".to_owned())
+                    faulty(first.as_deref().unwrap_or("the document is empty"))
                 })?,
         };
         let mut kept = self.lock();
@@ -141,6 +153,10 @@ impl Documents {
             modified,
         })
     }
+}
+
+fn faulty(why: &str) -> NoDocument {
+    NoDocument::Faulty(why.to_owned())
 }
 
 /// Reads a body within a bound.

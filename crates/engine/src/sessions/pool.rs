@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{getpriority_process, setpriority_process};
+use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 use scxml::Watch as _;
 
@@ -145,8 +145,8 @@ impl Pool {
             if let Some(b) = busy.remove(&number) {
                 self.stuck.fetch_add(1, Ordering::Relaxed);
                 // Without the right to do so it goes on at its priority.
-                if getpriority_process(Some(b.thread)).is_ok() {
-                    drop(setpriority_process(Some(b.thread), IDLE));
+                if setpriority_process(Some(b.thread), IDLE).is_err() {
+                    tracing::debug!(session = b.cell.id, "its priority stays");
                 }
                 cells.push(b.cell);
             }

@@ -148,7 +148,7 @@ impl Sessions {
         let stopped = self.control(cell, Act::Stop);
         self.inner.supervisor.spawn("treatment", async move {
             // A call that is gone plays nothing.
-            drop(stopped.await);
+            let _gone = stopped.await;
         });
     }
 

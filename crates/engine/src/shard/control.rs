@@ -50,7 +50,7 @@ impl Shard {
     ) {
         let result = self.control(id, token, act, round);
         // The session may have ended.
-        drop(reply.send(result));
+        let _gone = reply.send(result);
     }
 
     fn control(

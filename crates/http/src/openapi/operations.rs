@@ -361,6 +361,32 @@ pub(super) const OPERATIONS: &[Operation] = &[
     )
     .body(Body::Json("Publish")),
     op(
+        "post",
+        "/scxml/session/start",
+        "Starts an SCXML session; src is the document, other keys are its parameters",
+        Answer::Json("Object"),
+    )
+    .body(Body::Keys("Object")),
+    op(
+        "get",
+        "/scxml/session/{session}/query",
+        "How a session stands",
+        Answer::Json("Object"),
+    ),
+    op(
+        "post",
+        "/scxml/session/{session}/terminate",
+        "Ends a session",
+        Answer::Json("Object"),
+    ),
+    op(
+        "post",
+        "/scxml/session/{session}/event/{name}",
+        "Sends an external event to a session; keys of body and query are its data",
+        Answer::Json("Object"),
+    )
+    .body(Body::Keys("Object")),
+    op(
         "get",
         "/scxml/session/{session}/request/{name}",
         "An answer of an on-dial plugin in the query",

@@ -1,7 +1,8 @@
-//! `POST /scxml/session/{session}/request/{name}`: the reply URL of an on-dial plugin, where
-//! `{session}` is the callback and `{name}` the token of its question (play-treatments §4).
+//! `GET|POST /scxml/session/{session}/request/{name}`: a request that a session answers with
+//! `<response>`; and the reply URL of an on-dial plugin, where `{session}` is the callback and
+//! `{name}` the token of its question (play-treatments §4).
 //!
-//! The token is the caller's right to answer; there are no other credentials.
+//! Id and token are the caller's right to ask or answer; there are no other credentials.
 
 use std::sync::Arc;
 
@@ -16,6 +17,19 @@ use crate::limits::{COMMAND_BODY_MAX, NAME_MAX};
 use crate::path::ApiPath;
 use crate::{Api, answer, body};
 
+/// Keys of query and body; what the body says goes before the query.
+pub(super) async fn keys(
+    query: Option<&str>,
+    request: Request,
+) -> Result<Map<String, Value>, Failure> {
+    let mut keys: Map<String, Value> = body::query_pairs(query)?
+        .into_iter()
+        .map(|(key, value)| (key, Value::String(value)))
+        .collect();
+    keys.extend(body::read(request, COMMAND_BODY_MAX).await?.keys().await?);
+    Ok(keys)
+}
+
 pub(super) async fn request(
     State(api): State<Arc<Api>>,
     ApiPath((session, name)): ApiPath<(String, String)>,
@@ -26,12 +40,12 @@ pub(super) async fn request(
         let message = "There is no question with this token";
         return Err(Failure::new(ErrorCode::NotFound, message).into());
     }
-    let mut keys: Map<String, Value> = body::query_pairs(query.as_deref())?
-        .into_iter()
-        .map(|(key, value)| (key, Value::String(value)))
-        .collect();
-    // What the body says goes before the query.
-    keys.extend(body::read(request, COMMAND_BODY_MAX).await?.keys().await?);
+    let keys = keys(query.as_deref(), request).await?;
+    if api.engine.has_session(&session) {
+        let data = Value::Object(keys);
+        let response = api.engine.session_request(&session, &name, data).await?;
+        return Ok(answer::ok(&response)?);
+    }
     let given = Answer::parse(&keys)?;
     api.engine
         .plugin_answer(CallbackId::new(session), name, given)
