@@ -35,5 +35,5 @@ pub use imports::{
     AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport, TransactionImport,
 };
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
-pub use sessions::SessionsConfig;
+pub use sessions::{SessionsConfig, is_session_id};
 pub use trunks::TrunkInfo;
