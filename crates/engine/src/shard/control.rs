@@ -1,9 +1,10 @@
 //! What a plugin's session may do with the customer's call while it has it.
 
-use callback::lifecycle::{Input, PluginEvent};
+use callback::lifecycle::{Change, Input, PluginEvent};
 use callback::plugin::{PluginCall, check_destination};
 use callback::record::Phase;
 use callback::{CallbackId, LegKey};
+use serde_json::{Map, Value};
 use telephony::port::{Command as TelephonyCommand, EventKind, Repeat};
 
 use super::act::call_id;
@@ -33,6 +34,8 @@ pub(crate) enum Act {
     Attach,
     /// Send it to another destination.
     Redirect { destination: String },
+    /// Attach data to it.
+    UserData { data: Map<String, Value> },
     /// End it.
     HangUp,
 }
@@ -93,6 +96,14 @@ impl Shard {
                 check_destination(&destination, callback, &self.parts.dialplan)
                     .map_err(|_refused| "invaliddestination")?;
                 PluginEvent::Redirect { destination }
+            }
+            Act::UserData { data } => {
+                let change = Box::new(Change {
+                    user_data: data,
+                    ..Change::default()
+                });
+                let changed = self.try_step(id, Input::Update(change), round);
+                return changed.map_err(|_refused| "invalidattribute");
             }
             Act::HangUp => PluginEvent::HangUp,
         };
