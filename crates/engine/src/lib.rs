@@ -20,6 +20,8 @@ mod imports;
 pub mod limits;
 mod metrics;
 pub mod notify;
+mod plugin;
+mod sessions;
 mod shard;
 mod supervisor;
 mod treatment;
@@ -33,4 +35,5 @@ pub use imports::{
     AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport, TransactionImport,
 };
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
+pub use sessions::{SessionsConfig, is_session_id};
 pub use trunks::TrunkInfo;

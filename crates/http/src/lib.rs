@@ -23,6 +23,7 @@ mod openapi;
 mod path;
 mod refused_head;
 mod server;
+mod session;
 #[cfg(test)]
 mod testing;
 
@@ -105,6 +106,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .merge(gms::routes(&api))
         .merge(api::routes())
+        .merge(session::routes())
         .merge(health::routes())
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::method_not_allowed)

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use outgoing::{PushCustomHttp, PushDebug, without_meaning};
 pub(crate) use schema::{
-    Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, StateCompat,
+    Age, Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, StateCompat,
     Transport, Trunk,
 };
 

@@ -14,6 +14,7 @@ use telephony::port::{CallId, Refused, Room, Stats, TrunkView};
 use super::*;
 use crate::clock::SystemClock;
 use crate::notify::{self, Notifier, NotifyConfig, Sender, Subscriptions};
+use crate::sessions::SessionsConfig;
 use crate::trunks::TrunkInfo;
 
 /// A line that only remembers what it was told.
@@ -88,6 +89,9 @@ impl Stage {
         });
         let outbox = Notifier::start(parts, &supervisor);
         let (commands, receiver) = mpsc::channel(8);
+        let config = SessionsConfig::default();
+        let base = "http://127.0.0.1:1";
+        let plugins = PluginHost::start(base, config, &clock, &commands, &supervisor).unwrap();
         let mut shard = Shard::new(Parts {
             store: store.clone(),
             telephony: line.clone(),
@@ -97,6 +101,7 @@ impl Stage {
             metrics,
             supervisor,
             treatments: Treatments::new(dir.path().to_owned()).unwrap(),
+            plugins,
             dialplan: Arc::new(dialplan()),
             trunks: Trunks::new(vec![TrunkInfo {
                 name: "carrier".to_owned(),
