@@ -118,6 +118,8 @@ pub enum Repeat {
     Once,
     /// In a loop without a gap until stopped or replaced.
     Forever,
+    /// As [`Self::Once`], but it stops as soon as the other side begins to press a digit.
+    UntilDigit,
 }
 
 /// Why we end a call; decides CANCEL, BYE or a final answer, and the Reason header (RFC 3326).
@@ -201,7 +203,7 @@ pub enum Command {
         /// Q.850 cause for the Reason header.
         q850: Option<u8>,
     },
-    /// Plays a clip; replaces what plays. Ends with [`EventKind::Played`] when `Once`.
+    /// Plays a clip; replaces what plays. Ends with [`EventKind::Played`] unless `Forever`.
     Play {
         /// The call.
         call: CallId,
@@ -329,7 +331,7 @@ pub enum EventKind {
         /// Frequency, Hz.
         hz: f32,
     },
-    /// A clip ended (`Once` only) or was replaced or stopped.
+    /// A clip ended or was replaced or stopped.
     Played {
         /// Token of the [`Command::Play`].
         token: u64,

@@ -63,7 +63,7 @@ impl Shard {
         let TelephonyCommand::Play {
             call,
             token,
-            repeat: Repeat::Once,
+            repeat: Repeat::Once | Repeat::UntilDigit,
             ..
         } = command
         else {

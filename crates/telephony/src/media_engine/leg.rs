@@ -335,6 +335,16 @@ impl Leg {
                 digit,
             });
         }
+        // The digit counts when it ends; who begins one has heard enough.
+        if self.incoming.digits.is_open() {
+            self.yield_to_digit(ctx);
+        }
+    }
+
+    fn yield_to_digit(&mut self, ctx: &mut Context<'_>) {
+        if self.player.as_ref().is_some_and(Player::yields) {
+            self.stop(ctx);
+        }
     }
 
     fn listen(&mut self, codec: Codec, sequence: u16, payload: &[u8], ctx: &mut Context<'_>) {
@@ -361,6 +371,7 @@ impl Leg {
                 .decode(codec, &payload, &mut ctx.scratch.pcm);
             if self.takes_tones() {
                 for digit in self.incoming.tones.handle(&ctx.scratch.pcm) {
+                    self.yield_to_digit(ctx);
                     ctx.report(MediaEvent::Digit {
                         call: self.call.clone(),
                         digit,

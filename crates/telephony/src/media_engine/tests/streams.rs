@@ -178,3 +178,42 @@ fn reports_on_the_rtp_port_do_not_disturb_the_stream() {
     let taken = || rig.engine.stats().rtp_ignored >= 10;
     assert!((0..1_000_000).any(|_| taken()));
 }
+
+/// The numbers of frames with the clip before a digit begins and after it.
+fn interrupted_by(rig: &Rig, call: &CallId, phone: &mut Phone, begin: impl Fn(&mut Phone)) -> usize {
+    let clip = Clip::from_samples(tone::tone(&[1_000.0], 20_000, -10.0));
+    rig.engine.play(call, 3, clip, Repeat::UntilDigit);
+    phone.hears(1_000.0);
+    begin(phone);
+    (0..FRAMES).take_while(|_| phone.hears_now(1_000.0)).count()
+}
+
+#[tokio::test]
+async fn a_digit_that_begins_ends_a_clip_within_60_ms() {
+    let mut rig = Rig::new(31_380..=31_399, 1);
+    for events in [Some(101), None] {
+        let name = format!("{events:?}");
+        let (call, mut phone) = rig.leg(&name, Codec::Pcma, events);
+        let after = interrupted_by(&rig, &call, &mut phone, |phone| match events {
+            Some(payload_type) => {
+                let first = telephone_event::packets('5', 100, 10).unwrap()[0];
+                phone.send_packet(payload_type, &first.to_payload());
+            }
+            None => {
+                for frame in tone::dtmf("5", 60, 60).chunks(FRAME_SAMPLES) {
+                    phone.send(frame);
+                }
+            }
+        });
+        // What was on its way counts: frames of 20 ms.
+        assert!(after <= 3, "{name}: {after} frames after the digit began");
+        let stopped = MediaEvent::Played {
+            call: call.clone(),
+            token: 3,
+            finished: false,
+        };
+        assert_eq!(rig.event().await, stopped);
+        let digit = '5';
+        assert_eq!(rig.event().await, MediaEvent::Digit { call, digit });
+    }
+}
