@@ -20,10 +20,13 @@ mod imports;
 pub mod limits;
 mod metrics;
 pub mod notify;
+mod pool;
 mod shard;
+pub mod speech;
 mod supervisor;
 mod treatment;
 mod trunks;
+mod voicexml;
 
 pub use api::{
     Engine, EngineConfig, Idempotency, NewCallback, Readiness, StartError, Tail, Tailed,

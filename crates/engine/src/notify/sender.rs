@@ -303,7 +303,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// A short text without the URL: it may hold credentials.
-fn describe(error: &reqwest::Error) -> String {
+pub(crate) fn describe(error: &reqwest::Error) -> String {
     let mut text = if error.is_timeout() {
         "no answer in time".to_owned()
     } else if error.is_connect() {

@@ -180,7 +180,12 @@ fn reports_on_the_rtp_port_do_not_disturb_the_stream() {
 }
 
 /// The numbers of frames with the clip before a digit begins and after it.
-fn interrupted_by(rig: &Rig, call: &CallId, phone: &mut Phone, begin: impl Fn(&mut Phone)) -> usize {
+fn interrupted_by(
+    rig: &Rig,
+    call: &CallId,
+    phone: &mut Phone,
+    begin: impl Fn(&mut Phone),
+) -> usize {
     let clip = Clip::from_samples(tone::tone(&[1_000.0], 20_000, -10.0));
     rig.engine.play(call, 3, clip, Repeat::UntilDigit);
     phone.hears(1_000.0);
