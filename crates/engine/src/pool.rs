@@ -43,7 +43,9 @@ pub(crate) struct Pool<C> {
 
 impl<C> std::fmt::Debug for Pool<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -112,7 +114,10 @@ impl<C: Hosted> Pool<C> {
             // Taken out by the watchdog: another thread has this one's place.
             if lock(&self.busy).remove(&number).is_none() {
                 self.stuck.fetch_sub(1, Ordering::Relaxed);
-                tracing::info!(name = cell.name(), "a thread that hung is free again and ends");
+                tracing::info!(
+                    name = cell.name(),
+                    "a thread that hung is free again and ends"
+                );
                 return;
             }
         }
@@ -127,7 +132,10 @@ impl<C: Hosted> Pool<C> {
             if let Some(cell) = ready.pop_front() {
                 return Some(cell);
             }
-            ready = self.wake.wait(ready).unwrap_or_else(PoisonError::into_inner);
+            ready = self
+                .wake
+                .wait(ready)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 

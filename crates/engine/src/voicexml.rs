@@ -253,9 +253,11 @@ impl VoiceXml {
         let wait = next.saturating_sub(self.now_ms()).max(0);
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
         let (all, cell) = (self.clone(), Arc::clone(cell));
-        self.inner.supervisor.spawn("application timer", async move {
-            tokio::time::sleep(wait).await;
-            all.push(&cell, Input::Tick);
-        });
+        self.inner
+            .supervisor
+            .spawn("application timer", async move {
+                tokio::time::sleep(wait).await;
+                all.push(&cell, Input::Tick);
+            });
     }
 }

@@ -38,16 +38,20 @@ pub(super) fn of(ending: &Ending, hung_up: bool, documents: u32) -> Outcome {
             fault("vxml_start_failed", format!("{event}: {message}"))
         }
         Ending::Error { event, message } => fault("vxml_error", format!("{event}: {message}")),
-        Ending::Exit { .. } | Ending::End => {
-            fault("vxml_no_result", "it ended without treatment_result".to_owned())
-        }
+        Ending::Exit { .. } | Ending::End => fault(
+            "vxml_no_result",
+            "it ended without treatment_result".to_owned(),
+        ),
     }
 }
 
 fn answered(answer: Answer, ending: &Ending) -> Outcome {
     let releases = matches!(ending, Ending::Disconnect { .. });
     if releases && answer.action.needs_call() {
-        let why = format!("it released the call and answered {}", answer.action.as_str());
+        let why = format!(
+            "it released the call and answered {}",
+            answer.action.as_str()
+        );
         return fault("vxml_bad_result", why);
     }
     Outcome::Answer(Box::new(answer))

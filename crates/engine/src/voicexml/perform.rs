@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 
 use telephony::media::audio::Clip;
 use tokio::sync::oneshot;
-use vxml::{Effect, FetchRequest, Play, RecordRequest, Recording, Session, TransferOutcome, TransferRequest};
+use vxml::{
+    Effect, FetchRequest, Play, RecordRequest, Recording, Session, TransferOutcome, TransferRequest,
+};
 
 use super::VoiceXml;
 use super::cell::{Beginning, Body, Cell, Input, Playing};
@@ -45,13 +47,7 @@ impl VoiceXml {
         self.plan_tick(cell, next);
     }
 
-    fn start_session(
-        &self,
-        cell: &Arc<Cell>,
-        body: &mut Body,
-        beginning: Beginning,
-        now_ms: i64,
-    ) {
+    fn start_session(&self, cell: &Arc<Cell>, body: &mut Body, beginning: Beginning, now_ms: i64) {
         match Session::new(beginning.start) {
             Ok(mut session) => {
                 cell.owner.started();
@@ -106,22 +102,27 @@ impl VoiceXml {
 
     fn fetch(&self, cell: &Arc<Cell>, request: FetchRequest) {
         let (all, cell) = (self.clone(), Arc::clone(cell));
-        self.inner.supervisor.spawn("application fetch", async move {
-            let recordings = cell.recordings.clone();
-            let file = move |handle: &str| recordings.file(handle);
-            let answer = all.inner.pages.fetch(&request, file).await;
-            if let Err(error) = &answer {
-                tracing::info!(
-                    callback.id = %cell.call.callback,
-                    url = callback::mask::url(&request.url),
-                    status = error.status,
-                    error = error.message,
-                    "a page cannot be fetched"
+        self.inner
+            .supervisor
+            .spawn("application fetch", async move {
+                let recordings = cell.recordings.clone();
+                let file = move |handle: &str| recordings.file(handle);
+                let answer = all.inner.pages.fetch(&request, file).await;
+                if let Err(error) = &answer {
+                    tracing::info!(
+                        callback.id = %cell.call.callback,
+                        url = callback::mask::url(&request.url),
+                        status = error.status,
+                        error = error.message,
+                        "a page cannot be fetched"
+                    );
+                }
+                let id = request.id;
+                all.push(
+                    &cell,
+                    Input::Handle(Box::new(vxml::Input::Fetched { id, answer })),
                 );
-            }
-            let id = request.id;
-            all.push(&cell, Input::Handle(Box::new(vxml::Input::Fetched { id, answer })));
-        });
+            });
     }
 
     /// Puts a play together; it comes back as [`Input::Rendered`].
@@ -132,11 +133,13 @@ impl VoiceXml {
             barge_in: play.barge_in,
         });
         let (all, cell) = (self.clone(), Arc::clone(cell));
-        self.inner.supervisor.spawn("application prompts", async move {
-            let prompts = &all.inner.prompts;
-            let rendered = prompts.render(&play.prompts, &cell.recordings).await;
-            all.push(&cell, Input::Rendered(play.id, rendered.ok()));
-        });
+        self.inner
+            .supervisor
+            .spawn("application prompts", async move {
+                let prompts = &all.inner.prompts;
+                let rendered = prompts.render(&play.prompts, &cell.recordings).await;
+                all.push(&cell, Input::Rendered(play.id, rendered.ok()));
+            });
     }
 
     fn rendered(
@@ -161,7 +164,8 @@ impl VoiceXml {
                 handle(body, vxml::Input::Played(id), now_ms);
             }
             Some(clip) => {
-                playing.number = PLUGIN_PLAYS + self.inner.plays.fetch_add(1, Ordering::Relaxed) + 1;
+                playing.number =
+                    PLUGIN_PLAYS + self.inner.plays.fetch_add(1, Ordering::Relaxed) + 1;
                 let act = Act::Sound {
                     clip,
                     play: playing.number,
@@ -170,12 +174,14 @@ impl VoiceXml {
                 let number = playing.number;
                 let played = self.control(cell, act);
                 let (all, cell) = (self.clone(), Arc::clone(cell));
-                self.inner.supervisor.spawn("application prompts", async move {
-                    if played.await.is_err() {
-                        // The call cannot be used; its end is told by itself.
-                        all.push(&cell, Input::Played(number));
-                    }
-                });
+                self.inner
+                    .supervisor
+                    .spawn("application prompts", async move {
+                        if played.await.is_err() {
+                            // The call cannot be used; its end is told by itself.
+                            all.push(&cell, Input::Played(number));
+                        }
+                    });
             }
         }
     }
@@ -183,7 +189,10 @@ impl VoiceXml {
     /// Recording is not there on calls: nothing was heard.
     fn record(&self, cell: &Arc<Cell>, request: &RecordRequest) {
         let (id, recording) = (request.id, Recording::default());
-        self.push(cell, Input::Handle(Box::new(vxml::Input::Recorded { id, recording })));
+        self.push(
+            cell,
+            Input::Handle(Box::new(vxml::Input::Recorded { id, recording })),
+        );
     }
 
     /// Passes the call on; the callback ends with it.
@@ -191,16 +200,20 @@ impl VoiceXml {
         let destination = dialed(&request.destination);
         let passed = self.control(cell, Act::Redirect { destination });
         let (all, cell) = (self.clone(), Arc::clone(cell));
-        self.inner.supervisor.spawn("application transfer", async move {
-            let outcome = match passed.await {
-                Ok(()) => TransferOutcome::Left,
-                Err("invaliddestination") => TransferOutcome::Failed("noauthorization".to_owned()),
-                Err(_) => TransferOutcome::Failed("noresource".to_owned()),
-            };
-            let id = request.id;
-            let input = vxml::Input::Transferred { id, outcome };
-            all.push(&cell, Input::Handle(Box::new(input)));
-        });
+        self.inner
+            .supervisor
+            .spawn("application transfer", async move {
+                let outcome = match passed.await {
+                    Ok(()) => TransferOutcome::Left,
+                    Err("invaliddestination") => {
+                        TransferOutcome::Failed("noauthorization".to_owned())
+                    }
+                    Err(_) => TransferOutcome::Failed("noresource".to_owned()),
+                };
+                let id = request.id;
+                let input = vxml::Input::Transferred { id, outcome };
+                all.push(&cell, Input::Handle(Box::new(input)));
+            });
     }
 
     fn act_and_forget(&self, cell: &Arc<Cell>, act: Act) {
@@ -242,7 +255,10 @@ fn handle(body: &mut Body, input: vxml::Input, now_ms: i64) {
 /// What is dialed for the address of a transfer: the number of `tel:`, the user of `sip:`.
 fn dialed(address: &str) -> String {
     let rest = address.split_once(':').map_or(address, |(_, rest)| rest);
-    rest.split([';', '@', '?']).next().unwrap_or_default().to_owned()
+    rest.split([';', '@', '?'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -38,10 +38,13 @@ impl Tape {
     }
 
     fn pause(&mut self, ms: u32) {
-        let samples = usize::try_from(ms).unwrap_or(usize::MAX).saturating_mul(SAMPLES_PER_MS);
+        let samples = usize::try_from(ms)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(SAMPLES_PER_MS);
         let room = limits::PROMPT_SAMPLES_MAX.saturating_sub(self.samples.len());
         self.cut |= samples > room;
-        self.samples.resize(self.samples.len() + samples.min(room), 0);
+        self.samples
+            .resize(self.samples.len() + samples.min(room), 0);
     }
 }
 
@@ -153,7 +156,10 @@ mod tests {
     #[tokio::test]
     async fn recordings_that_are_gone_are_silent() {
         let gone = Segment::Recording("r9".to_owned());
-        assert_eq!(render(vec![gone, Segment::Mark("m".to_owned())]).await, Ok(0));
+        assert_eq!(
+            render(vec![gone, Segment::Mark("m".to_owned())]).await,
+            Ok(0)
+        );
     }
 
     #[tokio::test]

@@ -59,7 +59,11 @@ impl VoiceXml {
             local: "sip:ringback".to_owned(),
             remote: format!("sip:{}", question.customer_number),
             is_outbound: true,
-            uuid: question.call.as_ref().map(ToString::to_string).unwrap_or_default(),
+            uuid: question
+                .call
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             user_data,
             ..Connection::default()
         };
@@ -114,9 +118,14 @@ impl Asker {
     async fn fault(&self, detail: &str, why: String, hung_up: bool) {
         tracing::warn!(callback.id = %self.call.callback, detail, why, "an application has no result");
         let event = if self.on_error == OnError::RouteToAgent && !hung_up {
-            let event = PluginEvent::NoAnswer { why: format!("{detail}: {why}") };
+            let event = PluginEvent::NoAnswer {
+                why: format!("{detail}: {why}"),
+            };
             drop(self.commands.send(self.input(event)).await);
-            match self.answer(Box::new(Answer::new(Action::RouteToAgent))).await {
+            match self
+                .answer(Box::new(Answer::new(Action::RouteToAgent)))
+                .await
+            {
                 Ok(()) => return,
                 Err(_refused) => failed(detail, why),
             }
@@ -150,7 +159,12 @@ impl Owner for Asker {
                 Outcome::Nothing => {}
                 Outcome::HungUp => {
                     let why = "the customer hung up".to_owned();
-                    drop(asker.commands.send(asker.input(failed("vxml_hangup", why))).await);
+                    drop(
+                        asker
+                            .commands
+                            .send(asker.input(failed("vxml_hangup", why)))
+                            .await,
+                    );
                 }
                 Outcome::Fault { detail, why } => {
                     let why = format!("{}: {why}", asker.url);

@@ -29,6 +29,11 @@ impl Player {
         }
     }
 
+    /// Whether its end is told.
+    pub(super) fn is_reported(&self) -> bool {
+        self.repeat != Repeat::Unreported
+    }
+
     /// A digit of the other side ends it.
     pub(super) fn yields(&self) -> bool {
         self.repeat == Repeat::UntilDigit
@@ -48,7 +53,7 @@ impl Player {
             }
             match self.repeat {
                 Repeat::Forever => self.at = 0,
-                Repeat::Once | Repeat::UntilDigit => break,
+                Repeat::Once | Repeat::UntilDigit | Repeat::Unreported => break,
             }
         }
         let any = !out.is_empty();

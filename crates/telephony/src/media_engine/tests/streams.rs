@@ -222,3 +222,42 @@ async fn a_digit_that_begins_ends_a_clip_within_60_ms() {
         assert_eq!(rig.event().await, MediaEvent::Digit { call, digit });
     }
 }
+
+#[tokio::test]
+async fn what_the_other_side_says_is_recorded_until_it_is_silent() {
+    let mut rig = Rig::new(31_400..=31_419, 1);
+    let (call, mut phone) = rig.leg("a", Codec::Pcmu, Some(101));
+    let order = RecordOrder {
+        token: 9,
+        beep: true,
+        max_ms: 10_000,
+        final_silence_ms: Some(500),
+        timeout_ms: 5_000,
+    };
+    rig.engine.record(&call, order);
+    phone.hears(1_000.0);
+    while phone.hears_now(1_000.0) {}
+    for n in 0..80 {
+        let _clock = phone.receive();
+        let said = if (10..40).contains(&n) {
+            frame(440.0)
+        } else {
+            vec![0; FRAME_SAMPLES]
+        };
+        phone.send(&said);
+    }
+    let MediaEvent::Recorded {
+        token,
+        clip,
+        at_max,
+        ..
+    } = rig.event().await
+    else {
+        panic!("a recording, and nothing about the tone")
+    };
+    assert_eq!((token, at_max), (9, false));
+    let clip = clip.expect("something was said");
+    assert!((600..1_000).contains(&clip.duration_ms()), "{clip:?}");
+    let middle = clip.samples().len() - 2 * FRAME_SAMPLES;
+    assert!(level(&clip.samples()[middle..], 440.0) > 1_000.0);
+}
