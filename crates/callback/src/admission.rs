@@ -146,21 +146,34 @@ impl PerService {
 }
 
 impl Ledger {
-    /// Whether a new callback may be taken now, in the order of callback-api §3.
+    /// Whether a new callback may be taken now, in the order of callback-api §3; `paused`: its
+    /// service is.
     ///
     /// # Errors
-    /// `TOO_MANY`, `ALREADY_QUEUED`, `QUEUE_FULL` or `TOO_FAR`.
+    /// `TOO_MANY`, `ALREADY_QUEUED`, `QUEUE_FULL`, `PAUSED` or `TOO_FAR`.
     pub fn check(
         &mut self,
         callback: &Callback,
         rules: &Rules,
+        paused: bool,
         now: Timestamp,
     ) -> Result<(), Error> {
         self.forget_old(now);
         self.check_throttles(callback, rules, now)?;
-        if callback.scheduled {
-            return check_horizon(callback.settings.horizon, callback.desired, now);
+        if !callback.scheduled {
+            self.check_queue(callback, rules)?;
         }
+        if paused {
+            let message = "The service is paused: it takes no callbacks now";
+            return Err(Error::new(ErrorCode::Paused, message));
+        }
+        if callback.scheduled {
+            check_horizon(callback.settings.horizon, callback.desired, now)?;
+        }
+        Ok(())
+    }
+
+    fn check_queue(&self, callback: &Callback, rules: &Rules) -> Result<(), Error> {
         let Some(service) = self.services.get(callback.service()) else {
             return Ok(());
         };

@@ -30,6 +30,8 @@ pub enum ErrorCode {
     AlreadyQueued,
     /// The cap of queued callbacks of the service is reached.
     QueueFull,
+    /// The service is paused.
+    Paused,
     /// Desired time too far ahead.
     TooFar,
     /// Credentials missing or wrong.
@@ -73,6 +75,7 @@ impl ErrorCode {
         Self::TooMany,
         Self::AlreadyQueued,
         Self::QueueFull,
+        Self::Paused,
         Self::TooFar,
         Self::Unauthorized,
         Self::NotFound,
@@ -103,6 +106,7 @@ impl ErrorCode {
             | Self::AddressNotAllowed
             | Self::TooMany
             | Self::AlreadyQueued
+            | Self::Paused
             | Self::TooFar
             | Self::AlreadyCompleted
             | Self::InvalidState => 400,
@@ -136,6 +140,7 @@ impl ErrorCode {
             Self::TooMany => "TOO_MANY",
             Self::AlreadyQueued => "ALREADY_QUEUED",
             Self::QueueFull => "QUEUE_FULL",
+            Self::Paused => "PAUSED",
             Self::TooFar => "TOO_FAR",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::NotFound => "NOT_FOUND",

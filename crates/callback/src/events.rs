@@ -142,6 +142,10 @@ events! {
     PluginProblem = "rb.plugin_problem", Native, [];
     /// The call goes to another destination.
     RoutedOut = "rb.route_to_rp", Native, [];
+    /// The customer's app is asked whether to call now.
+    ConfirmationAsked = "rb.confirmation_asked", Native, [];
+    /// The customer has answered, or time was up.
+    ConfirmationEnded = "rb.confirmation_ended", Native, [];
     /// A restart of the server interrupted what was going on.
     Interrupted = "rb.interrupted", Native, [];
 }

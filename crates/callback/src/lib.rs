@@ -10,14 +10,17 @@
 pub mod admission;
 pub mod agent;
 pub mod call_state;
+pub mod confirm;
 pub mod error;
 pub mod events;
 pub mod id;
 pub mod ini;
 pub mod lifecycle;
 pub mod limits;
+pub mod mask;
 pub mod number;
 pub mod options;
+pub mod pause;
 pub mod plugin;
 pub mod record;
 pub mod request;

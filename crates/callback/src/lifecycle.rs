@@ -6,9 +6,11 @@
 //! phase is named in every match: a new phase does not compile until each input has an answer.
 
 mod agent;
+mod confirm;
 mod contact;
 mod create;
 mod customer;
+mod hold;
 mod plugin;
 mod recover;
 mod route;
@@ -25,6 +27,7 @@ pub use update::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::confirm::{Choice, Push};
 use crate::events::Event;
 use crate::plugin::{Answer, Question};
 use crate::record::{Callback, TimerKind};
@@ -41,6 +44,8 @@ pub struct Context {
     pub submission: Result<(), String>,
     /// Random bits for a token that nobody can guess; new in every step.
     pub random: u128,
+    /// The service is paused.
+    pub paused: bool,
 }
 
 /// Something that happened.
@@ -64,6 +69,22 @@ pub enum Input {
     Timer(TimerKind),
     /// It is this callback's turn to contact the customer.
     ContactTurn(Result<DialPlan, ContactFault>),
+    /// It is this callback's turn, and the customer has to be asked first.
+    ConfirmTurn {
+        /// Opens the choices of the question; nobody can guess it.
+        token: String,
+    },
+    /// The customer's app made a choice.
+    Chosen {
+        /// Which.
+        choice: Choice,
+        /// What the menu gave.
+        token: String,
+    },
+    /// The service is paused.
+    ServicePaused,
+    /// The service is no longer paused.
+    ServiceResumed,
     /// Something happened on the customer's leg of the given attempt.
     Customer {
         /// Attempt the leg belongs to.
@@ -219,6 +240,8 @@ pub enum Effect {
     Dial(Box<Dial>),
     /// Calls the agent's phone; a dial intent is committed with the step.
     Offer(Box<Offer>),
+    /// Asks the customer's device; the push is committed with the step.
+    Push(Box<Push>),
     /// Ends a leg.
     HangUp {
         /// The leg.
@@ -347,8 +370,8 @@ pub struct Step {
 /// Applies one input to a callback.
 ///
 /// # Errors
-/// Only for [`Input::Cancel`], [`Input::Reschedule`], [`Input::Update`] and [`Input::Plugin`], when
-/// the present state does not allow it; nothing changed then.
+/// Only for [`Input::Cancel`], [`Input::Reschedule`], [`Input::Update`], [`Input::Chosen`] and
+/// [`Input::Plugin`], when the present state does not allow it; nothing changed then.
 pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step, Error> {
     let mut run = run::Run::new(callback, context);
     match input {
@@ -358,6 +381,10 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
         Input::Update(change) => update::update(&mut run, *change)?,
         Input::Timer(kind) => timer::timer(&mut run, kind),
         Input::ContactTurn(plan) => contact::contact_turn(&mut run, plan),
+        Input::ConfirmTurn { token } => confirm::turn(&mut run, token),
+        Input::Chosen { choice, token } => confirm::chosen(&mut run, choice, &token)?,
+        Input::ServicePaused => hold::service_paused(&mut run),
+        Input::ServiceResumed => hold::service_resumed(&mut run),
         Input::Customer { attempt, event } => {
             // An older attempt's leg has nothing to say any more.
             if attempt == run.callback.attempts {

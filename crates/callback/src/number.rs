@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::limits::NUMBER_MAX;
 use crate::{Error, ErrorCode};
 
+mod describe;
 mod emergency;
 mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use describe::{Described, describe};
 use emergency::is_emergency;
 use parse::Length;
 

@@ -156,6 +156,8 @@ pub struct Entry {
     pub advanced: bool,
     /// What it does.
     pub meaning: &'static str,
+    /// A service may hold it although it belongs to an application section.
+    pub of_service_too: bool,
     /// How far it is built.
     pub status: Status,
     /// Values whose status differs from the option's.
@@ -243,6 +245,7 @@ impl Entry {
             mandatory: false,
             advanced: false,
             meaning,
+            of_service_too: false,
             status: Status::Effective,
             values: &[],
             needs: None,
@@ -266,6 +269,11 @@ impl Entry {
 
     const fn advanced(mut self) -> Self {
         self.advanced = true;
+        self
+    }
+
+    const fn of_service_too(mut self) -> Self {
+        self.of_service_too = true;
         self
     }
 
@@ -341,7 +349,8 @@ fn index() -> &'static HashMap<&'static str, &'static Entry> {
     INDEX.get_or_init(|| {
         let mut index = HashMap::new();
         let of_service = all().filter(|e| e.section.is_of_service());
-        let of_application = all().filter(|e| e.section == Section::Application);
+        let of_application =
+            all().filter(|e| e.section == Section::Application || e.of_service_too);
         for entry in of_service.chain(of_application) {
             for name in std::iter::once(&entry.name).chain(entry.aliases) {
                 index.entry(*name).or_insert(entry);
@@ -427,7 +436,7 @@ mod tests {
         assert_eq!(status("_call_direction", "USERORIGINATED"), "pending");
         assert_eq!(status("_media_type", "chat"), "refused");
         assert_eq!(status("_delay_connid_attempt_loop", "100"), "accepted");
-        assert_eq!(status("_wait_for_user_confirm", "1"), "pending");
+        assert_eq!(status("_wait_for_user_confirm", "1"), "effective");
         assert_eq!(
             status("_userterminated_first_connect_party", "AGENT"),
             "pending"

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::admission::Counted;
+use crate::confirm::Confirmation;
 use crate::plugin::{Answer, PluginCall, PluginRecord};
 use crate::routing::Found;
 use crate::settings::Settings;
@@ -85,10 +86,18 @@ pub enum Reason {
     FailCallToCustomer,
     /// A fax answered.
     FailFaxReached,
-    /// A plugin sent the call somewhere else.
+    /// A plugin sent the call somewhere else, or a request says that it went there.
     TransferredToRp,
     /// Ended by a request that gave no reason.
     NotAvailable,
+    /// The customer never confirmed.
+    FailUserNoConfirm,
+    /// The number is missing; set by requests only.
+    FailNoCustomerNumber,
+    /// Neither voice nor chat; set by requests only.
+    FailIxnUnknownMediaType,
+    /// The texts of the service could not be loaded; set by requests only.
+    FailLoadMessageFile,
 }
 
 impl Reason {
@@ -106,6 +115,11 @@ impl Reason {
         Self::FailFaxReached,
         Self::TransferredToRp,
         Self::NotAvailable,
+        Self::FailUserNoConfirm,
+        Self::FailNoCustomerNumber,
+        Self::FailIxnUnknownMediaType,
+        Self::FailLoadMessageFile,
+        Self::TransferredToRp,
     ];
 
     /// Reads the name on the wire.
@@ -130,6 +144,10 @@ impl Reason {
             Self::FailFaxReached => "FAIL_FAX_REACHED",
             Self::TransferredToRp => "TRANSFERRED_TO_RP",
             Self::NotAvailable => "NOT_AVAILABLE",
+            Self::FailUserNoConfirm => "FAIL_USER_NO_CONFIRM",
+            Self::FailNoCustomerNumber => "FAIL_NO_CUSTOMER_NUMBER",
+            Self::FailIxnUnknownMediaType => "FAIL_IXN_UNKNOWN_MEDIA_TYPE",
+            Self::FailLoadMessageFile => "FAIL_LOAD_MESSAGE_FILE",
         }
     }
 }
@@ -147,6 +165,10 @@ pub enum Phase {
     },
     /// The virtual interaction waits for its turn to dial.
     Waiting,
+    /// Held; [`Callback::held`] says since when and where it goes back to.
+    Paused,
+    /// The customer's app was asked whether to call now.
+    Confirming,
     /// Pause between two dials.
     RetryPause,
     /// The customer's phone was dialed.
@@ -206,6 +228,8 @@ pub enum TimerKind {
     Submit,
     /// A submitted scheduled callback may be contacted (desired time − threshold).
     ContactAllowed,
+    /// The customer's app has not answered.
+    Confirm,
     /// The pause between two dials is over.
     RetryDial,
     /// Telephony owes us an event: dialing, detection, agent ringing, playing.
@@ -222,6 +246,31 @@ pub enum TimerKind {
     QueuedTtl,
     /// `_ttl`.
     RecordTtl,
+}
+
+/// Who holds a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBy {
+    /// Its service is paused.
+    Service,
+    /// A request; a service that goes on does not take it along.
+    Request,
+}
+
+/// Where a held callback goes back to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Who holds it.
+    pub by: HeldBy,
+    /// Since when.
+    pub since: Timestamp,
+    /// State of before.
+    pub state: State,
+    /// Phase of before.
+    pub phase: Phase,
+    /// Timers of before; they stand still.
+    pub timers: BTreeMap<TimerKind, Timestamp>,
 }
 
 /// One callback.
@@ -289,6 +338,12 @@ pub struct Callback {
     pub counted: Counted,
     /// Questions to the plugin and what its answers changed.
     pub plugin: PluginRecord,
+    /// It is held.
+    #[serde(default)]
+    pub held: Option<Box<Held>>,
+    /// Whom to ask before the first dial, and how far that went.
+    #[serde(default)]
+    pub confirmation: Option<Box<Confirmation>>,
 }
 
 impl Callback {
@@ -328,6 +383,8 @@ impl Callback {
             timers: BTreeMap::new(),
             counted: Counted::default(),
             plugin: PluginRecord::default(),
+            held: None,
+            confirmation: None,
         }
     }
 

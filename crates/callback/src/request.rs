@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::confirm;
 use crate::number::{self, Dialplan};
 use crate::record::Callback;
 use crate::service::{self, Resolved, Resolver, Service};
@@ -41,6 +42,8 @@ pub fn prepare(
         user_data: &request.user_data,
     };
     let resolved = resolver.resolve(service, &parts)?;
+    let confirmation =
+        confirm::requested(&resolved.settings, &request.parameters, &request.user_data)?;
     let customer_number = service::parameter_text(&request.parameters, "_customer_number")
         .ok_or_else(|| {
             Error::new(
@@ -58,6 +61,7 @@ pub fn prepare(
     callback.user_data = request.user_data;
     callback.parameters = request.parameters;
     callback.gms_user = request.gms_user;
+    callback.confirmation = confirmation;
     if let Some(desired) = desired {
         callback.schedule(desired);
     }

@@ -15,6 +15,7 @@ mod resolve;
 mod resolver;
 
 pub use import::{Fault, Import, Notice, import};
+pub use notification::is_language;
 pub use request::{
     check_mandatory_keys, check_user_data, desired_time, parameter_text, split_body,
 };

@@ -93,6 +93,17 @@ pub struct Settings {
     pub pending: BTreeMap<String, String>,
 }
 
+impl Settings {
+    /// Id under which the service stands in the pause list.
+    #[must_use]
+    pub fn pause_id(&self) -> &str {
+        match self.contact.pause_id.as_str() {
+            "" => self.service.as_str(),
+            id => id,
+        }
+    }
+}
+
 /// When the customer is contacted at the latest and at the earliest, and what the call carries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -109,6 +120,27 @@ pub struct ContactSettings {
     pub restore_position: bool,
     /// `_ixn_createcall_hints`: header lines of the call to the customer.
     pub call_headers: Vec<(String, String)>,
+    /// `_paused_services_id`; empty = the name of the service.
+    pub pause_id: String,
+    /// `_wait_for_user_confirm`: how the customer is asked first.
+    pub confirm: Option<ConfirmSettings>,
+}
+
+/// How the customer is asked before the first dial (callback-api §9.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmSettings {
+    /// `_user_confirm_timeout`, s.
+    pub timeout_s: i64,
+    /// `_max_number_of_user_availability_confirmation_attempts`, ≥ 1.
+    pub asks_max: u32,
+    /// `_on_user_confirm_timeout = CONNECT-ANYWAY`.
+    pub connect_anyway: bool,
+    /// `rb.later_delay`, s.
+    pub later_s: i64,
+    /// `_provider_name`: provider of the push when the request names none.
+    pub provider: String,
+    /// `rb.push_attempts`, ≥ 1.
+    pub push_attempts: u32,
 }
 
 impl Default for ContactSettings {
@@ -120,6 +152,8 @@ impl Default for ContactSettings {
             min_delay_s: 0,
             restore_position: true,
             call_headers: Vec::new(),
+            pause_id: String::new(),
+            confirm: None,
         }
     }
 }
@@ -256,4 +290,6 @@ pub struct EventPlan {
     pub node: String,
     /// The request had a part in the node: the address guard applies.
     pub node_from_request: bool,
+    /// `http.ssl_trust_all`: receivers may have any certificate.
+    pub trust_all: bool,
 }

@@ -4,6 +4,7 @@ mod admin;
 mod create;
 mod notification;
 mod plugin;
+mod publishing;
 mod storage;
 mod transactions;
 
@@ -15,9 +16,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use callback::agent::AgentConfig;
+use callback::confirm::Choice;
 use callback::lifecycle::{Change, Input};
 use callback::number::Dialplan;
 use callback::options;
+use callback::pause::Pauses;
 use callback::service::{Resolver, ServerDefaults, Service};
 use callback::{Callback, CallbackId, Error, ErrorCode, ServiceName, Timestamp};
 use serde_json::{Map, Value};
@@ -32,8 +35,8 @@ use crate::limits;
 use crate::metrics::Metrics;
 use crate::notify::Subscriptions;
 use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
-use crate::plugin::{HttpPlugins, PluginHost};
-use crate::sessions::{self, Sessions, SessionsConfig};
+use crate::plugin::PluginHost;
+use crate::sessions::SessionsConfig;
 use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
@@ -106,8 +109,8 @@ pub struct Readiness {
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The store cannot be read.
-    #[error("the store cannot be read")]
+    /// The store cannot be read or does not take writes.
+    #[error("the store cannot be used")]
     Store(#[from] StoreError),
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built")]
@@ -149,7 +152,7 @@ impl Engine {
     /// Takes up what the store holds and starts to work.
     ///
     /// # Errors
-    /// [`StartError`] when the store cannot be read.
+    /// [`StartError`] when the store cannot be read or does not take writes.
     pub async fn start(
         config: EngineConfig,
         store: Arc<dyn Store>,
@@ -159,8 +162,7 @@ impl Engine {
     ) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (supervisor, shared) = (Supervisor::default(), Arc::new(Shared::default()));
-        let metrics = Arc::new(Metrics::new());
-        let dialplan = Arc::new(config.dialplan);
+        let (metrics, dialplan) = (Arc::new(Metrics::new()), Arc::new(config.dialplan));
         let allow_hosts = config.sender.allow_hosts.clone();
         let (commands, command_receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
         let subscriptions = Arc::new(Subscriptions::new(store.subscriptions().await?));
@@ -169,21 +171,16 @@ impl Engine {
             config: config.notify,
             subscriptions: subscriptions.clone(),
         });
+        let (url, sessions) = (&config.public_url, config.sessions);
+        let plugins = PluginHost::start(url, sessions, &clock, &commands, &supervisor)?;
         let parts = notify::Parts {
             store: store.clone(),
             clock: clock.clone(),
-            sender: Sender::new(config.sender)?,
+            sender: Sender::new(config.sender)?.with_sessions(plugins.sessions.clone()),
             metrics: metrics.clone(),
             subscriptions: subscriptions.clone(),
         };
         let outbox = Notifier::start(parts, &supervisor).await?;
-        let plugins = host_plugins(
-            &config.public_url,
-            config.sessions,
-            &clock,
-            &commands,
-            &supervisor,
-        )?;
         let mut shard = Shard::new(Parts {
             store: store.clone(),
             telephony: telephony.clone(),
@@ -200,39 +197,48 @@ impl Engine {
             shared: shared.clone(),
             commands: commands.clone(),
         });
+        let resolver = with_lists(config.defaults, store.as_ref()).await?;
+        shard.set_pauses(pauses(&resolver));
         take_up(&mut shard, store.as_ref(), &directory).await?;
         let services = stored_services(store.as_ref()).await?;
-        let resolver = Resolver::new(config.defaults);
-        load_lists(&resolver, store.as_ref()).await?;
         let stop_shard = CancellationToken::new();
         supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
-        let engine = Self {
-            inner: Arc::new(Inner {
-                store,
-                telephony,
-                clock,
-                commands,
-                services: RwLock::new(services),
-                subscriptions,
-                subscription_default_s,
-                publisher,
-                plugins,
-                outbox,
-                directory,
-                dialplan,
-                resolver,
-                allow_hosts,
-                node: config.node,
-                metrics,
-                shared,
-                supervisor: supervisor.clone(),
-                stop_shard,
-                imports: tokio::sync::Mutex::new(()),
-                storage: tokio::sync::Mutex::new(()),
-            }),
-        };
-        supervisor.spawn("retention", engine.clone().sweep(config.retention_days));
+        let engine = Self::of(Inner {
+            store,
+            telephony,
+            clock,
+            commands,
+            services: RwLock::new(services),
+            subscriptions,
+            subscription_default_s,
+            publisher,
+            plugins,
+            outbox,
+            directory,
+            dialplan,
+            resolver,
+            allow_hosts,
+            node: config.node,
+            metrics,
+            shared,
+            supervisor,
+            stop_shard,
+            imports: tokio::sync::Mutex::default(),
+            storage: tokio::sync::Mutex::default(),
+        });
+        engine.look_after(config.retention_days);
         Ok(engine)
+    }
+
+    fn of(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        Self { inner }
+    }
+
+    /// Removes what was over long ago, again and again.
+    fn look_after(&self, retention_days: u32) {
+        let sweep = self.clone().sweep(retention_days);
+        self.inner.supervisor.spawn("retention", sweep);
     }
 
     /// Now, by the engine's clock.
@@ -244,8 +250,7 @@ impl Engine {
     /// An option of `[callback]` of the configuration, else its default (options §11).
     #[must_use]
     pub fn application_option(&self, name: &str) -> &str {
-        let set = self.inner.resolver.defaults.application.get(name);
-        set.map_or_else(|| options::default_of(name), String::as_str)
+        application_option(&self.inner.resolver, name)
     }
 
     /// The number rules.
@@ -279,6 +284,21 @@ impl Engine {
         desired: Timestamp,
     ) -> Result<(), Error> {
         let input = Input::Reschedule { desired };
+        self.ask(|reply| Command::Ask {
+            service,
+            id,
+            input,
+            reply,
+        })
+        .await?
+    }
+
+    /// Answers the question whether the customer may be called now; answers when that is durable.
+    ///
+    /// # Errors
+    /// Not found, no question is open, or the token is none of the open question.
+    pub async fn choose(&self, id: CallbackId, choice: Choice, token: String) -> Result<(), Error> {
+        let (service, input) = (None, Input::Chosen { choice, token });
         self.ask(|reply| Command::Ask {
             service,
             id,
@@ -417,10 +437,21 @@ impl Engine {
             .render(&telephony.stats(), &telephony.trunks())
     }
 
-    /// Takes no new callbacks, dials nobody any more and ends the tasks. What is under way is
-    /// taken up again at the next start.
-    pub async fn drain(&self) {
+    /// Takes no new callbacks and dials nobody any more from now on; calls in progress go on.
+    pub fn begin_drain(&self) {
         self.inner.shared.draining.store(true, Ordering::Release);
+    }
+
+    /// Call legs that are not over, agents' included.
+    #[must_use]
+    pub fn legs(&self) -> u64 {
+        self.inner.telephony.stats().legs
+    }
+
+    /// As [`Engine::begin_drain`], and ends the tasks. What is under way is taken up again at
+    /// the next start.
+    pub async fn drain(&self) {
+        self.begin_drain();
         self.inner.stop_shard.cancel();
         self.inner.plugins.sessions.stop();
         self.inner.supervisor.stop(limits::DRAIN_MAX).await;
@@ -462,33 +493,32 @@ impl Engine {
         loop {
             tokio::time::sleep(limits::SWEEP_EVERY).await;
             self.sweep_notifications().await;
-            let before = self.now().plus_seconds(-i64::from(days) * 86_400);
-            match self.inner.store.purge(before).await {
-                Ok(0) => {}
-                Ok(callbacks) => tracing::info!(callbacks, "old callbacks were removed"),
-                Err(error) => tracing::warn!(%error, "old callbacks cannot be removed"),
-            }
+            purge(self.inner.store.as_ref(), days, self.now()).await;
         }
     }
 }
 
-/// Starts what asks plugins and runs sessions.
-fn host_plugins(
-    public_url: &str,
-    config: SessionsConfig,
-    clock: &Arc<dyn Clock>,
-    commands: &mpsc::Sender<Command>,
-    supervisor: &Supervisor,
-) -> Result<PluginHost, reqwest::Error> {
-    let http = HttpPlugins::new()?;
-    let sessions = Sessions::start(sessions::Parts {
-        config,
-        client: http.client(),
-        clock: Arc::clone(clock),
-        commands: commands.clone(),
-        supervisor: supervisor.clone(),
-    });
-    Ok(PluginHost::new(public_url, http, sessions))
+/// Removes what was over `days` before now.
+async fn purge(store: &dyn Store, days: u32, now: Timestamp) {
+    match store
+        .purge(now.plus_seconds(-i64::from(days) * 86_400))
+        .await
+    {
+        Ok(0) => {}
+        Ok(callbacks) => tracing::info!(callbacks, "old callbacks were removed"),
+        Err(error) => tracing::warn!(%error, "old callbacks cannot be removed"),
+    }
+}
+
+fn application_option<'a>(resolver: &'a Resolver, name: &str) -> &'a str {
+    let set = resolver.defaults.application.get(name);
+    set.map_or_else(|| options::default_of(name), String::as_str)
+}
+
+/// What the pause list says (`rb.pause_list`).
+fn pauses(resolver: &Resolver) -> Pauses {
+    let list = resolver.list(application_option(resolver, "rb.pause_list"));
+    Pauses::of(list.as_deref())
 }
 
 /// Gives the shard its agents, then everything that was open.
@@ -504,10 +534,11 @@ async fn take_up(
     shard.recover().await
 }
 
-async fn load_lists(resolver: &Resolver, store: &dyn Store) -> Result<(), StoreError> {
+async fn with_lists(defaults: ServerDefaults, store: &dyn Store) -> Result<Resolver, StoreError> {
+    let resolver = Resolver::new(defaults);
     let lists = store.transaction_lists().await?;
     resolver.put_lists(lists.into_iter().map(|row| row.list));
-    Ok(())
+    Ok(resolver)
 }
 
 async fn stored_services(
@@ -563,3 +594,6 @@ fn write_error(error: StoreError) -> Error {
     tracing::error!(%error, "the store refused a write");
     not_ready()
 }
+
+#[cfg(test)]
+mod tests;

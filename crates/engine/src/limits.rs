@@ -8,6 +8,15 @@ pub const COMMAND_QUEUE_MAX: usize = 8192;
 pub const BATCH_INPUTS_MAX: usize = 512;
 /// Dials started per round, so that a burst of turns cannot starve telephony events.
 pub const TURNS_PER_ROUND_MAX: usize = 128;
+/// Commands waiting for telephony beyond which no calls are begun: ten times what it takes at
+/// once, some seconds' worth.
+pub const UNSENT_PAUSE: usize = 4096;
+/// Commands waiting for telephony beyond which treatments and refusals of callers are left out.
+/// Beyond it only what joins or ends calls is kept, a few commands for each that is up.
+pub const UNSENT_MAX: usize = 2 * UNSENT_PAUSE;
+/// Time after which an agent's leg that is to end counts as over though telephony never said so:
+/// longer than the 32 s that a SIP transaction may take to fail (RFC 3261 §17.1.1.2).
+pub const AGENT_LEG_END_MAX: Duration = Duration::from_secs(40);
 /// Idempotency keys kept in memory for requests that race; older ones are read from the store.
 pub const RECENT_KEYS_MAX: usize = 10_000;
 /// How long an idempotency key counts (callback-api §1.1).
@@ -19,11 +28,11 @@ pub const COUNTED_BACK_S: i64 = 86_400;
 pub const DELIVERY_QUEUE_MAX: usize = 4096;
 /// Deliveries held in memory; beyond it they wait in the store and are read again.
 pub const DELIVERIES_IN_MEMORY_MAX: usize = 100_000;
-/// Deliveries under way at once in all.
-pub const DELIVERIES_AT_ONCE_MAX: usize = 256;
+/// Connections of deliveries at once in all (`http.max_connections_total`).
+pub const CONNECTIONS_TOTAL_MAX: usize = 100;
 /// Deliveries under way at once to one target (notifications §7.6).
 pub const DELIVERIES_PER_TARGET_MAX: usize = 10;
-/// Connections at once to one host and port (notifications §7.1).
+/// Connections at once to one host and port (`http.max_connections_per_route`).
 pub const CONNECTIONS_PER_ROUTE_MAX: usize = 20;
 /// Lanes whose receiver answered 410 that are remembered; forgetting one costs another 410.
 pub const ENDED_LANES_MAX: usize = 10_000;
@@ -39,8 +48,8 @@ pub const SUBSCRIPTION_MIN_S: i64 = 30;
 pub const SUBSCRIPTION_MAX_S: i64 = 31_536_000;
 /// How long request and answer of debug mode are kept (notifications §7.5).
 pub const TRACE_TTL: Duration = Duration::from_secs(24 * 3600);
-/// Bytes of an answer that debug mode keeps.
-pub const TRACE_ANSWER_MAX: usize = 4 * 1024;
+/// Bytes of an answer that debug mode keeps: all that is read of it.
+pub const TRACE_ANSWER_MAX: usize = RECEIVER_ANSWER_MAX;
 /// Failed deliveries that one command tries again.
 pub const RETRY_MAX: usize = 10_000;
 /// Batches of events that a slow listener of the event stream may lag behind.
@@ -49,14 +58,16 @@ pub const TAIL_BATCHES_MAX: usize = 256;
 pub const TAIL_PAGE: usize = 1_000;
 /// Answer bytes read from a receiver; the body is ignored anyway (notifications §7.1).
 pub const RECEIVER_ANSWER_MAX: usize = 64 * 1024;
-/// Connect and read time of a delivery (notifications §7.1).
+/// Connect and read time of a delivery (`http.connection_timeout`, `http.socket_timeout`).
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time of a delivery to an orchestration session (notifications §7.1).
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Header lines of an answer that debug mode keeps.
-pub const TRACE_HEADERS_MAX: usize = 32;
+pub const TRACE_HEADERS_MAX: usize = 128;
 /// A treatment fetched by URL, bytes (play-treatments §1.2).
 pub const TREATMENT_MAX: usize = 10 * 1024 * 1024;
+/// Redirects that are followed for a treatment.
+pub const TREATMENT_REDIRECTS_MAX: usize = 3;
 /// Time to fetch a treatment (play-treatments §1.2).
 pub const TREATMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Treatments kept decoded.
@@ -97,6 +108,10 @@ pub const PLUGIN_ANSWER_MAX: usize = 64 * 1024;
 pub const PLUGIN_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
+/// A store that goes on refusing is told of once in so many tries: every 10 s.
+pub const COMMIT_RETRIES_PER_LOG: u32 = 20;
+/// Tries of a write while the server starts, about 15 s: then it says what is wrong and ends.
+pub const START_TRIES_MAX: u32 = 30;
 /// Pause after which new callbacks are let through to a store that refused the last write: long
 /// enough that a full disk is not hammered, short enough that a hiccup costs little.
 pub const STORE_PAUSE: Duration = Duration::from_secs(2);

@@ -11,17 +11,20 @@ mod alone;
 mod breaker;
 mod guard;
 mod lanes;
+mod resolver;
 mod rows;
 mod schedule;
 mod sender;
 mod signature;
 mod subscriptions;
+mod trace;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use callback::Timestamp;
+use callback::{Timestamp, mask};
 use rand::rngs::SmallRng;
 use store::{DeliveryAttempt, DeliveryRow, DeliveryState, Store, StoreError};
 use tokio::sync::mpsc;
@@ -33,13 +36,15 @@ use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
 pub use alone::Delivery;
-pub(crate) use guard::check_url;
 pub use guard::{AddressRefused, check_literal};
+pub(crate) use guard::{check_operators_url, check_url};
 use lanes::{LaneKey, Lanes, Next};
+pub(crate) use resolver::operators_resolver;
 pub(crate) use rows::Publisher;
 pub use rows::{NotifyConfig, Provider};
-pub use sender::SenderConfig;
-pub(crate) use sender::{GuardedResolver, Sender, describe};
+use sender::SendResult;
+pub use sender::{OutgoingHttp, SenderConfig};
+pub(crate) use sender::{Sender, describe};
 pub use signature::Secret;
 pub use subscriptions::Subscription;
 pub(crate) use subscriptions::Subscriptions;
@@ -106,9 +111,13 @@ pub(crate) struct Notifier {
     rng: SmallRng,
     lanes: Lanes,
     sending: JoinSet<Done>,
+    /// Whose delivery a task makes: its place and lane are freed however it ends.
+    begun: HashMap<tokio::task::Id, (LaneKey, Arc<DeliveryRow>, Timestamp)>,
     /// Results that are not stored yet.
     unsaved: Vec<Done>,
-    saving: JoinSet<Vec<Done>>,
+    /// The transaction under way, with its results.
+    saving: JoinSet<()>,
+    being_saved: Vec<Done>,
     overflowed: Arc<AtomicBool>,
     held: Arc<AtomicUsize>,
 }
@@ -117,18 +126,9 @@ impl Notifier {
     /// Starts the notifier with what the store still holds.
     pub(crate) async fn start(parts: Parts, supervisor: &Supervisor) -> Result<Outbox, StoreError> {
         let (sender, rows) = mpsc::channel(limits::DELIVERY_QUEUE_MAX);
-        let overflowed = Arc::new(AtomicBool::new(false));
-        let mut notifier = Self {
-            parts,
-            rng: rand::make_rng(),
-            lanes: Lanes::default(),
-            sending: JoinSet::new(),
-            unsaved: Vec::new(),
-            saving: JoinSet::new(),
-            overflowed: overflowed.clone(),
-            held: Arc::default(),
-        };
+        let mut notifier = Self::new(parts);
         let held = notifier.held.clone();
+        let overflowed = notifier.overflowed.clone();
         notifier.load().await?;
         supervisor.spawn("notifier", notifier.run(rows));
         Ok(Outbox {
@@ -138,6 +138,21 @@ impl Notifier {
         })
     }
 
+    fn new(parts: Parts) -> Self {
+        Self {
+            lanes: Lanes::new(parts.sender.bounds()),
+            parts,
+            rng: rand::make_rng(),
+            sending: JoinSet::new(),
+            begun: HashMap::new(),
+            unsaved: Vec::new(),
+            saving: JoinSet::new(),
+            being_saved: Vec::new(),
+            overflowed: Arc::default(),
+            held: Arc::default(),
+        }
+    }
+
     async fn run(mut self, mut rows: mpsc::Receiver<Handed>) {
         loop {
             self.begin_due();
@@ -145,10 +160,10 @@ impl Notifier {
             self.held.store(self.lanes.held(), Ordering::Release);
             let wake = self.wake_in();
             tokio::select! {
-                Some(done) = self.sending.join_next() => {
-                    self.over(done);
-                    while let Some(more) = self.sending.try_join_next() {
-                        self.over(more);
+                Some(ended) = self.sending.join_next_with_id() => {
+                    self.ended(ended);
+                    while let Some(more) = self.sending.try_join_next_with_id() {
+                        self.ended(more);
                     }
                 }
                 Some(saved) = self.saving.join_next() => self.stored(saved),
@@ -242,35 +257,74 @@ impl Notifier {
         let sender = self.parts.sender.clone();
         let clock = self.parts.clock.clone();
         let jitter = schedule::jitter(&mut self.rng);
-        self.sending.spawn(async move {
+        let (key, delivery) = (lane.clone(), Arc::clone(&row));
+        self.spawn(lane, row, async move {
             let at = clock.now();
-            let sent = sender.send(&row, at).await;
-            let mut attempt = schedule::judge(&row, at, clock.now(), &sent.result, jitter);
+            let sent = sender.send(&delivery, at).await;
+            let mut attempt = schedule::judge(&delivery, at, clock.now(), &sent.result, jitter);
             attempt.trace = sent.trace;
             Done {
                 failed: sent.result.failed(),
-                lane,
-                row,
+                lane: key,
+                row: delivery,
                 attempt,
             }
         });
     }
 
-    /// A receiver has answered, or not: its place is free.
-    fn over(&mut self, done: Result<Done, JoinError>) {
-        let done = match done {
-            Ok(done) => done,
-            Err(error) => {
-                tracing::error!(%error, "a delivery panicked; it is repeated after a restart");
-                return;
+    fn spawn(
+        &mut self,
+        lane: LaneKey,
+        row: Arc<DeliveryRow>,
+        attempt: impl Future<Output = Done> + Send + 'static,
+    ) {
+        let at = self.now();
+        let task = self.sending.spawn(attempt);
+        self.begun.insert(task.id(), (lane, row, at));
+    }
+
+    /// A task is over: with a result, or it panicked, which counts as an attempt that failed.
+    fn ended(&mut self, ended: Result<(tokio::task::Id, Done), JoinError>) {
+        match ended {
+            Ok((id, done)) => {
+                self.begun.remove(&id);
+                self.over(done);
             }
-        };
+            Err(error) => {
+                let Some((lane, row, at)) = self.begun.remove(&error.id()) else {
+                    return;
+                };
+                tracing::error!(
+                    callback.id = %row.callback,
+                    event = row.event_id,
+                    %error,
+                    "a delivery panicked; it is tried again"
+                );
+                let jitter = schedule::jitter(&mut self.rng);
+                let result = SendResult::Failed {
+                    error: "the sender failed".to_owned(),
+                };
+                let attempt = schedule::judge(&row, at, self.now(), &result, jitter);
+                self.over(Done {
+                    lane,
+                    row,
+                    attempt,
+                    // It says nothing about the receiver.
+                    failed: None,
+                });
+            }
+        }
+    }
+
+    /// A receiver has answered, or not: its place is free.
+    fn over(&mut self, done: Done) {
         let now = self.now();
         if self.lanes.over(&done.lane, done.failed, now) {
             let open = done.failed == Some(true);
             self.parts.metrics.circuit(open);
             tracing::warn!(
                 callback.id = %done.row.callback,
+                target = mask::url(&done.row.target),
                 open,
                 "the circuit of a notification target has changed"
             );
@@ -292,27 +346,29 @@ impl Notifier {
         let rest = self
             .unsaved
             .split_off(self.unsaved.len().min(limits::ATTEMPTS_PER_COMMIT_MAX));
-        let results = std::mem::replace(&mut self.unsaved, rest);
+        self.being_saved = std::mem::replace(&mut self.unsaved, rest);
         let store = self.parts.store.clone();
+        let batch = Arc::new(batch(&self.being_saved));
         self.saving.spawn(async move {
-            let batch = batch(&results);
-            while let Err(error) = store.commit(batch.clone()).await {
-                tracing::warn!(%error, "delivery results cannot be stored; trying again");
+            let mut tries = 0_u32;
+            while let Err(error) = store.commit_shared(Arc::clone(&batch)).await {
+                if tries.is_multiple_of(limits::COMMIT_RETRIES_PER_LOG) {
+                    tracing::warn!(%error, tries, "delivery results cannot be stored; trying again");
+                }
+                tries += 1;
                 tokio::time::sleep(limits::COMMIT_RETRY).await;
             }
-            results
         });
     }
 
     /// Results are durable: their lanes go on.
-    fn stored(&mut self, saved: Result<Vec<Done>, JoinError>) {
-        let results = match saved {
-            Ok(results) => results,
-            Err(error) => {
-                tracing::error!(%error, "storing results panicked; they are repeated later");
-                return;
-            }
-        };
+    fn stored(&mut self, saved: Result<(), JoinError>) {
+        let results = std::mem::take(&mut self.being_saved);
+        if let Err(error) = saved {
+            tracing::error!(%error, "storing results panicked; it is done again");
+            self.unsaved.splice(0..0, results);
+            return;
+        }
         let now = self.now();
         for Done {
             lane, row, attempt, ..
@@ -323,6 +379,7 @@ impl Notifier {
                 tracing::warn!(
                     callback.id = %row.callback,
                     event = row.event_id,
+                    target = mask::url(&row.target),
                     attempts = row.attempts + 1,
                     error = attempt.error,
                     "a notification was given up"
@@ -348,3 +405,6 @@ fn batch(results: &[Done]) -> store::Batch {
         ..store::Batch::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

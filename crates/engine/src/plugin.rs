@@ -5,8 +5,12 @@ mod http;
 use std::sync::Arc;
 
 use callback::plugin::Question;
+use tokio::sync::mpsc;
 
-use crate::sessions::Sessions;
+use crate::clock::Clock;
+use crate::sessions::{self, Sessions, SessionsConfig};
+use crate::shard::Command;
+use crate::supervisor::Supervisor;
 
 pub(crate) use http::{Asked, HttpPlugins};
 
@@ -19,13 +23,27 @@ pub(crate) struct PluginHost {
 }
 
 impl PluginHost {
-    /// A host that hands out reply URLs below this base.
-    pub(crate) fn new(public_url: &str, http: HttpPlugins, sessions: Sessions) -> Self {
-        Self {
+    /// Starts what asks plugins and runs sessions; reply URLs are handed out below this base.
+    pub(crate) fn start(
+        public_url: &str,
+        config: SessionsConfig,
+        clock: &Arc<dyn Clock>,
+        commands: &mpsc::Sender<Command>,
+        supervisor: &Supervisor,
+    ) -> Result<Self, reqwest::Error> {
+        let http = HttpPlugins::new()?;
+        let sessions = Sessions::start(sessions::Parts {
+            config,
+            client: http.client(),
+            clock: Arc::clone(clock),
+            commands: commands.clone(),
+            supervisor: supervisor.clone(),
+        });
+        Ok(Self {
             public_url: Arc::from(public_url.trim_end_matches('/')),
             http,
             sessions,
-        }
+        })
     }
 
     /// Where the answer to a question is taken.

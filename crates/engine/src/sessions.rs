@@ -447,6 +447,8 @@ impl Sessions {
                 if let scxml::Ending::Limit { message } = &ending {
                     tracing::warn!(session, message, "a session took more than it may");
                 }
+                // Whoever waits for a response gets none.
+                body.requests.clear();
                 self.forget(cell);
                 self.tell(cell, PluginEvent::Ended);
             }

@@ -1,9 +1,12 @@
 //! The task that owns all open callbacks: take, decide, commit, act.
 
 mod act;
+mod agents;
 mod command;
 mod control;
 mod input;
+mod line;
+mod pauses;
 mod plugin;
 mod round;
 mod start;
@@ -23,11 +26,12 @@ use callback::admission::Ledger;
 use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
+use callback::pause::Pauses;
 use callback::plugin::Answer;
-use callback::routing::{AgentView, Released, Router};
+use callback::routing::{AgentView, Router};
 use callback::service::Resolved;
-use callback::{AgentId, Callback, CallbackId, Error, ServiceName, Timestamp};
-use store::{EventRow, IdempotencyRow, Store};
+use callback::{AgentId, Callback, CallbackId, Error, LegKey, ServiceName, Timestamp};
+use store::{AgentStateRow, EventRow, IdempotencyRow, Store};
 use telephony::port::{Command as TelephonyCommand, Event as TelephonyEvent, Telephony};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +45,7 @@ use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::trunks::Trunks;
 
+use agents::AgentLeg;
 use round::Round;
 
 /// Where an answer goes.
@@ -79,6 +84,8 @@ pub(crate) enum Command {
     Tell { id: CallbackId, input: Input },
     /// A treatment that had to be fetched is here.
     Send(Box<TelephonyCommand>),
+    /// A treatment is here, or cannot be had.
+    Play(Box<Clip>),
     /// The configured agents.
     SetAgents {
         agents: Vec<(AgentConfig, Result<(), String>)>,
@@ -90,6 +97,8 @@ pub(crate) enum Command {
         ready: Result<(), String>,
         reply: Reply<Result<(), Error>>,
     },
+    /// What the pause list says now; answered when it counts for new callbacks.
+    SetPauses { pauses: Pauses, reply: Reply<()> },
     /// The place of a callback in its virtual queue and how many wait there.
     Position {
         id: CallbackId,
@@ -97,6 +106,17 @@ pub(crate) enum Command {
     },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },
+}
+
+/// A treatment for a customer's leg.
+#[derive(Debug)]
+pub(crate) struct Clip {
+    callback: CallbackId,
+    leg: LegKey,
+    token: u64,
+    forever: bool,
+    /// `None` = it cannot be had.
+    clip: Option<telephony::media::audio::Clip>,
 }
 
 /// A record that wants to be made.
@@ -151,15 +171,6 @@ pub(crate) struct Parts {
     pub(crate) commands: mpsc::Sender<Command>,
 }
 
-/// A leg to an agent's phone.
-#[derive(Debug)]
-struct AgentLeg {
-    callback: CallbackId,
-    agent: AgentId,
-    /// The agent is given back with this outcome as soon as the leg is over.
-    released: Option<Released>,
-}
-
 /// The shard's state.
 pub(crate) struct Shard {
     parts: Parts,
@@ -176,21 +187,31 @@ pub(crate) struct Shard {
     store_again_at: Option<Timestamp>,
     /// Inputs that arose while acting.
     arisen: VecDeque<(CallbackId, Input)>,
-    /// Telephony commands that were refused for lack of room.
+    /// Telephony commands that were refused for lack of room; bounded, see `line.rs`.
     unsent: VecDeque<TelephonyCommand>,
     /// Keys of requests that may race: key → (hash of the body, callback).
     recent_keys: HashMap<String, (String, Arc<Callback>)>,
     recent_order: VecDeque<String>,
     /// Legs to agents' phones that are not over, by their key.
     agent_legs: HashMap<String, AgentLeg>,
+    /// When agents' legs that are to end count as over.
+    leg_ends: BTreeSet<(Timestamp, String)>,
+    /// States that agents came into by themselves, for the next commit.
+    agent_states: Vec<AgentStateRow>,
+    /// Open callbacks that have waited for an agent: in which attempt, and since when.
+    joined: HashMap<CallbackId, (u32, Timestamp)>,
     /// Calls of before a crash that are not ended yet, with their callbacks.
     leftovers: HashMap<String, CallbackId>,
     /// Legs that were handed over: each with its other half.
-    joined: HashMap<String, String>,
+    handed: HashMap<String, String>,
     /// The router may have something to give.
     router_changed: bool,
     /// Who asked how often, who waits.
     ledger: Ledger,
+    /// Which services are paused.
+    pauses: Pauses,
+    /// A service begins or ceases to be paused then.
+    pauses_at: Option<Timestamp>,
 }
 
 impl Shard {
@@ -210,10 +231,15 @@ impl Shard {
             recent_keys: HashMap::new(),
             recent_order: VecDeque::new(),
             agent_legs: HashMap::new(),
-            leftovers: HashMap::new(),
+            leg_ends: BTreeSet::new(),
+            agent_states: Vec::new(),
             joined: HashMap::new(),
+            leftovers: HashMap::new(),
+            handed: HashMap::new(),
             router_changed: true,
             ledger: Ledger::default(),
+            pauses: Pauses::default(),
+            pauses_at: None,
         }
     }
 
@@ -264,19 +290,27 @@ impl Shard {
 
     /// Time until something is due.
     fn wake_in(&self) -> Duration {
-        if !self.arisen.is_empty() || self.router_changed {
+        let is_congested = self.is_congested();
+        if !self.arisen.is_empty()
+            || !self.agent_states.is_empty()
+            || (self.router_changed && !is_congested)
+        {
             return Duration::ZERO;
         }
+        // Nothing follows from these while no calls are begun.
+        let begins = [self.turns_at, self.router.next_deadline(self.now)];
+        let begins = begins.into_iter().flatten().filter(|_| !is_congested);
         let unsent = (!self.unsent.is_empty()).then(|| self.now + Duration::from_millis(10));
         let next = [
             self.timers.first().map(|(at, _)| *at),
-            self.turns_at,
             self.store_again_at,
-            self.router.next_deadline(self.now),
+            self.next_silent_leg(),
+            self.pauses_at,
             unsent,
         ]
         .into_iter()
         .flatten()
+        .chain(begins)
         .min();
         next.map_or(Duration::from_secs(60), |at| {
             Duration::from_millis(at.millis_since(self.parts.clock.now()).min(60_000))
@@ -286,7 +320,11 @@ impl Shard {
     /// Everything that time brings: timers, what arose, the router's decisions, dial turns.
     fn on_time(&mut self, round: &mut Round) {
         self.resend();
+        self.end_silent_legs();
         self.try_store_again();
+        if self.pauses_at.is_some_and(|at| at <= self.now) {
+            self.apply_pauses();
+        }
         for _ in 0..limits::BATCH_INPUTS_MAX {
             let Some((id, input)) = self.arisen.pop_front() else {
                 break;
@@ -294,6 +332,9 @@ impl Shard {
             self.step(&id, input, round);
         }
         self.on_timers(round);
+        if self.is_congested() {
+            return;
+        }
         if self.router_changed
             || self
                 .router
@@ -313,18 +354,6 @@ impl Shard {
         if self.store_again_at.is_some_and(|at| at <= self.now) {
             self.store_again_at = None;
             self.parts.shared.store_ok.store(true, Ordering::Release);
-        }
-    }
-
-    /// Sends what telephony had no room for.
-    fn resend(&mut self) {
-        while let Some(command) = self.unsent.pop_front() {
-            if let Err(telephony::port::Refused::Overloaded) =
-                self.parts.telephony.send(command.clone())
-            {
-                self.unsent.push_front(command);
-                break;
-            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use telephony::media::audio::{self, Clip};
 use telephony::playback::Library;
 
-use crate::limits;
+use crate::{limits, notify};
 
 /// A fetched clip with what revalidates it.
 #[derive(Clone, Debug)]
@@ -35,8 +35,9 @@ impl Treatments {
     fn with_timeout(dir: PathBuf, timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::limited(3))
+            .redirect(reqwest::redirect::Policy::custom(redirect))
             .no_proxy()
+            .dns_resolver(notify::operators_resolver())
             .build()?;
         Ok(Self {
             library: Arc::new(Library::new(dir)),
@@ -45,14 +46,27 @@ impl Treatments {
         })
     }
 
-    /// Whether a source has to be fetched.
-    pub(crate) fn is_remote(source: &str) -> bool {
-        source.starts_with("http://") || source.starts_with("https://")
+    /// The clip of a file or URL; `None` after a warning.
+    pub(crate) async fn find(&self, source: &str) -> Option<Clip> {
+        if source.starts_with("http://") || source.starts_with("https://") {
+            self.remote(source).await
+        } else {
+            self.local(source).await
+        }
     }
 
-    /// A local file's clip; `None` after a warning.
-    pub(crate) fn local(&self, source: &str) -> Option<Clip> {
-        match self.library.get(source) {
+    /// A local file's clip; read and decoded on a thread that may block.
+    async fn local(&self, source: &str) -> Option<Clip> {
+        let (library, name) = (Arc::clone(&self.library), source.to_owned());
+        let read = tokio::task::spawn_blocking(move || library.get(&name)).await;
+        let found = match read {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(treatment = source, %error, "reading a treatment panicked");
+                return None;
+            }
+        };
+        match found {
             Ok(clip) => Some(clip),
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -63,12 +77,13 @@ impl Treatments {
     }
 
     /// A remote file's clip; `None` after a warning.
-    pub(crate) async fn remote(&self, source: &str) -> Option<Clip> {
+    async fn remote(&self, source: &str) -> Option<Clip> {
         match self.fetch(source).await {
             Ok(clip) => Some(clip),
             Err(error) => {
                 let kept = self.lock().get(source).map(|fetched| fetched.clip.clone());
                 tracing::warn!(
+                    treatment = callback::mask::url(source),
                     error,
                     kept = kept.is_some(),
                     "a treatment cannot be fetched"
@@ -83,6 +98,7 @@ impl Treatments {
     }
 
     async fn fetch(&self, source: &str) -> Result<Clip, String> {
+        notify::check_operators_url(source)?;
         let known = self.lock().get(source).cloned();
         let mut request = self.client.get(source);
         if let Some(known) = &known {
@@ -139,6 +155,17 @@ impl Treatments {
             },
         );
         Ok(clip)
+    }
+}
+
+/// Follows a few redirects, to metadata services none.
+fn redirect(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
+    if attempt.previous().len() > limits::TREATMENT_REDIRECTS_MAX {
+        return attempt.error("too many redirects");
+    }
+    match notify::check_operators_url(attempt.url().as_str()) {
+        Ok(()) => attempt.follow(),
+        Err(why) => attempt.error(why),
     }
 }
 

@@ -38,7 +38,15 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/import", post(agents::import))
         .route("/api/v1/agents/{id}/state", post(agents::set_state))
-        .route("/api/v1/callbacks", get(callbacks::list))
+        .route(
+            "/api/v1/callbacks",
+            get(callbacks::list).post(callbacks::create),
+        )
+        .route(
+            "/api/v1/callbacks/bulk-cancel",
+            post(callbacks::bulk_cancel),
+        )
+        .route("/api/v1/callbacks/export", get(callbacks::export))
         .route(
             "/api/v1/callbacks/{id}",
             get(callbacks::show)

@@ -1,15 +1,19 @@
 //! Request bodies and queries become keys and values.
 
+use std::fmt;
+
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
 use callback::ErrorCode;
+use futures_util::StreamExt as _;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::error::Failure;
-use crate::limits::{BODY_TIMEOUT, KEYS_MAX};
+use crate::limits::{BODY_TIMEOUT, KEYS_MAX, LINGER_MAX, LINGER_TIME};
 
 /// A body as it came, at most as large as allowed.
 #[derive(Debug)]
@@ -55,6 +59,8 @@ pub(crate) async fn read(request: Request, max: usize) -> Result<RawBody, Failur
     };
     let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
     if announced_length(request.headers()).is_some_and(|length| length > max as u64) {
+        // A client that still sends would get a reset instead of the answer.
+        drop(tokio::time::timeout(LINGER_TIME, linger(request)).await);
         return Err(too_large());
     }
     let mut request = request;
@@ -84,6 +90,18 @@ pub(crate) async fn read(request: Request, max: usize) -> Result<RawBody, Failur
         media_type,
         content_type,
     })
+}
+
+/// Takes a body that is too large, up to a bound, and forgets it.
+async fn linger(request: Request) {
+    let mut data = request.into_body().into_data_stream();
+    let mut taken = 0;
+    while let Some(Ok(chunk)) = data.next().await {
+        taken += chunk.len();
+        if taken > LINGER_MAX {
+            return;
+        }
+    }
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {
@@ -120,7 +138,7 @@ impl RawBody {
     pub(crate) async fn keys(self) -> Result<Map<String, Value>, Failure> {
         let keys = match self.media_type.as_str() {
             "application/json" | "text/json" => json_keys(&self.bytes)?,
-            "application/x-www-form-urlencoded" => form_keys(&self.bytes),
+            "application/x-www-form-urlencoded" => form_keys(&self.bytes)?,
             "multipart/form-data" => self.multipart_keys().await?,
             // Clients that send no type send JSON.
             "" if self.bytes.trim_ascii().is_empty() => Map::new(),
@@ -221,7 +239,9 @@ impl RawBody {
             let Ok(value) = field.text().await else {
                 return Err(not_multipart());
             };
-            keys.insert(name, Value::String(value));
+            if keys.insert(name.clone(), Value::String(value)).is_some() {
+                return Err(repeated(&name));
+            }
             if keys.len() > KEYS_MAX {
                 return Err(too_many_keys());
             }
@@ -240,12 +260,17 @@ fn json_keys(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(keys)) => Ok(keys),
-        Ok(_) => Err(Failure::new(
-            ErrorCode::BadParameter,
-            "The body must be a JSON object",
-        )),
+    if !bytes.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<Value>(bytes).is_ok()
+    {
+        let message = "The body must be a JSON object";
+        return Err(Failure::new(ErrorCode::BadParameter, message));
+    }
+    match serde_json::from_slice::<Keys>(bytes) {
+        Ok(Keys {
+            repeated: Some(key),
+            ..
+        }) => Err(repeated(&key)),
+        Ok(Keys { map, .. }) => Ok(map),
         // The text of the parser's error may repeat what was sent; its place says enough.
         Err(error) => Err(Failure::new(
             ErrorCode::BadParameter,
@@ -258,11 +283,55 @@ fn json_keys(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
     }
 }
 
-fn form_keys(bytes: &[u8]) -> Map<String, Value> {
-    form_urlencoded::parse(bytes)
-        .take(KEYS_MAX + 1)
-        .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
-        .collect()
+/// A JSON object that remembers when a key stood in it twice: a plain map keeps the last value,
+/// other parsers keep the first, and whoever checks and whoever acts must not read differently.
+#[derive(Default)]
+struct Keys {
+    map: Map<String, Value>,
+    repeated: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(KeysVisitor)
+    }
+}
+
+struct KeysVisitor;
+
+impl<'de> Visitor<'de> for KeysVisitor {
+    type Value = Keys;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Keys, A::Error> {
+        let mut keys = Keys::default();
+        while let Some((key, value)) = access.next_entry::<String, Value>()? {
+            if keys.map.insert(key.clone(), value).is_some() {
+                keys.repeated.get_or_insert(key);
+            }
+        }
+        Ok(keys)
+    }
+}
+
+fn repeated(key: &str) -> Failure {
+    let shown: String = key.chars().filter(|c| !c.is_control()).take(64).collect();
+    let message = format!("The key '{shown}' is there twice; give it once");
+    Failure::field(ErrorCode::BadParameter, &shown, message)
+}
+
+fn form_keys(bytes: &[u8]) -> Result<Map<String, Value>, Failure> {
+    let mut keys = Map::new();
+    for (key, value) in form_urlencoded::parse(bytes).take(KEYS_MAX + 1) {
+        let (key, value) = (key.into_owned(), Value::String(value.into_owned()));
+        if keys.insert(key.clone(), value).is_some() {
+            return Err(repeated(&key));
+        }
+    }
+    Ok(keys)
 }
 
 fn too_many_keys() -> Failure {
@@ -378,7 +447,6 @@ mod tests {
     #[tokio::test]
     async fn hostile_bodies_are_refused_by_name() {
         let deep = [b"{\"a\":".as_slice(), &b"[".repeat(3000)].concat();
-        let many = "a&".repeat(10).into_bytes();
         for (content_type, body, expected) in [
             ("application/json", b"[1]".as_slice(), "BAD_PARAMETER"),
             ("application/json", b"{\"a\":1", "BAD_PARAMETER"),
@@ -409,15 +477,30 @@ mod tests {
             );
         }
         assert!(
-            keys("application/x-www-form-urlencoded", &many)
-                .await
-                .is_ok()
-        );
-        assert!(
             keys("application/x-www-form-urlencoded", b"%ff=%00%zz")
                 .await
                 .is_ok()
         );
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_there_twice_is_refused_by_name() {
+        let multipart = b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n\
+            --b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n2\r\n--b--\r\n";
+        for (content_type, body) in [
+            ("application/json", br#"{"a":1,"b":2,"a":3}"#.as_slice()),
+            ("application/x-www-form-urlencoded", b"a=1&b=2&a=3"),
+            ("multipart/form-data; boundary=b", multipart),
+        ] {
+            assert_eq!(
+                keys(content_type, body).await,
+                Err("BAD_PARAMETER".to_owned()),
+                "{content_type}"
+            );
+        }
+        // Inside a value it is the sender's own matter.
+        let inner = keys("application/json", br#"{"a":{"x":1,"x":2}}"#).await;
+        assert_eq!(inner.unwrap(), serde_json::json!({"a": {"x": 2}}));
     }
 
     #[tokio::test]

@@ -4,11 +4,12 @@ mod by_id;
 mod cancel;
 mod dialog;
 mod notification;
+mod phone_number;
 mod position;
 mod query;
 mod queues;
 pub(crate) mod record;
-mod start;
+pub(crate) mod start;
 mod storage;
 mod update;
 
@@ -61,6 +62,7 @@ fn paths() -> Router<Arc<Api>> {
             "/1/service/{id}/storage/binary/{key}",
             get(storage::attachment),
         )
+        .route("/1/phonenumber", get(phone_number::describe_number))
         .route("/1/node", get(health::readyz))
 }
 

@@ -9,6 +9,10 @@ pub const CONNECTIONS_MAX: usize = 768;
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time to send a complete body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes of a body that is too large that are still taken, so that its sender reads the answer.
+pub const LINGER_MAX: usize = 4 * 1024 * 1024;
+/// Time for that.
+pub const LINGER_TIME: Duration = Duration::from_millis(500);
 /// Head of one request, bytes; queries carry a few keys only.
 pub const HEAD_MAX: usize = 32 * 1024;
 /// Header lines of one request.
@@ -27,6 +31,8 @@ pub const COMMAND_BODY_MAX: usize = 16 * 1024;
 pub const SESSION_BODY_MAX: usize = 64 * 1024;
 /// Deliveries of one native answer.
 pub const DELIVERIES_MAX: usize = 1000;
+/// Rows of one export; more are asked for with from and until.
+pub const EXPORT_MAX: usize = 100_000;
 /// How long requests in progress may take once the server stops; the other parts need the rest
 /// of the ten seconds that service managers wait.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,3 +44,5 @@ pub const SUBSCRIPTION_TEXT_MAX: usize = 2048;
 pub const TAIL_LISTENERS_MAX: usize = 32;
 /// How often a quiet event stream says that it is still there.
 pub const TAIL_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How far ahead a session may be started, s.
+pub(crate) const IDEALTIME_MAX_S: i64 = 30 * 86_400;

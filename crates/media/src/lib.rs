@@ -11,8 +11,12 @@
 pub mod audio;
 pub mod codec;
 pub mod cpd;
+pub mod dtmf;
 pub mod jitter;
+#[cfg(test)]
+mod mutation;
 mod pcm;
+pub mod rtcp;
 pub mod rtp;
 pub mod telephone_event;
 pub mod tone;

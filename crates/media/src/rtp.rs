@@ -76,6 +76,7 @@ pub struct LossCounter {
     newest: Option<u16>,
     received: u64,
     expected: u64,
+    wraps: u16,
 }
 
 impl LossCounter {
@@ -92,6 +93,9 @@ impl LossCounter {
         if ahead == 0 || ahead > u16::MAX - JUMP_MAX {
             return Order::Old;
         }
+        if sequence < newest && ahead <= JUMP_MAX {
+            self.wraps = self.wraps.wrapping_add(1);
+        }
         self.newest = Some(sequence);
         if ahead > JUMP_MAX {
             self.expected += 1;
@@ -105,6 +109,18 @@ impl LossCounter {
     #[must_use]
     pub const fn received(&self) -> u64 {
         self.received
+    }
+
+    /// Packets that should have arrived, by their numbers.
+    #[must_use]
+    pub const fn expected(&self) -> u64 {
+        self.expected
+    }
+
+    /// The newest number with the count of its wraps above it; 0 before the first packet.
+    #[must_use]
+    pub fn extended(&self) -> u32 {
+        (u32::from(self.wraps) << 16) | u32::from(self.newest.unwrap_or(0))
     }
 
     /// Packets that are missing; one that comes late is no longer missing.

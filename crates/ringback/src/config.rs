@@ -3,6 +3,7 @@
 mod environment;
 mod keys;
 mod not_built;
+mod outgoing;
 mod schema;
 mod validate;
 mod value;
@@ -11,9 +12,10 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub(crate) use outgoing::{PushCustomHttp, PushDebug, without_meaning};
 pub(crate) use schema::{
-    Age, Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected,
-    PushCustomHttp, StateCompat, Transport, Trunk,
+    Age, Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, StateCompat,
+    Transport, Trunk,
 };
 
 /// Size of a configuration file, bytes; a larger one is some other file.
@@ -163,19 +165,69 @@ mod tests {
     #[test]
     fn the_example_file_names_every_key() {
         for path in keys::all() {
-            let (section, key) = path.rsplit_once('.').unwrap();
-            let header = format!("\n[{section}]\n");
-            let at = EXAMPLE
-                .find(&header)
-                .unwrap_or_else(|| panic!("{header} is missing"));
-            let body = &EXAMPLE[at + header.len()..];
-            let body = body.split("\n[").next().unwrap();
-            let written = body.lines().any(|line| {
-                line.trim_start_matches('#')
-                    .starts_with(&format!("{key} ="))
+            // A section of its own, or a key with a dot in the section above.
+            let splits = path.match_indices('.').map(|(at, _)| path.split_at(at));
+            let described = splits.into_iter().any(|(section, key)| {
+                let header = format!("\n[{section}]\n");
+                let Some(at) = EXAMPLE.find(&header) else {
+                    return false;
+                };
+                let body = &EXAMPLE[at + header.len()..];
+                let body: Vec<&str> = body.split("\n[").next().unwrap().lines().collect();
+                let setting = format!("{} =", &key[1..]);
+                let at = body
+                    .iter()
+                    .position(|line| line.trim_start_matches('#').starts_with(&setting));
+                // One line of meaning stands above; several may.
+                at.is_some_and(|at| at > 0 && body[at - 1].starts_with("# "))
             });
-            assert!(written, "{path} is missing in the example");
+            assert!(
+                described,
+                "{path} is missing in the example, or its meaning"
+            );
         }
+    }
+
+    #[test]
+    fn every_setting_of_the_reference_is_in_the_schema() {
+        let known = keys::all();
+        for path in [
+            "notifications.allow_request_target",
+            "http.public_url",
+            "notifications.allow_hosts",
+            "notifications.httpcb.envelope",
+            "notifications.accept_2xx",
+            "notifications.body",
+            "notifications.state_compat",
+            "notifications.customhttp.message",
+            "notifications.orscb.encoding",
+            "plugin.exit_is_cancel",
+            "plugin.compat_reason",
+            "route_to_rp.age",
+            "route_to_rp.method",
+            "route_to_rp.header_prefix",
+            "telephony.am_detected",
+            "telephony.fax_detected",
+            "telephony.silence_detected",
+            "telephony.sit_detail",
+            "dialplan.default_country",
+            "dialplan.internal",
+            "dialplan.block",
+            "dialplan.allow_countries",
+            "dialplan.rp_allow",
+            "engine.max_running_callbacks",
+            "retention.days",
+            "media.treatments_dir",
+            "vxml.on_error",
+            "vxml.tts",
+            "fetch.max_age",
+            "script.max_stuck_threads",
+        ] {
+            assert!(known.iter().any(|key| key == path), "{path}");
+        }
+        let text =
+            "[[trunk]]\nname=\"a\"\nhost=\"b\"\nnumber_format=\"e164\"\nmax_calls=1\ncps=1\n";
+        assert_eq!(parse(text, &[]).unwrap().trunk[0].max_calls, 1);
     }
 
     #[test]

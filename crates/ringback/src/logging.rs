@@ -1,11 +1,16 @@
 //! Logs to standard error; never numbers of customers, whatever filter is set.
 
+mod lines;
+
+use std::sync::OnceLock;
+
 use clap::ValueEnum;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
+use self::lines::Lines;
 use crate::outcome::Failure;
 
 /// Form of the logs.
@@ -27,19 +32,35 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
         )
     })?;
     let filter = filter.and(filter_fn(is_harmless));
+    let cannot_start = |error: &dyn std::fmt::Display| {
+        Failure::bad_input(format!("logging cannot start: {error}"), "")
+    };
+    let lines = Lines::start(std::io::stderr()).map_err(|error| cannot_start(&error))?;
+    // Logging starts once.
+    drop(LINES.set(lines.clone()));
     let registry = tracing_subscriber::registry();
     let started = match format {
         LogFormat::Text => {
-            let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+            let layer = fmt::layer().with_writer(lines).with_ansi(false);
             registry.with(layer.with_filter(filter)).try_init()
         }
         LogFormat::Json => {
-            let layer = fmt::layer().json().with_writer(std::io::stderr);
+            let layer = fmt::layer().json().with_writer(lines);
             registry.with(layer.with_filter(filter)).try_init()
         }
     };
-    started.map_err(|error| Failure::bad_input(format!("logging cannot start: {error}"), ""))
+    started.map_err(|error| cannot_start(&error))
 }
+
+/// Waits until what was logged is written; to be called before the program ends.
+pub(crate) fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.flush();
+    }
+}
+
+/// What is logged, once logging has started.
+static LINES: OnceLock<Lines> = OnceLock::new();
 
 /// Some libraries log what they transport: the SIP stack whole messages with credentials and
 /// numbers from INFO on and, at WARN, the part of a message that it could not read, once for each

@@ -28,7 +28,9 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     let json = arguments.json;
-    match command::run(arguments, started) {
+    let result = command::run(arguments, started);
+    logging::flush();
+    match result {
         Ok(status) => status.into(),
         Err(failure) => output::failed(&failure, json),
     }

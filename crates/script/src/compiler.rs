@@ -11,7 +11,30 @@ use crate::limits::{COMPILE_HEAP_BYTES, COMPILE_STACK_BYTES};
 
 /// Names one source of a [`Program`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Snippet(pub(crate) u32);
+pub struct Snippet {
+    pub(crate) program: u32,
+    pub(crate) index: u32,
+}
+
+/// A program that a sandbox took in beside its first one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Base(pub(crate) u32);
+
+impl Snippet {
+    fn new(index: u32) -> Self {
+        Self { program: 0, index }
+    }
+
+    /// The same source as [`crate::Sandbox::extend`] took it in; without this a snippet names a
+    /// source of the program that the sandbox began with.
+    #[must_use]
+    pub fn of(self, base: Base) -> Self {
+        Self {
+            program: base.0,
+            ..self
+        }
+    }
+}
 
 /// How a source is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +60,7 @@ pub struct Program {
 
 impl Program {
     pub(crate) fn piece(&self, snippet: Snippet) -> Option<&Piece> {
-        self.pieces.get(usize::try_from(snippet.0).ok()?)
+        self.pieces.get(usize::try_from(snippet.index).ok()?)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -136,7 +159,7 @@ impl Compiler {
 
     /// Why a source could not be compiled.
     pub fn fault(&self, snippet: Snippet) -> Option<&Error> {
-        let index = usize::try_from(snippet.0).ok()?;
+        let index = usize::try_from(snippet.index).ok()?;
         self.pieces.get(index)?.code.as_ref().err()
     }
 
@@ -159,7 +182,7 @@ impl Compiler {
     fn keep(&mut self, kind: Kind, code: Result<Bytecode, Error>) -> Snippet {
         let index = u32::try_from(self.pieces.len()).expect("documents are bounded in bytes");
         self.pieces.push(Piece { kind, code });
-        Snippet(index)
+        Snippet::new(index)
     }
 }
 
@@ -185,7 +208,7 @@ mod tests {
         assert_eq!(program.len(), 2);
         assert!(
             program
-                .piece(Snippet(0))
+                .piece(Snippet::new(0))
                 .unwrap()
                 .code
                 .as_ref()

@@ -37,7 +37,7 @@ mod kept;
 mod limits;
 mod sandbox;
 
-pub use self::compiler::{Compiler, Program, Snippet};
+pub use self::compiler::{Base, Compiler, Program, Snippet};
 pub use self::convert::{Argument, DEPTH_MAX};
 pub use self::error::{Error, ErrorKind};
 pub use self::limits::{Limits, Unwatched, Watch};

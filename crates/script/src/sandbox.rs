@@ -10,7 +10,7 @@ use rquickjs::{Context, Ctx, Exception, Function, Runtime, Value};
 use serde_json::Value as Json;
 
 use crate::bytecode::{self, Bytecode};
-use crate::compiler::{Compiler, Kind, Program, Snippet};
+use crate::compiler::{Base, Compiler, Kind, Program, Snippet};
 use crate::convert::{Argument, to_js, to_json, to_text};
 use crate::error::Error;
 use crate::kept::Kept;
@@ -45,19 +45,31 @@ enum Cell {
 ///
 /// The order of the fields matters: kept values go before the runtime they belong to.
 pub struct Sandbox {
-    cells: Vec<Cell>,
+    loaded: Vec<Loaded>,
     kept: Vec<Option<Kept<Value<'static>>>>,
     context: Context,
     runtime: Runtime,
     shared: Arc<Shared>,
-    program: Arc<Program>,
     time_us: u64,
+}
+
+/// A program and what was made of it so far.
+struct Loaded {
+    program: Arc<Program>,
+    cells: Vec<Cell>,
+}
+
+impl Loaded {
+    fn new(program: Arc<Program>) -> Self {
+        let cells = (0..program.len()).map(|_| Cell::Unloaded).collect();
+        Self { program, cells }
+    }
 }
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sandbox")
-            .field("program", &self.program.len())
+            .field("programs", &self.loaded.len())
             .finish_non_exhaustive()
     }
 }
@@ -99,18 +111,47 @@ impl Sandbox {
         let context = Context::custom::<Intrinsics>(&runtime).map_err(|_none| Error::memory())?;
         let interrupt = Arc::clone(&shared);
         runtime.set_interrupt_handler(Some(Box::new(move || interrupt.is_over())));
-        let cells = (0..program.len()).map(|_| Cell::Unloaded).collect();
         let mut sandbox = Self {
-            cells,
+            loaded: vec![Loaded::new(program)],
             kept: Vec::new(),
             context,
             runtime,
             shared,
-            program,
             time_us: limits.time_us,
         };
         sandbox.bootstrap()?;
         Ok(sandbox)
+    }
+
+    /// Takes in one more program; its snippets are named by [`Snippet::of`].
+    pub fn extend(&mut self, program: Arc<Program>) -> Base {
+        let free = self
+            .loaded
+            .iter()
+            .skip(1)
+            .position(|loaded| loaded.program.len() == 0);
+        let at = match free {
+            Some(free) => {
+                if let Some(place) = self.loaded.get_mut(free + 1) {
+                    *place = Loaded::new(program);
+                }
+                free + 1
+            }
+            None => {
+                self.loaded.push(Loaded::new(program));
+                self.loaded.len() - 1
+            }
+        };
+        // Beyond that a snippet names nothing and says so when it is run.
+        Base(u32::try_from(at).unwrap_or(u32::MAX))
+    }
+
+    /// Gives a program back that [`Self::extend`] took in; its snippets name nothing any more.
+    pub fn forget(&mut self, base: Base) {
+        let at = usize::try_from(base.0).unwrap_or(usize::MAX);
+        if let Some(place) = self.loaded.get_mut(at) {
+            *place = Loaded::new(Arc::default());
+        }
     }
 
     /// Starts a stretch of work: the clock that scripts see, and the time limit anew.
@@ -304,11 +345,13 @@ impl Sandbox {
         arguments: &[Argument<'_>],
         read: impl FnOnce(Value<'_>) -> rquickjs::Result<T>,
     ) -> Result<T, Error> {
-        let index = usize::try_from(snippet.0).unwrap_or(usize::MAX);
+        let program = usize::try_from(snippet.program).unwrap_or(usize::MAX);
+        let index = usize::try_from(snippet.index).unwrap_or(usize::MAX);
         let unknown = || Error::internal("the source belongs to another program");
-        let cell = self.cells.get_mut(index).ok_or_else(unknown)?;
+        let loaded = self.loaded.get_mut(program).ok_or_else(unknown)?;
+        let cell = loaded.cells.get_mut(index).ok_or_else(unknown)?;
         if matches!(cell, Cell::Unloaded) {
-            let piece = self.program.piece(snippet).ok_or_else(unknown)?;
+            let piece = loaded.program.piece(snippet).ok_or_else(unknown)?;
             let code = piece.code.as_ref().map_err(Clone::clone)?;
             *cell = with(&self.context, &self.shared, |ctx| {
                 let loaded = bytecode::load(ctx, code)?;

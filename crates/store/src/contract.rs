@@ -96,6 +96,9 @@ pub struct DeliveryExtra {
     /// Pauses before the attempts, s; empty = the built-in schedule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub schedule_s: Vec<u32>,
+    /// Any certificate of the receiver is taken (`http.ssl_trust_all` of the service).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub trust_all: bool,
 }
 
 impl DeliveryExtra {
@@ -245,6 +248,8 @@ pub struct Batch {
     pub subscriptions_over: Vec<String>,
     /// Failed deliveries that are tried again from now on, by id; others are left as they are.
     pub retries: Vec<(String, Timestamp)>,
+    /// States of agents; of agents that are not stored nothing is written.
+    pub agent_states: Vec<AgentStateRow>,
 }
 
 impl Batch {
@@ -262,6 +267,7 @@ impl Batch {
             && self.subscriptions.is_empty()
             && self.subscriptions_over.is_empty()
             && self.retries.is_empty()
+            && self.agent_states.is_empty()
     }
 }
 
@@ -322,6 +328,19 @@ pub struct AgentRow {
     /// Reason of not ready.
     pub reason: String,
     /// Since when.
+    pub since: Timestamp,
+}
+
+/// A state that an agent came into without asking for it, e.g. after a call that was not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentStateRow {
+    /// Id.
+    pub id: AgentId,
+    /// Takes calls.
+    pub ready: bool,
+    /// Reason of not ready.
+    pub reason: String,
+    /// Since when; a stored state that is younger stays.
     pub since: Timestamp,
 }
 

@@ -87,6 +87,18 @@ impl SqliteStore {
         schema::inspect(path)
     }
 
+    /// Reads the whole file and tells whether its pages and indexes hold together. Blocks; a large
+    /// store takes seconds.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with what was found first, [`StoreError::Unavailable`] when the
+    /// file cannot be read.
+    pub fn verify(path: &Path) -> Result<(), StoreError> {
+        schema::inspect(path)?;
+        let conn = schema::open_reader(path)?;
+        Ok(schema::verify(&conn, path)?)
+    }
+
     /// Reads what operators have set up, without a change; `None` when the file is absent or has
     /// not the newest schema. Blocks.
     ///

@@ -12,11 +12,13 @@ mod coders;
 mod latch;
 mod leg;
 pub mod limits;
+mod order;
 mod outbox;
 mod outgoing;
 mod playback;
 mod ports;
 mod queue;
+mod reports;
 mod stats;
 mod thread;
 
@@ -99,7 +101,7 @@ pub enum MediaEvent {
         /// It was played to its end.
         finished: bool,
     },
-    /// A digit arrived (RFC 4733).
+    /// A digit arrived: as telephone event, or as tones where events were not agreed.
     Digit {
         /// The leg.
         call: CallId,

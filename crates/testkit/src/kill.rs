@@ -2,7 +2,8 @@
 //!
 //! A server is killed and started again many times while callbacks are requested. Then it is
 //! left alone until everything is over, and what clients were promised is compared with what
-//! the store, the line and the receiver saw.
+//! the store, the line and the receivers saw: the target of the service and a subscriber, which
+//! both hear of everything.
 
 mod check;
 mod rng;
@@ -96,6 +97,7 @@ impl fmt::Display for KillReport {
 pub async fn kill(plan: &KillPlan) -> KillReport {
     let line = Line::start(|number, _| customer(number)).await;
     let receiver = Receiver::start().await;
+    let subscriber = Receiver::start().await;
     let secret = "signing_secret = \"whsec_dGhlIHNlY3JldCBvZiB0aGUga2lsbCB0ZXN0\"";
     let mut server = Server::builder(&plan.program)
         .trunk("carrier", line.port)
@@ -104,6 +106,13 @@ pub async fn kill(plan: &KillPlan) -> KillReport {
         .await;
     server.api.import_agents(AGENT).await;
     server.api.import_services(&service(&receiver.url)).await;
+    let subscription = json!({
+        "subscriberId": "crm", "filter": format!("callback.{SERVICE}.*"), "expire": 86_400,
+        "notificationDetails": {"deviceId": subscriber.url, "type": "httpcb"},
+    });
+    let path = "/genesys/1/notification/subscribe";
+    let answer = server.api.post(path, &subscription).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
 
     let mut rng = Rng(plan.seed);
     let mut number = 500_000;
@@ -130,7 +139,7 @@ pub async fn kill(plan: &KillPlan) -> KillReport {
         server.restart().await;
         progress(plan, round, acknowledged.len());
     }
-    check::everything(&server.api, &receiver, &line, &acknowledged).await
+    check::everything(&server.api, &[receiver, subscriber], &line, &acknowledged).await
 }
 
 /// Execution name of the service.

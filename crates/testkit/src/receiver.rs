@@ -77,6 +77,10 @@ pub enum Reply {
     Json(u16, &'static str),
     /// The connection is cut without an answer.
     Reset,
+    /// The connection stays open without an answer.
+    Hang,
+    /// Status 200 and a body without an end.
+    Endless,
 }
 
 type Rule = Box<dyn FnMut(&Note) -> Reply + Send>;
@@ -191,6 +195,16 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
+/// A body that goes on until the peer goes away.
+async fn stream_for_ever(stream: &mut BufReader<TcpStream>) {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("400\r\n{}\r\n", "x".repeat(0x400));
+    let mut next = head;
+    while stream.write_all(next.as_bytes()).await.is_ok() {
+        next = &chunk;
+    }
+}
+
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let mut stream = BufReader::new(stream);
     // An error means that the peer went away: nothing to report.
@@ -200,7 +214,8 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             Reply::Status(status) => (Duration::ZERO, status, ""),
             Reply::Late(delay, status) => (delay, status, ""),
             Reply::Json(status, body) => (Duration::ZERO, status, body),
-            Reply::Reset => (Duration::ZERO, 0, ""),
+            Reply::Reset | Reply::Hang => (Duration::ZERO, 0, ""),
+            Reply::Endless => (Duration::ZERO, 200, ""),
         };
         let note = Note {
             answered: status,
@@ -211,8 +226,11 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(note);
-        if status == 0 {
-            return;
+        match reply {
+            Reply::Reset => return,
+            Reply::Hang => std::future::pending().await,
+            Reply::Endless => return stream_for_ever(&mut stream).await,
+            Reply::Status(_) | Reply::Late(..) | Reply::Json(..) => {}
         }
         tokio::time::sleep(delay).await;
         let answer = match status {

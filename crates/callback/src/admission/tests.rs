@@ -62,7 +62,7 @@ impl Desk {
     fn take(&mut self, callback: &Callback) -> Result<(), &'static str> {
         let now = callback.created;
         self.ledger
-            .check(callback, &self.rules, now)
+            .check(callback, &self.rules, false, now)
             .map_err(|e| e.code.phrase())?;
         self.ledger.record(callback, &self.rules);
         self.ledger.moved(None, Some(callback.state), callback);

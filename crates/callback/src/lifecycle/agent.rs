@@ -18,6 +18,8 @@ pub(super) fn found(run: &mut Run<'_>, found: Found) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -118,6 +120,8 @@ fn answered(run: &mut Run<'_>) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -159,6 +163,8 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting

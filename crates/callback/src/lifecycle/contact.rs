@@ -11,6 +11,8 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
         Phase::Waiting => {}
         Phase::Scheduled
         | Phase::Submitting { .. }
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -23,6 +25,10 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
         | Phase::MachineMessage
         | Phase::Apology { .. }
         | Phase::Over => return,
+    }
+    // Not its time, or the customer has to be asked: a turn of before.
+    if run.callback.timers.contains_key(&TimerKind::ContactAllowed) || run.callback.asks_first() {
+        return;
     }
     let buffer_s = run.callback.settings.contact.cannot_dial_buffer_s;
     let end = run.callback.timers.get(&TimerKind::QueuedTtl);

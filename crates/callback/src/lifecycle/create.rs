@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use super::hold::hold;
 use super::run::Run;
 use crate::events::{self, EventId};
-use crate::record::{Phase, Reason, State, TimerKind};
+use crate::record::{HeldBy, Phase, Reason, State, TimerKind};
+use crate::service::parameter_text;
 use crate::settings::{Events, NotificationMode};
 
 /// Answers [`super::Input::Create`].
@@ -18,6 +20,16 @@ pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
         run.emit(EventId::CallbackScheduled);
         tell(run, notes);
         arm_due(run);
+        if starts_held(run) {
+            hold(run, HeldBy::Request);
+            run.emit(EventId::CallbackStatusUpdated);
+        }
+    } else if starts_held(run) {
+        run.callback.state = State::Queued;
+        run.callback.phase = Phase::Submitting { submissions: 0 };
+        tell(run, notes);
+        hold(run, HeldBy::Request);
+        run.emit(EventId::CallbackStatusUpdated);
     } else {
         run.callback.state = State::Queued;
         let age_s = run.callback.settings.contact.interaction_age_s;
@@ -25,6 +37,12 @@ pub(super) fn create(run: &mut Run<'_>, notes: &[String]) {
         tell(run, notes);
         submit(run, 1);
     }
+}
+
+/// The request asks for the initial state PAUSED.
+fn starts_held(run: &Run<'_>) -> bool {
+    parameter_text(&run.callback.parameters, "_callback_state").as_deref()
+        == Some(State::Paused.as_str())
 }
 
 /// Plans the submission of a scheduled callback: desired time − buffer; and its reminder.
@@ -50,6 +68,11 @@ fn tell(run: &mut Run<'_>, notes: &[String]) {
         run.emit_with(EventId::Note, &[("note", Value::from(note.as_str()))]);
     }
     let settings = run.callback.settings.clone();
+    if settings.contact.confirm.is_some() && run.callback.confirmation.is_none() {
+        let note = "_wait_for_user_confirm: the request names no device, the customer is called \
+                    without asking";
+        run.emit_with(EventId::Note, &[("note", Value::from(note))]);
+    }
     for (option, instead) in &settings.pending {
         run.emit_with(
             EventId::PendingOption,

@@ -41,6 +41,8 @@ fn answered(run: &mut Run<'_>) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Detecting
         | Phase::Plugin { .. }
@@ -70,6 +72,8 @@ fn judged(run: &mut Run<'_>, verdict: &Verdict) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Plugin { .. }
         | Phase::RoutingOut { .. }
@@ -211,6 +215,8 @@ fn beep_over(run: &mut Run<'_>) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -239,6 +245,8 @@ fn played(run: &mut Run<'_>) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -280,6 +288,8 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Over => {}
     }

@@ -13,7 +13,12 @@ const PAUSE_MAX_S: i64 = 30;
 /// Answers [`super::Input::Recover`].
 pub(super) fn recover(run: &mut Run<'_>) {
     match run.callback.phase.clone() {
-        Phase::Scheduled | Phase::Submitting { .. } | Phase::RetryPause | Phase::Over => {}
+        Phase::Scheduled
+        | Phase::Submitting { .. }
+        | Phase::Paused
+        | Phase::Confirming
+        | Phase::RetryPause
+        | Phase::Over => {}
         Phase::Waiting => {
             if !run.callback.timers.contains_key(&TimerKind::ContactAllowed) {
                 run.wait_for_turn();

@@ -251,6 +251,10 @@ impl<'a> Run<'a> {
         self.callback.reason = Some(reason);
         self.callback.detail = Some(detail.to_owned());
         self.callback.timers.clear();
+        self.callback.held = None;
+        if let Some(confirmation) = &mut self.callback.confirmation {
+            confirmation.token.clear();
+        }
         self.act(Effect::Leave);
     }
 
@@ -268,6 +272,8 @@ impl<'a> Run<'a> {
             Phase::Scheduled
             | Phase::Submitting { .. }
             | Phase::Waiting
+            | Phase::Paused
+            | Phase::Confirming
             | Phase::RetryPause
             | Phase::Over => {}
             Phase::Dialing => {

@@ -17,9 +17,12 @@ use crate::settings::{
 use crate::treatment::Treatment;
 use crate::{CallbackId, ServiceName, call_state};
 
+mod confirm;
 mod contact_options;
 mod decision_table;
+mod hold;
 mod plugin;
+mod races;
 
 fn file(name: &str) -> Treatment {
     Treatment::Play {
@@ -100,6 +103,7 @@ struct Walk {
     callback: Callback,
     now: Timestamp,
     submission: Result<(), String>,
+    paused: bool,
     events: Vec<String>,
     /// Bodies of the notifications.
     bodies: Vec<Value>,
@@ -117,6 +121,7 @@ impl Walk {
             callback,
             now,
             submission: Ok(()),
+            paused: false,
             events: vec![],
             bodies: vec![],
             effects: vec![],
@@ -134,6 +139,7 @@ impl Walk {
             now: self.now,
             submission: self.submission.clone(),
             random: u128::from(self.callback.attempts) + 1,
+            paused: self.paused,
         };
         let step = step(self.callback.clone(), input, &context)?;
         let published = self.callback.notification_seq;
@@ -812,6 +818,7 @@ fn what_is_not_built_is_said_in_the_history() {
         now: walk.now,
         submission: Ok(()),
         random: 1,
+        paused: false,
     };
     let step = step(
         walk.callback.clone(),

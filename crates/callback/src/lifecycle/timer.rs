@@ -2,6 +2,7 @@
 
 use super::Effect;
 use super::agent::agent_failed;
+use super::confirm::unanswered;
 use super::create::submit;
 use super::customer::{message_left, routable, undecided, unreached};
 use super::plugin;
@@ -35,6 +36,7 @@ pub(super) fn timer(run: &mut Run<'_>, kind: TimerKind) {
                 run.wait_for_turn();
             }
         }
+        TimerKind::Confirm => unanswered(run),
         TimerKind::RetryDial => {
             if run.callback.phase == Phase::RetryPause {
                 run.wait_for_turn();
@@ -101,6 +103,8 @@ fn guard(run: &mut Run<'_>) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Plugin { .. }
         | Phase::InQueue
@@ -123,6 +127,8 @@ fn agent_wait(run: &mut Run<'_>) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -142,6 +148,8 @@ fn out_of_time(run: &mut Run<'_>, reason: Reason, detail: &str) {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::MachineMessage => {

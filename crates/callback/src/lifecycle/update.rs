@@ -131,6 +131,8 @@ fn queue_again(run: &mut Run<'_>) {
         Phase::InQueue => run.act(Effect::Enqueue(Need::Agent)),
         Phase::Scheduled
         | Phase::Submitting { .. }
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting

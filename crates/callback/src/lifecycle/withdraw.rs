@@ -2,10 +2,11 @@
 
 use super::Effect;
 use super::create::{arm_due, submit};
+use super::hold::{can_hold, hold, let_go};
 use super::run::Run;
 use crate::admission::check_horizon;
 use crate::events::EventId;
-use crate::record::{Phase, Reason, State, TimerKind};
+use crate::record::{HeldBy, Phase, Reason, State, TimerKind};
 use crate::{Error, ErrorCode, Timestamp};
 
 /// Answers [`super::Input::Cancel`].
@@ -26,6 +27,8 @@ pub(super) fn cancel(run: &mut Run<'_>) -> Result<(), Error> {
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
@@ -49,7 +52,11 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
     let callback = &run.callback;
     let possible = match callback.phase {
         Phase::Scheduled => true,
-        Phase::Submitting { .. } | Phase::Waiting | Phase::RetryPause => callback.attempts == 0,
+        Phase::Submitting { .. }
+        | Phase::Waiting
+        | Phase::Paused
+        | Phase::Confirming
+        | Phase::RetryPause => callback.attempts == 0,
         Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
@@ -72,6 +79,7 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
         ));
     }
     check_horizon(callback.settings.horizon, desired, run.now())?;
+    let held = run.callback.held.take();
     run.act(Effect::Leave);
     run.callback.state = State::Scheduled;
     run.callback.phase = Phase::Scheduled;
@@ -89,18 +97,23 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
         TimerKind::ContactAllowed,
         TimerKind::QueueWait,
         TimerKind::QueuedTtl,
+        TimerKind::Confirm,
     ] {
         run.disarm(kind);
     }
     let expires = run.callback.expires;
     run.arm(TimerKind::RecordTtl, expires);
     arm_due(run);
+    if let Some(held) = held {
+        // It goes on at the new time, when it may.
+        hold(run, held.by);
+    }
     run.emit(EventId::CallbackRescheduled);
     Ok(())
 }
 
-/// A request sets the state (callback-api §5, §10.2): it may end a callback or
-/// have a scheduled one executed at once.
+/// A request sets the state (callback-api §5, §10.2): it may end a callback, hold it and let it go,
+/// or have a scheduled one executed at once.
 pub(super) fn set_state(
     run: &mut Run<'_>,
     state: State,
@@ -122,20 +135,62 @@ pub(super) fn set_state(
             run.exit_session();
             Ok(())
         }
-        (State::Queued, Phase::Scheduled) => {
-            run.disarm(TimerKind::Due);
-            run.disarm(TimerKind::Reminder);
-            run.callback.desired = run.now();
-            run.callback.started = run.now();
-            run.callback.state = State::Queued;
-            run.emit(EventId::CallbackStatusUpdated);
-            submit(run, 1);
+        // A request's hold outlasts that of the service.
+        (State::Paused, Phase::Paused) => {
+            if let Some(held) = &mut run.callback.held {
+                held.by = HeldBy::Request;
+            }
             Ok(())
         }
+        (State::Paused, _) if can_hold(run) => {
+            hold(run, HeldBy::Request);
+            run.emit(EventId::CallbackStatusUpdated);
+            Ok(())
+        }
+        (State::Scheduled | State::Queued, Phase::Paused) => set_free(run, state),
+        (state, _) if state == run.callback.state => Ok(()),
+        (State::Queued, Phase::Scheduled) => execute_now(run),
         (state, _) => refused(format!(
             "A callback in state {} cannot be set to {}",
             run.callback.state.as_str(),
             state.as_str()
         )),
     }
+}
+
+/// A request lets a held callback go.
+fn set_free(run: &mut Run<'_>, state: State) -> Result<(), Error> {
+    if run.context.paused {
+        let message = "The service is paused: its callbacks go on when it does";
+        return Err(Error::new(ErrorCode::Paused, message));
+    }
+    let before = run.callback.held.as_ref().map(|held| held.state);
+    match (before, state) {
+        (Some(State::Scheduled), State::Queued) => {
+            run.callback.held = None;
+            run.callback.phase = Phase::Scheduled;
+            execute_now(run)
+        }
+        (Some(before), _) if before == state => {
+            let_go(run);
+            Ok(())
+        }
+        (before, _) => {
+            let before = before.unwrap_or(State::Queued).as_str();
+            let message = format!("The callback was held in state {before} and goes back to it");
+            Err(Error::new(ErrorCode::InvalidState, message))
+        }
+    }
+}
+
+/// A booked callback is executed at once.
+fn execute_now(run: &mut Run<'_>) -> Result<(), Error> {
+    run.disarm(TimerKind::Due);
+    run.disarm(TimerKind::Reminder);
+    run.callback.desired = run.now();
+    run.callback.started = run.now();
+    run.callback.state = State::Queued;
+    run.emit(EventId::CallbackStatusUpdated);
+    submit(run, 1);
+    Ok(())
 }

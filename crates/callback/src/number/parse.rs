@@ -62,26 +62,57 @@ impl Parsed {
 
     /// Digits to dial from inside its country: trunk prefix and national number.
     pub(super) fn national_dialed(&self) -> String {
-        let plain = || self.national.clone();
-        let Some(meta) = main_region(self.code) else {
-            return plain();
-        };
+        let text = self
+            .formatted(true)
+            .unwrap_or_else(|| self.national.clone());
+        text.chars().filter(char::is_ascii_digit).collect()
+    }
+
+    /// The national number in its groups, with the trunk prefix or without; `None` when no format
+    /// of its country fits.
+    pub(super) fn formatted(&self, with_prefix: bool) -> Option<String> {
+        let meta = main_region(self.code)?;
         let format = meta.formats().iter().find(|format| {
             let leads = format.leading_digits().last();
             leads.is_none_or(|p| starts(p.as_str(), &self.national))
                 && full(format.pattern().as_str(), &self.national)
-        });
-        let Some(format) = format else { return plain() };
-        let Some(pattern) = pattern(format.pattern().as_str()) else {
-            return plain();
-        };
+        })?;
+        let pattern = pattern(format.pattern().as_str())?;
         let mut template = format.format().to_owned();
-        if let Some(rule) = format.national_prefix() {
+        if let Some(rule) = format.national_prefix().filter(|_| with_prefix) {
             let rule = rule.replace("$NP", meta.national_prefix().unwrap_or_default());
             template = put_first_group(&template, &rule);
         }
-        let dialed = pattern.replace(&self.national, braced(&template).as_str());
-        dialed.chars().filter(char::is_ascii_digit).collect()
+        let text = pattern.replace(&self.national, braced(&template).as_str());
+        Some(text.into_owned())
+    }
+
+    /// What kind of number it is; empty when no plan claims it.
+    pub(super) fn kind(&self) -> &'static str {
+        let Some(meta) = self.region().or_else(|| main_region(self.code)) else {
+            return "";
+        };
+        let d = meta.descriptors();
+        let is = |descriptor: Option<&Descriptor>| {
+            descriptor.is_some_and(|descriptor| matches(descriptor, &self.national))
+        };
+        if is(d.fixed_line()) && is(d.mobile()) {
+            return "fixed_line_or_mobile";
+        }
+        let kinds = [
+            (d.premium_rate(), "premium_rate"),
+            (d.toll_free(), "toll_free"),
+            (d.shared_cost(), "shared_cost"),
+            (d.voip(), "voip"),
+            (d.personal_number(), "personal_number"),
+            (d.pager(), "pager"),
+            (d.uan(), "uan"),
+            (d.voicemail(), "voicemail"),
+            (d.fixed_line(), "fixed_line"),
+            (d.mobile(), "mobile"),
+        ];
+        let found = kinds.into_iter().find(|(descriptor, _)| is(*descriptor));
+        found.map_or("", |(_, kind)| kind)
     }
 
     /// The region whose plan holds the number.

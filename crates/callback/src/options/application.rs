@@ -148,8 +148,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Text,
         "Ringback_Paused",
         "Transaction List of paused services.",
-    )
-    .pending("the pause list is not read, no service is paused"),
+    ),
     lab(
         "disable-bulk-cancel-and-export-callback",
         "Hide cancel and export of many callbacks.",

@@ -43,9 +43,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         "_wait_for_user_confirm",
         Bool,
         "false",
-        "Ask the customer by push before the contact.",
-    )
-    .pending("the confirmation is skipped, the customer is called without asking"),
+        "Ask the customer by push before the contact; needs _wait_for_agent.",
+    ),
     opt(
         "_user_confirm_timeout",
         SECONDS,
@@ -54,8 +53,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     )
     .unit("s")
     .mandatory()
-    .needs("_wait_for_user_confirm")
-    .pending("no confirmation is asked for"),
+    .needs("_wait_for_user_confirm"),
     opt(
         "_ttl",
         SECONDS_1,
@@ -120,8 +118,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "",
         "Id under which the service stands in the pause list.",
     )
-    .advanced()
-    .pending("the pause list is not read, the service is never paused"),
+    .advanced(),
     opt(
         "_enable_status_notification",
         Enum(&["false", "notify", "subscribe_notify", "true"]),

@@ -13,8 +13,6 @@ const fn opt(
     Entry::new(Section::Notification, name, kind, default, meaning)
 }
 
-const NO_PUSH: &str = "no push is sent to the customer's device";
-
 pub(super) const ENTRIES: &[Entry] = &[
     opt(
         "_max_number_of_user_availability_confirmation_attempts",
@@ -22,21 +20,19 @@ pub(super) const ENTRIES: &[Entry] = &[
         "3",
         "Pushes before the contact counts as failed.",
     )
-    .advanced()
-    .pending(NO_PUSH),
-    opt("_provider_name", Text, "", "Push provider of the service.").pending(NO_PUSH),
+    .advanced(),
+    opt("_provider_name", Text, "", "Push provider of the service."),
     opt(
         "rb.message_file",
         Text,
         "",
         "File with the texts of pushes and dialogs.",
     )
-    .pending(NO_PUSH),
+    .pending("dialogs have the built-in texts"),
     opt(
         "rb.push_attempts",
         COUNT,
         "4",
         "Delivery attempts of a push.",
-    )
-    .pending(NO_PUSH),
+    ),
 ];

@@ -66,8 +66,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "600",
         "Delay of the choice \"later\" in a dialog.",
     )
-    .unit("s")
-    .pending("no dialog is held with the customer"),
+    .unit("s"),
     opt(
         "rb.access_pool",
         Text,

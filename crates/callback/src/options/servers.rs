@@ -1,6 +1,6 @@
 //! Application sections `[push]`, `[gms]` and `[server]` (options §12).
 
-use super::Kind::{Bool, Csv, Text, Url};
+use super::Kind::{Bool, Csv, Int, Text, Url};
 use super::own::{COUNT, SECONDS};
 use super::{Entry, Kind, Section};
 
@@ -26,14 +26,20 @@ const fn server(name: &'static str, meaning: &'static str) -> Entry {
     Entry::new(Section::Server, name, Text, "", meaning)
 }
 
-const NO_PUSH: &str = "no push is sent to the customer's device";
-const BUILT_IN: &str = "the built-in limits of outgoing HTTP hold";
+/// Numbers of which 0 would mean nothing or for ever.
+const AT_LEAST_1: Kind = Int {
+    min: 1,
+    max: 100_000,
+};
 const NO_CHAT: &str = "Ringback runs no chat";
-const TOML: &str = "the values are read from [server] of ringback.toml";
+/// Decision 0013.
+const ALWAYS_ON: &str =
+    "httpcb, orscb and customhttp are always on; the other types are not available";
+const CLOSED: &str = "Google has closed the interface that takes API keys (June 2024); \
+     use customhttp with a bridge of your own";
 
 pub(super) const ENTRIES: &[Entry] = &[
-    push("pushEnabled", Csv, "comet", "Types of push that are on.")
-        .pending("httpcb, orscb and customhttp are on, no other type is built yet"),
+    push("pushEnabled", Csv, "comet", "Types of push that are on.").accepted(ALWAYS_ON),
     push(
         "defaultSubscriptionExpiration",
         SECONDS,
@@ -42,16 +48,22 @@ pub(super) const ENTRIES: &[Entry] = &[
     )
     .unit("s"),
     push("customhttp.url", Url, "", "Receiver of customhttp."),
-    push("fcm.apiKey", Text, "", "Key for Firebase.").pending(NO_PUSH),
+    push(
+        "debug.customhttp.url",
+        Url,
+        "",
+        "Receiver of customhttp in debug mode; empty = customhttp.url.",
+    ),
+    push("fcm.apiKey", Text, "", "Key for Firebase.").refused(CLOSED),
     push(
         "debug.fcm.apiKey",
         Text,
         "",
         "Key for Firebase in debug mode.",
     )
-    .pending(NO_PUSH),
-    push("fcm.title", Text, "", "Title of a Firebase push.").pending(NO_PUSH),
-    push("fcm.body", Text, "", "Text of a Firebase push.").pending(NO_PUSH),
+    .refused(CLOSED),
+    push("fcm.title", Text, "", "Title of a Firebase push.").refused(CLOSED),
+    push("fcm.body", Text, "", "Text of a Firebase push.").refused(CLOSED),
     push(
         "filtering_chat_events",
         Csv,
@@ -61,34 +73,30 @@ pub(super) const ENTRIES: &[Entry] = &[
     .accepted(NO_CHAT),
     gms(
         "http.connection_timeout",
-        SECONDS,
+        AT_LEAST_1,
         "10",
         "Longest wait for a connection.",
     )
-    .unit("s")
-    .pending(BUILT_IN),
+    .unit("s"),
     gms(
         "http.socket_timeout",
-        SECONDS,
+        AT_LEAST_1,
         "10",
-        "Longest wait for an answer.",
+        "Longest wait for the next bytes of an answer.",
     )
-    .unit("s")
-    .pending(BUILT_IN),
+    .unit("s"),
     gms(
         "http.max_connections_per_route",
-        COUNT,
+        AT_LEAST_1,
         "20",
-        "Connections per host.",
-    )
-    .pending(BUILT_IN),
+        "Connections per host; further deliveries wait.",
+    ),
     gms(
         "http.max_connections_total",
-        COUNT,
+        AT_LEAST_1,
         "100",
-        "Connections in all.",
-    )
-    .pending(BUILT_IN),
+        "Connections in all; further deliveries wait.",
+    ),
     gms(
         "http.use_lax_redirect_strategy",
         Bool,
@@ -96,8 +104,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Follow redirects of POST.",
     )
     .accepted("redirects are never followed"),
-    gms("http.ssl_trust_all", Bool, "false", "Take any certificate.")
-        .pending("certificates are always checked"),
+    gms(
+        "http.ssl_trust_all",
+        Bool,
+        "false",
+        "Take any certificate of receivers; set in the service that needs it, never for all.",
+    )
+    .of_service_too(),
     gms(
         "http.proxy-auto-config-file",
         Url,
@@ -114,6 +127,6 @@ pub(super) const ENTRIES: &[Entry] = &[
     .accepted("it belongs to the PAC file"),
     gms("http.proxy-ttl", COUNT, "5", "How long they are kept.")
         .accepted("it belongs to the PAC file"),
-    server("username", "User name of the operator's credentials.").pending(TOML),
-    server("password", "Password of the operator's credentials.").pending(TOML),
+    server("username", "User name of the operator's credentials."),
+    server("password", "Password of the operator's credentials."),
 ];

@@ -60,8 +60,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         "",
         "Options that a request may replace.",
     ),
-    opt("_ors", Urls, "", "Orchestration nodes of this service.")
-        .pending("this server runs the callback itself"),
+    opt(
+        "_ors",
+        Urls,
+        "",
+        "Orchestration nodes: the first one gets the events of orscb. Callbacks run in this \
+         server.",
+    ),
     opt(
         "_customer_number",
         Text,
@@ -79,16 +84,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         "_status_notification_debug",
         Bool,
         "false",
-        "Keep requests and answers of deliveries.",
-    )
-    .pending("requests and answers of deliveries are not kept"),
+        "Keep requests and answers of deliveries for 24 h, tell the receiver.",
+    ),
     opt(
         "_status_notification_language",
         Text,
         "",
-        "Language of texts in events.",
-    )
-    .pending("the language is not sent"),
+        "Language of the events, sent as Content-Language; false = unset.",
+    ),
     opt(
         "_provide_code",
         Bool,

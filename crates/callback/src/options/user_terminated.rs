@@ -133,8 +133,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "CONNECT-ANYWAY",
         "What follows when the customer does not confirm.",
     )
-    .needs("_wait_for_user_confirm")
-    .pending("no confirmation is asked for"),
+    .needs("_wait_for_user_confirm"),
     opt(
         "_plugin_on_dial_url",
         Url,

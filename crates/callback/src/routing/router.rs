@@ -320,6 +320,12 @@ impl Router {
         self.agents.values().map(Agent::view).collect()
     }
 
+    /// One agent.
+    #[must_use]
+    pub fn agent(&self, id: &AgentId) -> Option<AgentView> {
+        self.agents.get(id).map(Agent::view)
+    }
+
     /// The place from 1 in the virtual queue of the callback and how many wait there; `None`
     /// when it does not wait. Who is being called or on the line waits, who has an agent does not.
     #[must_use]

@@ -12,7 +12,7 @@ use crate::limits::{SCHEDULE_PAUSE_MAX_S, SCHEDULE_STEPS_MAX};
 use crate::options::{self, Kind, parse_bool};
 use crate::settings::{EventPlan, Events, NotificationMode, NotificationSettings};
 use crate::transaction_list::{Lookup, TransactionList, Wanted};
-use crate::{Error, ErrorCode, ini};
+use crate::{Error, ErrorCode, ini, mask};
 
 const TARGET: &str = "_status_notification_target";
 
@@ -98,7 +98,7 @@ pub(super) fn resolve(
         target_from_request,
         provider: sources.get("_status_notification_provider").to_owned(),
         debug: parse_bool(sources.checked("_status_notification_debug")?).unwrap_or(false),
-        language: sources.get("_status_notification_language").to_owned(),
+        language: language(sources.get("_status_notification_language"))?,
         events_list,
         plan: plan(values, server, events)?,
     };
@@ -113,6 +113,25 @@ pub(super) fn resolve(
         ));
     }
     Ok(settings)
+}
+
+/// The value of `Content-Language`; the original prints the default as `false` (§12, 14).
+fn language(value: &str) -> Result<String, Error> {
+    const NAME: &str = "_status_notification_language";
+    if value.eq_ignore_ascii_case("false") {
+        return Ok(String::new());
+    }
+    if !is_language(value) {
+        return Err(bad(NAME, "write a language such as en or de-CH"));
+    }
+    Ok(value.to_owned())
+}
+
+/// Letters, digits and `-` (RFC 5646), `_` for those who write locales.
+#[must_use]
+pub fn is_language(value: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    value.len() <= 35 && value.chars().all(is_part)
 }
 
 fn check_target(target: &str, channel: &str, is_url: bool) -> Result<(), Error> {
@@ -150,6 +169,7 @@ fn plan(values: &Values, server: &ServerDefaults, events: Events) -> Result<Even
             .unwrap_or_default()
             .to_owned(),
         node_from_request: values.is_from_request("_ors"),
+        trust_all: flag(values, "http.ssl_trust_all")?,
     })
 }
 
@@ -162,8 +182,17 @@ fn asked_options(values: &Values, wanted: &[Wanted]) -> Map<String, Value> {
         // Credentials open the service: no list may publish them.
         .filter(|name| !matches!(name.as_str(), "username" | "password"))
         .filter(|name| options::find(name).is_some() && !values.get(name).is_empty())
-        .map(|name| (name.clone(), Value::from(values.get(name))))
+        .map(|name| (name.clone(), Value::from(shown(values.get(name)))))
         .collect()
+}
+
+/// A value without the secrets that a URL may hold.
+fn shown(value: &str) -> String {
+    if value.contains("://") {
+        mask::url(value)
+    } else {
+        value.to_owned()
+    }
 }
 
 /// Reads `rb.notify_schedule`: the pause before each attempt, s.

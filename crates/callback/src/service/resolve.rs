@@ -14,8 +14,8 @@ use crate::options::{self, Kind, parse_bool};
 use crate::plugin::{PluginKind, PluginSettings};
 use crate::routing::Target;
 use crate::settings::{
-    AttachUserData, ContactSettings, CpdProfile, DetectionSettings, NotificationSettings, Settings,
-    Treatments,
+    AttachUserData, ConfirmSettings, ContactSettings, CpdProfile, DetectionSettings,
+    NotificationSettings, Settings, Treatments,
 };
 use crate::time::Span;
 use crate::transaction_list::Lookup;
@@ -128,9 +128,14 @@ pub fn resolve(
     let notification = notification::resolve(&mut values, server, lists)?;
     let settings = settings(service, &values, server, notification)?;
     let settings = Settings {
-        pending: pending(&values, request),
+        pending: pending(&values, request, settings.contact.confirm.is_some()),
         ..settings
     };
+    if settings.contact.confirm.is_none() && flag(&values, "_wait_for_user_confirm")? {
+        let warning = "_wait_for_user_confirm needs _wait_for_agent = true: the customer is called \
+                       without asking";
+        values.warnings.push(warning.to_owned());
+    }
     tell_hints(&settings.treatments, &mut values.warnings);
     Ok((settings, values.warnings))
 }
@@ -298,11 +303,7 @@ fn check_available(values: &Values, request: &Request<'_>) -> Result<(), Error> 
         return refuse("_media_type", message.to_owned());
     }
     match parameter_text(request.parameters, "_callback_state").as_deref() {
-        None => Ok(()),
-        Some("PAUSED") => {
-            let message = "_callback_state=PAUSED is not available yet; leave it out";
-            refuse("_callback_state", message.to_owned())
-        }
+        None | Some("PAUSED") => Ok(()),
         Some(_) => Err(bad(
             "_callback_state",
             "only PAUSED is a state to start with",
@@ -310,14 +311,15 @@ fn check_available(values: &Values, request: &Request<'_>) -> Result<(), Error> 
     }
 }
 
-fn pending(values: &Values, request: &Request<'_>) -> BTreeMap<String, String> {
+/// `asks`: the device of the request is asked before the call.
+fn pending(values: &Values, request: &Request<'_>, asks: bool) -> BTreeMap<String, String> {
     let mut pending = values.pending();
     let device = [
         "_device_notification_id",
         "_device_os",
         "push_notification_deviceid",
     ];
-    for name in device {
+    for name in device.iter().filter(|_| !asks).copied() {
         let given = parameter_text(request.parameters, name)
             .or_else(|| parameter_text(request.user_data, name));
         if given.is_some() {
@@ -360,7 +362,28 @@ fn contact(values: &Values) -> Result<ContactSettings, Error> {
         min_delay_s: number(values, "rb.min_delay")?,
         restore_position: flag(values, "enable-restore-vq-position")?,
         call_headers: call_hints(values)?.0,
+        pause_id: values.get("_paused_services_id").to_owned(),
+        confirm: confirm(values)?,
     })
+}
+
+/// How the customer is asked first; asking needs a call that waits for an agent.
+fn confirm(values: &Values) -> Result<Option<ConfirmSettings>, Error> {
+    if !flag(values, "_wait_for_user_confirm")? || !flag(values, "_wait_for_agent")? {
+        return Ok(None);
+    }
+    let asks_max = count(
+        values,
+        "_max_number_of_user_availability_confirmation_attempts",
+    )?;
+    Ok(Some(ConfirmSettings {
+        timeout_s: number(values, "_user_confirm_timeout")?,
+        asks_max: asks_max.max(1),
+        connect_anyway: word(values, "_on_user_confirm_timeout")? == "connect-anyway",
+        later_s: number(values, "rb.later_delay")?,
+        provider: values.get("_provider_name").to_owned(),
+        push_attempts: count(values, "rb.push_attempts")?.max(1),
+    }))
 }
 
 /// Header lines of the call to the customer, and whether there are other hints.

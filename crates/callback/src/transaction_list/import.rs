@@ -9,7 +9,7 @@ use super::{ListSection, PROPERTIES, PROPERTY_NAMES, TransactionList, Wanted, pu
 use crate::events::{self, EventId, Family};
 use crate::ini::{self, Repair};
 use crate::limits::LIST_SECTIONS_MAX;
-use crate::options;
+use crate::{options, pause};
 
 /// Keys of an event section.
 const EVENT_KEYS: &[&str] = &["notify_params", "notify_custom"];
@@ -37,7 +37,8 @@ pub struct Notice {
     /// The key, empty when it is about the section.
     pub option: String,
     /// `UNKNOWN_SECTION`, `UNKNOWN_KEY`, `REPEATED`, `KEY_COLLISION`,
-    /// `NOTIFY_WITHOUT_SUBSCRIBER`, `READ_AS`.
+    /// `NOTIFY_WITHOUT_SUBSCRIBER`, `READ_AS`, `NOT_THE_PAUSE_LIST`,
+    /// `UNKNOWN_SERVICE`.
     pub code: &'static str,
     /// Text for people.
     pub message: String,
@@ -149,7 +150,7 @@ impl Importer {
                 let message = format!("there is no event {name}");
                 let allowed = event_names().join(", ");
                 self.fault(place, &name, &allowed, message);
-            } else {
+            } else if !is_pause(&section) {
                 let message = format!("[{name}] is not known; it is kept and not used");
                 self.warn(place, "UNKNOWN_SECTION", message);
             }
@@ -213,6 +214,9 @@ impl Importer {
         } else if key == "notify_params" && is_event {
             self.params(place, &entry.value)
         } else {
+            if !is_properties && !is_event {
+                self.pause_entry(place, &entry.value);
+            }
             if key == "notify_custom" && is_event {
                 self.custom(place, &entry.value);
             } else if is_properties || is_event {
@@ -254,6 +258,17 @@ impl Importer {
             .map(|item| self.repaired(place.line, item, &is_attribute))
             .collect();
         items.join(", ")
+    }
+
+    /// A section of the pause list, whatever the name of the list.
+    fn pause_entry(&mut self, place: Place<'_>, value: &str) {
+        if value.is_empty() || ini::is_placeholder(value) {
+            return;
+        }
+        if let Err(allowed) = pause::check(place.option, value) {
+            let message = format!("{} is not {allowed}", place.option);
+            self.fault(place, value, allowed, message);
+        }
     }
 
     fn custom(&mut self, place: Place<'_>, value: &str) {
@@ -354,6 +369,15 @@ impl Importer {
             message,
         });
     }
+}
+
+/// The section pauses a service.
+fn is_pause(section: &ini::Section) -> bool {
+    !section.entries.is_empty()
+        && section
+            .entries
+            .iter()
+            .all(|entry| pause::KEYS.contains(&entry.key.as_str()))
 }
 
 fn event_names() -> Vec<&'static str> {

@@ -175,3 +175,38 @@ fn unknown_parts_are_kept() {
     assert_eq!(list.sections[1].entries.len(), 2);
     assert_eq!(list.wanted()[0].params, ["own_data", "x"]);
 }
+
+/// The sample as printed copies of guides have it: underscores lost, a list broken after a comma
+/// without a leading blank, a text to be filled in.
+const PRINTED: &str = include_str!("printed.cfg");
+
+#[test]
+fn a_printed_copy_of_the_sample_imports_cleanly_with_a_report_per_line() {
+    let import = import("Printed", PRINTED, false);
+    assert_eq!((import.errors, import.warnings), (vec![], vec![]));
+    let sample = clean(SAMPLE);
+    assert_eq!(import.list.wanted(), sample.wanted());
+    assert_eq!(import.list.property("_status_notification_target"), None);
+    assert_eq!(
+        import.list.property("_enable_status_notification"),
+        Some("subscribe_notify")
+    );
+    // The page shows the beginning of the report, and how long it is.
+    let page = include_str!("../../../../docs/transaction-lists.md");
+    let told =
+        |r: &ini::Repair| format!("printed.cfg:{}: repaired: {} -> {}", r.line, r.from, r.to);
+    let report: Vec<String> = import.repairs.iter().map(told).collect();
+    let shown: Vec<&str> = page
+        .lines()
+        .filter(|l| l.starts_with("printed.cfg:"))
+        .collect();
+    assert_eq!(shown, report[..shown.len()]);
+    assert!(shown.len() > 15, "{}", shown.len());
+    assert!(
+        page.contains(&format!("{} repairs", report.len())),
+        "{}",
+        report.len()
+    );
+    let begin: Vec<&str> = PRINTED.lines().take(12).collect();
+    assert!(page.contains(&begin.join("\n")), "the page shows the file");
+}

@@ -29,7 +29,8 @@ impl Engine {
 
     async fn store_services(&self, text: &str, mode: ImportMode) -> Result<ServiceImport, Error> {
         let _one_at_a_time = self.inner.imports.lock().await;
-        let import = service::import(text, mode.strict);
+        let mut import = service::import(text, mode.strict);
+        self.check_publishing(text, &mut import);
         let report = ServiceImport::new(&import, |name| self.service(name).is_none());
         if !report.ok || mode.dry_run {
             return Ok(report);

@@ -52,6 +52,7 @@ impl Engine {
             now,
         )?;
         self.check_target(&callback)?;
+        self.check_device(&callback)?;
         if callback.settings.notification.plan.events == Events::MissingList {
             tracing::error!(
                 service = %new.service,
@@ -98,9 +99,32 @@ impl Engine {
         Ok(self.callback(&row.callback).await?.map(Arc::new))
     }
 
+    /// A question that cannot be sent is refused at once.
+    fn check_device(&self, callback: &Callback) -> Result<(), Error> {
+        let Some(confirmation) = &callback.confirmation else {
+            return Ok(());
+        };
+        let device = &confirmation.device;
+        self.inner
+            .publisher
+            .check_provider(&device.provider, device.debug)
+            .map_err(|message| {
+                Error::new(
+                    ErrorCode::NotAvailable,
+                    format!("No push can be sent to the customer's device: {message}"),
+                )
+                .field("push_notification_provider")
+            })
+    }
+
     /// A literal inner address in a request is refused at once (notifications §7.6).
     fn check_target(&self, callback: &Callback) -> Result<(), Error> {
         let n = &callback.settings.notification;
+        if n.plan.node_from_request && !n.plan.node.is_empty() {
+            notify::check_url(&n.plan.node, &self.inner.allow_hosts).map_err(|message| {
+                Error::new(ErrorCode::AddressNotAllowed, message).field("_ors")
+            })?;
+        }
         if !n.target_from_request || n.target.is_empty() {
             return Ok(());
         }

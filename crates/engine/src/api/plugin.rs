@@ -1,7 +1,7 @@
 //! What comes to the reply URL of a plugin, and sessions as clients see them.
 
 use callback::plugin::Answer;
-use callback::{CallbackId, Error};
+use callback::{CallbackId, Error, Timestamp};
 use serde_json::{Map, Value};
 
 use super::Engine;
@@ -31,7 +31,8 @@ impl Engine {
 }
 
 impl Engine {
-    /// Starts an SCXML session with the document at `src`; gives its id.
+    /// Starts an SCXML session with the document at `src`, at once or at a later time; gives its
+    /// id. A restart of the server forgets sessions, also those that wait for their time.
     ///
     /// # Errors
     /// `FETCH_FAILED` when the document cannot be fetched, `BAD_PARAMETER` when it cannot run.
@@ -39,8 +40,9 @@ impl Engine {
         &self,
         src: &str,
         params: Map<String, Value>,
+        at: Option<Timestamp>,
     ) -> Result<String, Error> {
-        self.inner.plugins.sessions.begin(src, params).await
+        self.inner.plugins.sessions.begin(src, params, at).await
     }
 
     /// A session of this server has this id.

@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use callback::Error;
+use callback::pause;
+use callback::service::Service;
 use callback::transaction_list::{self, TransactionList};
 use store::TransactionListRow;
 
 use super::{Engine, write_error};
 use crate::imports::{ImportMode, TransactionImport};
+use crate::shard::Command;
+
+/// Names the Transaction List of paused services.
+const PAUSE_LIST: &str = "rb.pause_list";
 
 impl Engine {
     /// Imports a Transaction List under a name.
@@ -28,6 +34,7 @@ impl Engine {
                 .warnings
                 .retain(|warning| warning.code != "NOTIFY_WITHOUT_SUBSCRIBER");
         }
+        self.tell_pauses(&mut import);
         let report = TransactionImport::new(&import, self.transaction_list(name).is_none());
         if !report.ok || mode.dry_run {
             return Ok(report);
@@ -40,11 +47,67 @@ impl Engine {
         self.to_end(async move {
             let stored = engine.inner.store.put_transaction_lists(vec![row]).await;
             stored.map_err(write_error)?;
+            let is_pause_list = import.list.name == engine.application_option(PAUSE_LIST);
             engine.inner.resolver.put_lists([import.list]);
+            if is_pause_list {
+                let pauses = super::pauses(&engine.inner.resolver);
+                engine
+                    .ask(|reply| Command::SetPauses { pauses, reply })
+                    .await?;
+            }
             Ok(())
         })
         .await??;
         Ok(report)
+    }
+
+    /// Sections that pause a service do so in one list only.
+    fn tell_pauses(&self, import: &mut transaction_list::Import) {
+        let pause_list = self.application_option(PAUSE_LIST);
+        if import.list.name == pause_list {
+            self.tell_unknown_services(import);
+            return;
+        }
+        for section in &import.list.sections {
+            if section
+                .entries
+                .iter()
+                .any(|(key, _)| pause::KEYS.contains(&key.as_str()))
+            {
+                import.warnings.push(transaction_list::Notice {
+                    line: 1,
+                    section: section.name.clone(),
+                    option: String::new(),
+                    code: "NOT_THE_PAUSE_LIST",
+                    message: format!(
+                        "[{}] pauses nothing: the pause list is {pause_list}",
+                        section.name
+                    ),
+                });
+            }
+        }
+    }
+
+    /// A section of the pause list that no service goes by is a slip, mostly.
+    fn tell_unknown_services(&self, import: &mut transaction_list::Import) {
+        let services = self.services();
+        let id = |service: &Arc<Service>| {
+            let own = service.get("_paused_services_id");
+            own.map_or_else(|| service.name.to_string(), str::to_owned)
+        };
+        let known: Vec<String> = services.iter().map(id).collect();
+        for section in &import.list.sections {
+            if !known.contains(&section.name) {
+                let name = &section.name;
+                import.warnings.push(transaction_list::Notice {
+                    line: 1,
+                    section: name.clone(),
+                    option: String::new(),
+                    code: "UNKNOWN_SERVICE",
+                    message: format!("no service goes by the name or _paused_services_id {name}"),
+                });
+            }
+        }
     }
 
     /// A Transaction List by name.

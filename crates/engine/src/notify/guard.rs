@@ -53,6 +53,21 @@ pub(crate) fn check_url(url: &str, allow_hosts: &[String]) -> Result<(), String>
     }
 }
 
+/// Judges the literal host of a URL that the operator wrote: only metadata services are denied.
+///
+/// # Errors
+/// Says why it is refused.
+pub(crate) fn check_operators_url(url: &str) -> Result<(), String> {
+    let url = reqwest::Url::parse(url).map_err(|_error| "no absolute URL".to_owned())?;
+    let host = url.host_str().unwrap_or_default();
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    match literal.parse() {
+        Ok(address) => check_literal(address, false).map_err(|error| error.to_string()),
+        // A name: its addresses are judged when it is resolved.
+        Err(_) => Ok(()),
+    }
+}
+
 fn is_metadata(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {

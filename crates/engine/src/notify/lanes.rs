@@ -38,13 +38,8 @@ struct Route {
 }
 
 impl Route {
-    /// The next target that may have a connection.
-    fn next(&mut self) -> Option<Arc<str>> {
-        if self.active < limits::CONNECTIONS_PER_ROUTE_MAX {
-            self.waiting.pop_front()
-        } else {
-            None
-        }
+    const fn free(&self, per_route: usize) -> usize {
+        per_route.saturating_sub(self.active)
     }
 }
 
@@ -76,9 +71,36 @@ pub(super) struct Lanes {
     ended_order: VecDeque<LaneKey>,
     held: usize,
     active: usize,
+    bounds: Bounds,
+}
+
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// To one host and port.
+    pub(super) per_route: usize,
+    /// In all.
+    pub(super) total: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            per_route: limits::CONNECTIONS_PER_ROUTE_MAX,
+            total: limits::CONNECTIONS_TOTAL_MAX,
+        }
+    }
 }
 
 impl Lanes {
+    /// No lanes yet.
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            ..Self::default()
+        }
+    }
+
     /// Deliveries held.
     pub(super) const fn held(&self) -> usize {
         self.held
@@ -86,9 +108,10 @@ impl Lanes {
 
     /// Takes a delivery; one that is held already is left out.
     pub(super) fn take(&mut self, row: DeliveryRow, now: Timestamp) {
-        let target: Arc<str> = match self.targets.get_key_value(row.target.as_str()) {
+        let name = lane_target(&row);
+        let target: Arc<str> = match self.targets.get_key_value(name) {
             Some((known, _)) => Arc::clone(known),
-            None => Arc::from(row.target.as_str()),
+            None => Arc::from(name),
         };
         let key = (row.callback.clone(), target);
         let lane = self.lanes.entry(key.clone()).or_default();
@@ -104,7 +127,7 @@ impl Lanes {
 
     /// Forgets that the receiver of this delivery was gone.
     pub(super) fn revive(&mut self, row: &DeliveryRow) {
-        let key = (row.callback.clone(), Arc::from(row.target.as_str()));
+        let key = (row.callback.clone(), Arc::from(lane_target(row)));
         self.ended.remove(&key);
     }
 
@@ -176,19 +199,36 @@ impl Lanes {
     }
 
     /// The next delivery that has a free place; targets take turns.
+    ///
+    /// A target may take another place, of its route and of all, as long as more are free than it
+    /// has. However many receivers hang, some places are left for those that answer.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Next> {
-        while self.active < limits::DELIVERIES_AT_ONCE_MAX {
+        let per_route = self.bounds.per_route;
+        // Each target once: those that have to wait for a place stay in line.
+        let mut looks = self.runnable.len();
+        while looks > 0 {
+            looks -= 1;
+            let free = self.bounds.total.saturating_sub(self.active);
+            if free == 0 {
+                return None;
+            }
             let name = self.runnable.pop_front()?;
             let Some(target) = self.targets.get_mut(&name) else {
                 continue;
             };
             target.queued = false;
-            let route = self.routes.entry(Arc::clone(&target.route)).or_default();
+            let route_name = Arc::clone(&target.route);
             if target.active >= limits::DELIVERIES_PER_TARGET_MAX || target.ready.is_empty() {
-                self.runnable.extend(route.next());
+                looks += self.admit(&route_name);
                 continue;
             }
-            if route.active >= limits::CONNECTIONS_PER_ROUTE_MAX {
+            if target.active >= free {
+                target.queued = true;
+                self.runnable.push_back(name);
+                continue;
+            }
+            let route = self.routes.entry(Arc::clone(&route_name)).or_default();
+            if target.active >= route.free(per_route) {
                 target.queued = true;
                 route.waiting.push_back(name);
                 continue;
@@ -210,7 +250,7 @@ impl Lanes {
             };
             let Some(key) = key else {
                 // It does not use the connection that it waited for: the next one may.
-                self.runnable.extend(route.next());
+                looks += self.admit(&route_name);
                 continue;
             };
             target.active += 1;
@@ -233,6 +273,22 @@ impl Lanes {
         None
     }
 
+    /// Lets the first target of a route go on for which a connection is free; tells how many (one
+    /// or none).
+    fn admit(&mut self, route: &str) -> usize {
+        let Some(route) = self.routes.get_mut(route) else {
+            return 0;
+        };
+        let free = route.free(self.bounds.per_route);
+        let may = |name: &Arc<str>| self.targets.get(name).is_some_and(|t| t.active < free);
+        let admitted = route.waiting.iter().position(may);
+        let admitted = admitted.and_then(|at| route.waiting.remove(at));
+        // It is queued already: in `runnable` from here on.
+        let count = usize::from(admitted.is_some());
+        self.runnable.extend(admitted);
+        count
+    }
+
     /// An attempt is over, its place is free; its lane waits until the result is stored.
     /// `failed` is `None` when the target itself was not tried. Tells whether the circuit changed.
     pub(super) fn over(&mut self, key: &LaneKey, failed: Option<bool>, now: Timestamp) -> bool {
@@ -250,19 +306,21 @@ impl Lanes {
 
     fn free(&mut self, key: &LaneKey) {
         self.active = self.active.saturating_sub(1);
-        if let Some(target) = self.targets.get_mut(&key.1) {
-            target.active = target.active.saturating_sub(1);
-            if let Some(route) = self.routes.get_mut(&target.route) {
-                route.active = route.active.saturating_sub(1);
-                // It is queued already: in `runnable` from here on.
-                self.runnable.extend(route.next());
-                if route.active == 0 && route.waiting.is_empty() {
-                    self.routes.remove(&target.route);
-                }
+        let Some(target) = self.targets.get_mut(&key.1) else {
+            return;
+        };
+        target.active = target.active.saturating_sub(1);
+        let has_more = !target.ready.is_empty();
+        let name = Arc::clone(&target.route);
+        if let Some(route) = self.routes.get_mut(&name) {
+            route.active = route.active.saturating_sub(1);
+            if route.active == 0 && route.waiting.is_empty() {
+                self.routes.remove(&name);
             }
-            if !target.ready.is_empty() {
-                self.make_runnable(&key.1);
-            }
+        }
+        self.admit(&name);
+        if has_more {
+            self.make_runnable(&key.1);
         }
         self.forget(&key.1);
     }
@@ -310,6 +368,18 @@ impl Lanes {
             self.targets.remove(name);
         }
     }
+}
+
+/// What stands for the receiver: its URL. Events of a session go to a URL each, all to one lane.
+fn lane_target(row: &DeliveryRow) -> &str {
+    let session = match row.channel.as_str() {
+        "orscb" => row
+            .target
+            .rsplit_once("/event/")
+            .map(|(session, _)| session),
+        _ => None,
+    };
+    session.unwrap_or(&row.target)
 }
 
 /// Scheme, host and port of a URL.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use callback::events::{self, Event};
+use callback::confirm::Push;
+use callback::events::{self, Event, EventId};
 use callback::settings::NotificationMode;
 use callback::{Callback, CallbackId, Timestamp};
 use serde_json::{Map, Value, json};
@@ -16,6 +17,19 @@ use super::subscriptions::{Publication, Subscriptions, tag};
 pub struct Provider {
     /// `customhttp.url`; empty = not configured.
     pub customhttp_url: String,
+    /// `debug.customhttp.url`: the receiver of debug mode; empty = the same one.
+    pub debug_customhttp_url: String,
+}
+
+impl Provider {
+    /// The receiver of `customhttp`.
+    fn customhttp(&self, debug: bool) -> &str {
+        if debug && !self.debug_customhttp_url.is_empty() {
+            &self.debug_customhttp_url
+        } else {
+            &self.customhttp_url
+        }
+    }
 }
 
 /// How notifications are wrapped and where named providers stand.
@@ -40,6 +54,11 @@ pub(crate) struct Publisher {
     pub(crate) subscriptions: Arc<Subscriptions>,
 }
 
+/// Pause between two attempts of a push, s.
+const PUSH_PAUSE_S: u32 = 2;
+/// What a target begins with when it is a session of this server.
+const LOCAL_SESSION: &str = "session:";
+
 /// What is the same for all receivers of one event.
 struct Source<'a> {
     id: String,
@@ -52,6 +71,7 @@ struct Source<'a> {
     /// Orchestration node, and whether a request had a part in it.
     node: (&'a str, bool),
     schedule_s: &'a [u32],
+    trust_all: bool,
 }
 
 /// One receiver.
@@ -84,6 +104,7 @@ impl Publisher {
             body: &notification.body,
             node: (&n.plan.node, n.plan.node_from_request),
             schedule_s: &n.plan.schedule_s,
+            trust_all: n.plan.trust_all,
         };
         let mut rows = Vec::new();
         let is_own = n.mode == NotificationMode::SubscribeNotify && !n.target.is_empty();
@@ -124,6 +145,49 @@ impl Publisher {
         rows
     }
 
+    /// The delivery of a question to the customer's device, whose provider is its receiver.
+    pub(crate) fn of_push(&self, id: &CallbackId, push: &Push, now: Timestamp) -> DeliveryRow {
+        // A phone in a tunnel gets a few seconds; afterwards the question is asked again.
+        let pauses = (1..push.attempts).map(|_| PUSH_PAUSE_S);
+        let schedule_s: Vec<u32> = std::iter::once(0)
+            .chain(pauses)
+            .take(callback::limits::SCHEDULE_STEPS_MAX)
+            .collect();
+        let source = Source {
+            id: format!("{id}.push{}", push.seq),
+            callback: id,
+            seq: push.seq,
+            notification_seq: 0,
+            event_id: EventId::ConfirmationAsked.as_str(),
+            at: now,
+            body: &push.message,
+            node: ("", false),
+            schedule_s: &schedule_s,
+            trust_all: false,
+        };
+        self.row(
+            &source,
+            &Receiver {
+                channel: "customhttp",
+                device: &push.device.id,
+                provider: &push.device.provider,
+                language: &push.device.language,
+                authorization: "",
+                subscription: "",
+                debug: push.device.debug,
+                guarded: false,
+            },
+        )
+    }
+
+    /// Whether pushes to devices of this provider can be sent.
+    ///
+    /// # Errors
+    /// What is missing in the configuration.
+    pub(crate) fn check_provider(&self, name: &str, debug: bool) -> Result<(), String> {
+        self.providers_url(name, debug).map(drop)
+    }
+
     /// The deliveries of a message that is published by hand, under an id of its own.
     pub(crate) fn of_message(
         &self,
@@ -142,6 +206,7 @@ impl Publisher {
             body: message,
             node: ("", false),
             schedule_s: &[],
+            trust_all: false,
         };
         let target = "";
         self.subscriptions
@@ -157,12 +222,13 @@ impl Publisher {
             debug: to.debug,
             subscription: to.subscription.to_owned(),
             schedule_s: source.schedule_s.to_vec(),
+            trust_all: source.trust_all,
             ..DeliveryExtra::default()
         };
         let (mut target, mut guarded) = (to.device.to_owned(), to.guarded);
         let body = match to.channel {
             "customhttp" => {
-                match self.providers_url(to.provider) {
+                match self.providers_url(to.provider, to.debug) {
                     Ok(url) => (target, guarded) = (url.to_owned(), false),
                     Err(fault) => extra.fault = fault,
                 }
@@ -171,12 +237,13 @@ impl Publisher {
             "orscb" => {
                 let (node, from_request) = source.node;
                 if node.is_empty() {
-                    extra.fault = "the session is on no known node: set _ors".to_owned();
+                    // It runs here and gets the event as an object.
+                    target = local_session(to.device, source.event_id);
                 } else {
                     target = session_url(node, to.device, source.event_id);
                     guarded = from_request;
                 }
-                extra.is_form = !self.config.orscb_json;
+                extra.is_form = !node.is_empty() && !self.config.orscb_json;
                 // A session waits for nobody: three more tries, a second apart (§7.3).
                 extra.schedule_s = vec![0, 1, 1, 1];
                 if extra.is_form {
@@ -221,9 +288,9 @@ impl Publisher {
         }
     }
 
-    fn providers_url(&self, name: &str) -> Result<&str, String> {
+    fn providers_url(&self, name: &str, debug: bool) -> Result<&str, String> {
         let provider = self.config.providers.get(name);
-        match provider.map(|p| p.customhttp_url.as_str()) {
+        match provider.map(|p| p.customhttp(debug)) {
             None if !name.is_empty() => Err(no_provider(name)),
             None | Some("") => Err("customhttp.url is not configured for the provider".to_owned()),
             Some(url) => Ok(url),
@@ -265,6 +332,17 @@ fn session_url(node: &str, session: &str, event: &str) -> String {
         percent_encoded(session),
         percent_encoded(event)
     )
+}
+
+/// A session of this server has a target of its own kind.
+fn local_session(session: &str, event: &str) -> String {
+    format!("{LOCAL_SESSION}{session}/event/{event}")
+}
+
+/// Session and event of a target that [`local_session`] made.
+pub(super) fn of_local_session(target: &str) -> Option<(&str, &str)> {
+    // No event has a slash in its name.
+    target.strip_prefix(LOCAL_SESSION)?.rsplit_once("/event/")
 }
 
 /// One field per top-level key, objects as JSON text.

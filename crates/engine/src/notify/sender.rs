@@ -1,18 +1,20 @@
 //! One HTTP request of a delivery: what is sent and what counts as accepted (notifications §7.1).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use callback::Timestamp;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderValue};
-use serde_json::{Map, Value};
 use store::{DeliveryRow, Trace};
 
 use super::guard;
+use super::lanes::Bounds;
+use super::resolver::{GuardedResolver, Lookup, SystemLookup};
+use super::rows::of_local_session;
 use super::signature::Secret;
+use super::trace;
 use crate::limits;
+use crate::sessions::Sessions;
 
 /// How notifications are sent.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,32 @@ pub struct SenderConfig {
     pub accept_2xx: bool,
     /// Signs every notification.
     pub secret: Option<Secret>,
+    /// Times and numbers of connections.
+    pub http: OutgoingHttp,
+}
+
+/// Bounds of outgoing HTTP: `http.*` of `[gms]` (options §12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutgoingHttp {
+    /// Longest wait for a connection.
+    pub connection_timeout: Duration,
+    /// Longest wait for the next bytes of an answer.
+    pub socket_timeout: Duration,
+    /// Connections to one host and port; at least 1.
+    pub per_route: usize,
+    /// Connections in all; at least 1.
+    pub total: usize,
+}
+
+impl Default for OutgoingHttp {
+    fn default() -> Self {
+        Self {
+            connection_timeout: limits::DELIVERY_TIMEOUT,
+            socket_timeout: limits::DELIVERY_TIMEOUT,
+            per_route: limits::CONNECTIONS_PER_ROUTE_MAX,
+            total: limits::CONNECTIONS_TOTAL_MAX,
+        }
+    }
 }
 
 /// What came of an attempt.
@@ -63,48 +91,80 @@ pub(super) struct Sent {
     pub(super) trace: Option<Trace>,
 }
 
-/// The key of body members that debug mode shows; others may be attached data.
-fn is_shown(key: &str) -> bool {
-    let is_own = key.starts_with('_') || key.starts_with("c_");
-    let is_envelope = matches!(
-        key,
-        "event_id" | "timestamp" | "deviceId" | "seq" | "time_ms"
-    );
-    (is_own || is_envelope) && !key.contains("number")
-}
-
 /// Sends deliveries; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     config: Arc<SenderConfig>,
-    trusted: reqwest::Client,
-    guarded: reqwest::Client,
+    /// For the operator's targets and for a stranger's.
+    checked: [reqwest::Client; 2],
+    /// The same for services that take any certificate.
+    trusting: [reqwest::Client; 2],
+    /// Sessions of this server; none before they are hosted.
+    sessions: Option<Sessions>,
 }
 
 impl Sender {
-    /// Builds the two clients: one for the operator's targets, one for a stranger's.
+    /// Builds the clients: for the operator's targets and for a stranger's, both with and without
+    /// a check of certificates.
     pub(crate) fn new(config: SenderConfig) -> Result<Self, reqwest::Error> {
-        let build = |guarded: bool| {
+        Self::with_lookup(config, Arc::new(SystemLookup))
+    }
+
+    /// The same with a name service of one's own.
+    fn with_lookup(config: SenderConfig, lookup: Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
+        let http = config.http;
+        let build = |guarded: bool, trust_all: bool| {
             let resolver = GuardedResolver {
                 guarded,
                 allow_hosts: config.allow_hosts.clone().into(),
+                lookup: Arc::clone(&lookup),
             };
             reqwest::Client::builder()
-                .connect_timeout(limits::DELIVERY_TIMEOUT)
-                .read_timeout(limits::DELIVERY_TIMEOUT)
-                .timeout(limits::DELIVERY_TIMEOUT * 2)
+                .connect_timeout(http.connection_timeout)
+                .read_timeout(http.socket_timeout)
+                .timeout(http.connection_timeout + http.socket_timeout)
                 .redirect(reqwest::redirect::Policy::none())
-                .pool_max_idle_per_host(limits::DELIVERIES_PER_TARGET_MAX)
+                .pool_max_idle_per_host(http.per_route)
+                .tls_danger_accept_invalid_certs(trust_all)
                 .no_proxy()
                 .dns_resolver(Arc::new(resolver))
                 .user_agent(concat!("ringback/", env!("CARGO_PKG_VERSION")))
                 .build()
         };
         Ok(Self {
-            trusted: build(false)?,
-            guarded: build(true)?,
+            checked: [build(false, false)?, build(true, false)?],
+            trusting: [build(false, true)?, build(true, true)?],
             config: Arc::new(config),
+            sessions: None,
         })
+    }
+
+    /// Reaches sessions of this server, too.
+    pub(crate) fn with_sessions(mut self, sessions: Sessions) -> Self {
+        self.sessions = Some(sessions);
+        self
+    }
+
+    /// Gives a session of this server an event (notifications §9.1).
+    fn to_session(&self, session: &str, event: &str, body: &str) -> SendResult {
+        let data = serde_json::from_str(body).unwrap_or(serde_json::Value::Null);
+        match &self.sessions {
+            Some(sessions) if sessions.event(session, event, data) => {
+                SendResult::Accepted { status: 200 }
+            }
+            _ => SendResult::Failed {
+                error: "this server has no such session, or its queue is full".to_owned(),
+            },
+        }
+    }
+
+    /// How many connections there may be.
+    pub(super) fn bounds(&self) -> Bounds {
+        let http = self.config.http;
+        Bounds {
+            per_route: http.per_route.max(1),
+            total: http.total.max(1),
+        }
     }
 
     /// One attempt.
@@ -117,6 +177,9 @@ impl Sender {
             let error = row.extra.fault.clone();
             return failed(SendResult::Fault { error });
         }
+        if let Some((session, event)) = of_local_session(&row.target) {
+            return failed(self.to_session(session, event, &row.body));
+        }
         let Ok(url) = reqwest::Url::parse(&row.target) else {
             return failed(SendResult::Failed {
                 error: "the target is no URL".to_owned(),
@@ -125,19 +188,20 @@ impl Sender {
         if let Err(error) = self.check_host(&url, row.guarded) {
             return failed(SendResult::Failed { error });
         }
-        let client = if row.guarded {
-            &self.guarded
+        let [trusted, guarded] = if row.extra.trust_all {
+            &self.trusting
         } else {
-            &self.trusted
+            &self.checked
         };
+        let client = if row.guarded { guarded } else { trusted };
         let headers = self.headers(row, now);
-        let request = row.extra.debug.then(|| shown_request(row, &headers));
+        let request = row.extra.debug.then(|| trace::request(row, &headers));
         let mut call = client.post(url).headers(headers).body(row.body.clone());
         if row.channel == "orscb" {
             call = call.timeout(limits::SESSION_TIMEOUT);
         }
         let (result, answer) = match call.send().await {
-            Ok(response) => self.judge(response, row.extra.debug).await,
+            Ok(response) => self.judge(response, row).await,
             Err(error) => {
                 let error = describe(&error);
                 (SendResult::Failed { error }, String::new())
@@ -147,12 +211,15 @@ impl Sender {
         Sent { result, trace }
     }
 
-    async fn judge(&self, response: reqwest::Response, debug: bool) -> (SendResult, String) {
+    async fn judge(&self, response: reqwest::Response, row: &DeliveryRow) -> (SendResult, String) {
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
-        let head = debug.then(|| shown_head(status, response.headers()));
+        let head = row
+            .extra
+            .debug
+            .then(|| trace::head(status, response.headers()));
         let begun = drain(response).await;
-        let answer = head.map_or_else(String::new, |head| format!("{head}\n{begun}"));
+        let answer = head.map_or_else(String::new, |head| trace::answer(row, &head, &begun));
         let accepted = status == 200 || (self.config.accept_2xx && (200..300).contains(&status));
         let result = if accepted {
             SendResult::Accepted { status }
@@ -190,7 +257,10 @@ impl Sender {
         let form = "application/x-www-form-urlencoded; charset=utf-8";
         let json = "application/json; charset=utf-8";
         put("content-type", if is_form { form } else { json });
-        put("ringback-sequence", &row.notification_seq.to_string());
+        // A question to a device is none of the counted notifications.
+        if row.notification_seq > 0 {
+            put("ringback-sequence", &row.notification_seq.to_string());
+        }
         put("ringback-time", &row.at.0.to_string());
         if !row.language.is_empty() {
             put("content-language", &row.language);
@@ -229,42 +299,7 @@ fn trace_context(row: &DeliveryRow) -> Option<String> {
         && trace
             .bytes()
             .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    is_hex.then(|| format!("00-{trace}-{:016x}-00", row.notification_seq))
-}
-
-/// The request as debug mode keeps it; credentials, signatures and attached data are masked.
-fn shown_request(row: &DeliveryRow, headers: &HeaderMap) -> String {
-    let mut text = String::from("POST\n");
-    for (name, value) in headers {
-        let value = match name.as_str() {
-            "authorization" | "webhook-signature" => "***",
-            _ => value.to_str().unwrap_or("***"),
-        };
-        text.push_str(&format!("{name}: {value}\n"));
-    }
-    text.push('\n');
-    match serde_json::from_str::<Map<String, Value>>(&row.body) {
-        Ok(mut body) => {
-            for (key, value) in &mut body {
-                if !is_shown(key) {
-                    *value = Value::from("***");
-                }
-            }
-            text.push_str(&Value::Object(body).to_string());
-        }
-        Err(_) => text.push_str("***"),
-    }
-    text
-}
-
-fn shown_head(status: u16, headers: &HeaderMap) -> String {
-    let mut text = format!("{status}\n");
-    for (name, value) in headers.iter().take(limits::TRACE_HEADERS_MAX) {
-        if name != "set-cookie" {
-            text.push_str(&format!("{name}: {}\n", value.to_str().unwrap_or("***")));
-        }
-    }
-    text
+    is_hex.then(|| format!("00-{trace}-{:016x}-00", row.notification_seq.max(1)))
 }
 
 /// Reads a little of the answer so that the connection can be used again; the rest is dropped.
@@ -316,36 +351,5 @@ pub(crate) fn describe(error: &reqwest::Error) -> String {
     text
 }
 
-/// Resolves names and leaves only addresses that the target may have; the connection goes to
-/// exactly these, so a name that changes in between wins nothing.
-#[derive(Debug)]
-pub(crate) struct GuardedResolver {
-    pub(crate) guarded: bool,
-    pub(crate) allow_hosts: Arc<[String]>,
-}
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let host = name.as_str().to_owned();
-        let guarded = self.guarded
-            && !self
-                .allow_hosts
-                .iter()
-                .any(|h| h.eq_ignore_ascii_case(&host));
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
-            let mut refused = None;
-            let mut allowed = Vec::new();
-            for address in found {
-                match guard::check_literal(address.ip(), guarded) {
-                    Ok(()) => allowed.push(address),
-                    Err(why) => refused = Some(why),
-                }
-            }
-            match (allowed.is_empty(), refused) {
-                (true, Some(why)) => Err(Box::new(why) as _),
-                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
-            }
-        })
-    }
-}
+#[cfg(test)]
+mod tests;

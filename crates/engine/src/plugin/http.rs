@@ -1,14 +1,13 @@
 //! Plugins behind HTTP: the question as JSON, the answer in the response or later.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use callback::plugin::{Answer, Question};
 use serde_json::{Map, Value};
 
 use crate::limits;
-use crate::notify::{GuardedResolver, check_literal, describe};
+use crate::notify::{check_literal, describe, operators_resolver};
 
 /// What came of a question.
 #[derive(Debug, PartialEq)]
@@ -32,15 +31,11 @@ pub(crate) struct HttpPlugins {
 impl HttpPlugins {
     /// The operator named the addresses: inner ones are allowed, metadata services are not.
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
-        let resolver = GuardedResolver {
-            guarded: false,
-            allow_hosts: Arc::from([]),
-        };
         let client = reqwest::Client::builder()
             .connect_timeout(limits::PLUGIN_CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(resolver))
+            .dns_resolver(operators_resolver())
             .user_agent(concat!("ringback/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { client })

@@ -1,8 +1,9 @@
 //! What clients ask of sessions: start, event, request, query, terminate (ors-scxml §9).
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use callback::{Error, ErrorCode};
+use callback::{Error, ErrorCode, Timestamp};
 use rand::RngExt;
 use scxml::{Data, Start};
 use serde_json::{Map, Value, json};
@@ -23,6 +24,7 @@ impl Sessions {
         &self,
         src: &str,
         params: Map<String, Value>,
+        at: Option<Timestamp>,
     ) -> Result<String, Error> {
         let document = self.inner.documents.get(src).await.map_err(|why| {
             let code = match why {
@@ -55,8 +57,21 @@ impl Sessions {
             start,
             events: Vec::new(),
         };
-        self.push(&cell, Input::Start(Box::new(beginning)));
-        Ok(cell.id.clone())
+        let id = cell.id.clone();
+        let wait_ms = at.map_or(0, |at| at.0.saturating_sub(self.now_ms()));
+        match u64::try_from(wait_ms) {
+            Ok(wait_ms) if wait_ms > 0 => {
+                let sessions = self.clone();
+                self.inner.supervisor.spawn("session start", async move {
+                    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                    sessions.push(&cell, Input::Start(Box::new(beginning)));
+                });
+            }
+            _ => {
+                self.push(&cell, Input::Start(Box::new(beginning)));
+            }
+        }
+        Ok(id)
     }
 
     /// A session of this server has this id.
@@ -84,6 +99,7 @@ impl Sessions {
         if !self.push(&cell, Input::Request(event(name, data), reply)) {
             return Err(missing());
         }
+        drop(cell);
         match tokio::time::timeout(limits::SESSION_RESPONSE, response).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(_)) => {

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callback::lifecycle::{Dial, Effect, Input, LegEvent, Offer};
-use callback::routing::{Released, Waiting};
+use callback::lifecycle::{Dial, Effect, Input, LegEvent};
+use callback::record::Phase;
+use callback::routing::Waiting;
 use callback::settings::CpdProfile;
-use callback::{AgentId, CallbackId, LegKey};
+use callback::{Callback, CallbackId, LegKey, Timestamp};
 use telephony::media::cpd;
 use telephony::port::{
     CallId, CallerId, Command as TelephonyCommand, Destination, Detection, HangUpCause, Originate,
-    Refused, Repeat, TrunkNumber,
+    Repeat, TrunkNumber,
 };
 
-use super::{AgentLeg, Command, Shard};
+use super::round::Round;
+use super::{Clip, Command, Shard};
 use crate::sessions::Signal;
-use crate::treatment::Treatments;
 
 impl Shard {
     pub(super) fn act(&mut self, id: &CallbackId, effect: Effect) {
@@ -26,6 +27,8 @@ impl Shard {
                 self.turns.retain(|waiting| waiting != id);
                 self.router_changed = true;
             }
+            // Its delivery was written with the step.
+            Effect::Push(_) => {}
             Effect::Dial(dial) => self.dial(*dial),
             Effect::Offer(offer) => self.offer(id, *offer),
             Effect::HangUp { leg, given_up } => {
@@ -75,6 +78,7 @@ impl Shard {
             return;
         };
         let s = &callback.settings;
+        let since = self.waits_since(callback);
         let waiting = Waiting {
             callback: id.clone(),
             need,
@@ -84,10 +88,27 @@ impl Shard {
             increment: s.priority_increment,
             interval_s: s.priority_increment_interval_s,
             started: callback.started,
-            since: self.now,
+            since,
         };
+        if !s.wait_for_agent {
+            self.joined.insert(id.clone(), (callback.attempts, since));
+        }
         self.router.enqueue(waiting, self.now);
         self.router_changed = true;
+    }
+
+    /// From when on the elements of its target count: an agent who did not answer must not set
+    /// them back.
+    fn waits_since(&self, callback: &Callback) -> Timestamp {
+        if callback.settings.wait_for_agent {
+            // One wait from the first to the last, also over dials and restarts.
+            return callback.started.max(callback.created).min(self.now);
+        }
+        // The wait begins anew with each time the customer is on the line.
+        match self.joined.get(&callback.id) {
+            Some((attempt, since)) if *attempt == callback.attempts => *since,
+            _ => self.now,
+        }
     }
 
     fn dial(&mut self, dial: Dial) {
@@ -127,117 +148,65 @@ impl Shard {
         self.send(TelephonyCommand::Originate(Box::new(originate)));
     }
 
-    /// An agent comes back to the router when the phone is free again: the next call must not
-    /// reach a phone that still ends the last one.
-    fn release(&mut self, id: &CallbackId, agent: AgentId, released: Released) {
-        match self
-            .agent_legs
-            .values_mut()
-            .find(|leg| leg.callback == *id && leg.agent == agent)
-        {
-            Some(leg) => leg.released = Some(released),
-            None => {
-                self.router.release(&agent, id, released, self.now);
-                self.router_changed = true;
-            }
-        }
-    }
-
-    /// A leg is over; if it was an agent's, the agent may be waiting for that.
-    pub(super) fn agent_leg_over(&mut self, leg: &str) {
-        if let Some(AgentLeg {
-            callback,
-            agent,
-            released: Some(released),
-        }) = self.agent_legs.remove(leg)
-        {
-            self.router.release(&agent, &callback, released, self.now);
-            self.router_changed = true;
-        }
-    }
-
-    fn offer(&mut self, id: &CallbackId, offer: Offer) {
-        self.router.ringing(&offer.agent, id, self.now);
-        self.agent_legs.insert(
-            offer.leg.to_string(),
-            AgentLeg {
-                callback: id.clone(),
-                agent: offer.agent.clone(),
-                released: None,
-            },
-        );
-        let originate = Originate {
-            call: call_id(&offer.leg),
-            destination: Destination::Extension(offer.extension),
-            caller_id: CallerId {
-                number: offer.caller_number,
-                display_name: String::new(),
-            },
-            ring_timeout: seconds(offer.ring_timeout_s),
-            detection: None,
-            headers: offer
-                .user_data
-                .into_iter()
-                .map(|(key, value)| (format!("X-Genesys-{key}"), value))
-                .collect(),
-        };
-        self.send(TelephonyCommand::Originate(Box::new(originate)));
-    }
-
     fn play(&mut self, id: &CallbackId, leg: &LegKey, source: String, forever: bool, token: u64) {
-        let call = call_id(leg);
-        let repeat = if forever {
-            Repeat::Forever
-        } else {
-            Repeat::Once
+        let clip = Clip {
+            callback: id.clone(),
+            leg: leg.clone(),
+            token,
+            forever,
+            clip: None,
         };
-        let skipped = Input::Customer {
-            attempt: leg.attempt,
-            event: LegEvent::Played { token },
-        };
-        if !Treatments::is_remote(&source) {
-            match self.parts.treatments.local(&source) {
-                Some(clip) => self.send(TelephonyCommand::Play {
-                    call,
-                    token,
-                    clip,
-                    repeat,
-                }),
-                // A file that cannot be played counts as played with length 0.
-                None if forever => self.send(TelephonyCommand::Stop { call }),
-                None => self.arisen.push_back((id.clone(), skipped)),
-            }
-            return;
-        }
         let treatments = self.parts.treatments.clone();
         let commands = self.parts.commands.clone();
-        let id = id.clone();
+        // Disks and web servers take their time: nobody else waits for it.
         self.parts.supervisor.spawn("treatment", async move {
-            let command = match treatments.remote(&source).await {
-                Some(clip) => Command::Send(Box::new(TelephonyCommand::Play {
-                    call,
-                    token,
-                    clip,
-                    repeat,
-                })),
-                None if forever => Command::Send(Box::new(TelephonyCommand::Stop { call })),
-                None => Command::Tell { id, input: skipped },
+            let clip = Clip {
+                clip: treatments.find(&source).await,
+                ..clip
             };
             // The channel closes only when the shard is gone.
-            drop(commands.send(command).await);
+            drop(commands.send(Command::Play(Box::new(clip))).await);
         });
     }
 
-    /// Gives a command to telephony; what finds no room is sent again soon.
-    pub(super) fn send(&mut self, command: TelephonyCommand) {
-        if !self.unsent.is_empty() {
-            self.unsent.push_back(command);
+    /// A treatment is here, or cannot be had.
+    pub(super) fn play_clip(&mut self, clip: Clip, round: &mut Round) {
+        let Clip {
+            callback: id,
+            leg,
+            token,
+            forever,
+            clip,
+        } = clip;
+        let Some(callback) = self.callbacks.get(&id) else {
+            return;
+        };
+        // Something else plays by now, or customer and agent talk already.
+        if callback.play_token != token
+            || callback.attempts != leg.attempt
+            || matches!(callback.phase, Phase::Talking { .. })
+        {
             return;
         }
-        match self.parts.telephony.send(command.clone()) {
-            Ok(()) => {}
-            Err(Refused::Overloaded) => self.unsent.push_back(command),
-            Err(Refused::Stopped) => tracing::warn!("telephony has stopped, a command is dropped"),
+        let call = call_id(&leg);
+        match clip {
+            Some(clip) => self.send(TelephonyCommand::Play {
+                call,
+                token,
+                clip,
+                repeat: if forever {
+                    Repeat::Forever
+                } else {
+                    Repeat::Once
+                },
+            }),
+            // A file that cannot be played counts as played with length 0.
+            None if forever => self.send(TelephonyCommand::Stop { call }),
+            None => {
+                let event = LegEvent::Played { token };
+                let attempt = leg.attempt;
+                self.step(&id, Input::Customer { attempt, event }, round);
+            }
         }
     }
 }

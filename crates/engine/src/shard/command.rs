@@ -41,6 +41,7 @@ impl Shard {
             } => self.on_control(&id, token, act, reply, round),
             Command::Tell { id, input } => self.step(&id, input, round),
             Command::Send(command) => self.send(*command),
+            Command::Play(clip) => self.play_clip(*clip, round),
             Command::SetAgents { agents, reply } => {
                 self.set_agents(agents);
                 let _ = reply.send(());
@@ -54,6 +55,10 @@ impl Shard {
                     });
                 self.router_changed = true;
                 drop(reply.send(result));
+            }
+            Command::SetPauses { pauses, reply } => {
+                self.set_pauses(pauses);
+                let _ = reply.send(());
             }
             Command::Position { id, reply } => {
                 // The client may have gone away.
@@ -115,7 +120,11 @@ impl Shard {
             }
             return;
         }
-        if let Err(error) = self.ledger.check(&callback, &resolved.admission, self.now) {
+        let paused = self.pauses.holds(callback.settings.pause_id(), self.now);
+        let checked = self
+            .ledger
+            .check(&callback, &resolved.admission, paused, self.now);
+        if let Err(error) = checked {
             drop(reply.send(Err(error)));
             return;
         }

@@ -10,7 +10,6 @@ use super::act::call_id;
 use super::round::Round;
 use super::{Command, Reply, Shard};
 use crate::sessions::Signal;
-use crate::treatment::Treatments;
 
 /// Plays of sessions have numbers from here on; those of the lifecycle stay far below.
 pub(crate) const PLUGIN_PLAYS: u64 = 1 << 40;
@@ -123,17 +122,10 @@ impl Shard {
             repeat,
         };
         let sessions = self.parts.plugins.sessions.clone();
-        if !Treatments::is_remote(&source) {
-            match self.parts.treatments.local(&source) {
-                Some(clip) => self.send(command(clip)),
-                None => sessions.signal(&token, Signal::Played(play)),
-            }
-            return;
-        }
         let treatments = self.parts.treatments.clone();
         let commands = self.parts.commands.clone();
         self.parts.supervisor.spawn("treatment", async move {
-            match treatments.remote(&source).await {
+            match treatments.find(&source).await {
                 Some(clip) => {
                     let command = Command::Send(Box::new(command(clip)));
                     // The channel closes only when the shard is gone.

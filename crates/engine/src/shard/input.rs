@@ -9,6 +9,7 @@ use callback::number;
 use callback::record::{Phase, TimerKind};
 use callback::routing::{Decision, Released};
 use callback::{Callback, CallbackId, Error, LegKey, Timestamp};
+use rand::RngExt as _;
 use serde_json::{Value, json};
 use store::{EventRow, IntentRow};
 use telephony::media::cpd;
@@ -19,6 +20,17 @@ use super::act::call_id;
 use super::round::Round;
 use crate::limits;
 use crate::trunks::TrunkInfo;
+
+/// Whether the input may submit the callback.
+fn submits(input: &Input) -> bool {
+    matches!(
+        input,
+        Input::Create { .. }
+            | Input::Update(_)
+            | Input::ServiceResumed
+            | Input::Timer(TimerKind::Due | TimerKind::Submit)
+    )
+}
 
 impl Shard {
     /// Applies an input that cannot be refused.
@@ -47,16 +59,14 @@ impl Shard {
         let recovers = matches!(input, Input::Recover);
         let kept = matches!(
             input,
-            Input::Cancel | Input::Reschedule { .. } | Input::Update(_) | Input::Plugin { .. }
+            Input::Cancel
+                | Input::Reschedule { .. }
+                | Input::Update(_)
+                | Input::Plugin { .. }
+                | Input::Chosen { .. }
         )
         .then(|| callback.clone());
-        let submits = matches!(
-            input,
-            Input::Create { .. }
-                | Input::Update(_)
-                | Input::Timer(TimerKind::Due | TimerKind::Submit)
-        );
-        let submission = if submits {
+        let submission = if submits(&input) {
             self.can_submit(&callback)
         } else {
             Ok(())
@@ -65,6 +75,7 @@ impl Shard {
             now: self.now,
             submission,
             random: rand::random(),
+            paused: self.pauses.holds(callback.settings.pause_id(), self.now),
         };
         let step = match lifecycle::step(callback, input, &context) {
             Ok(step) => step,
@@ -139,6 +150,11 @@ impl Shard {
         }
         for effect in effects {
             let leg = match effect {
+                Effect::Push(push) => {
+                    let row = self.parts.publisher.of_push(&callback.id, push, self.now);
+                    round.batch.deliveries.push(row);
+                    continue;
+                }
                 Effect::Dial(dial) => dial.leg.to_string(),
                 Effect::Offer(offer) => offer.leg.to_string(),
                 Effect::RouteOut(route) => route.leg.to_string(),
@@ -218,17 +234,22 @@ impl Shard {
         let mut waiting = std::collections::VecDeque::new();
         let mut started = 0;
         while let Some(id) = self.turns.pop_front() {
-            let Some(callback) = self
-                .callbacks
-                .get(&id)
-                .filter(|callback| callback.phase == Phase::Waiting)
-            else {
+            let Some(callback) = self.callbacks.get(&id).filter(|callback| {
+                // A place on a trunk is taken only for who is dialed.
+                callback.phase == Phase::Waiting
+                    && !callback.timers.contains_key(&TimerKind::ContactAllowed)
+            }) else {
                 continue;
             };
             if started >= limits::TURNS_PER_ROUND_MAX {
                 waiting.push_back(id);
                 self.router_changed = true;
                 break;
+            }
+            if callback.asks_first() {
+                let token = new_token();
+                self.step(&id, Input::ConfirmTurn { token }, round);
+                continue;
             }
             let plan = match self.turn(callback) {
                 Turn::Dial(plan) => plan,
@@ -414,6 +435,11 @@ impl Shard {
         };
         self.step(&leg.callback, input, round);
     }
+}
+
+/// Opens the choices of a question: 128 random bits.
+fn new_token() -> String {
+    format!("{:032x}", rand::rng().random::<u128>())
 }
 
 /// What a callback whose turn it is may do.

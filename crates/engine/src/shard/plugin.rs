@@ -113,14 +113,14 @@ impl Shard {
             b: call_id(other),
         });
         let (customer, other) = (customer.to_string(), other.to_string());
-        self.joined.insert(customer.clone(), other.clone());
-        self.joined.insert(other, customer);
+        self.handed.insert(customer.clone(), other.clone());
+        self.handed.insert(other, customer);
     }
 
     /// A leg is over; if it was handed over, its other half ends as well.
     pub(super) fn part(&mut self, leg: &str) {
-        if let Some(other) = self.joined.remove(leg) {
-            self.joined.remove(&other);
+        if let Some(other) = self.handed.remove(leg) {
+            self.handed.remove(&other);
             self.send(TelephonyCommand::HangUp {
                 call: telephony::port::CallId::new(Arc::<str>::from(other)),
                 cause: HangUpCause::Normal,

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use callback::lifecycle::Effect;
 use callback::{Callback, CallbackId, Error, ErrorCode};
-use store::{Batch, DeliveryRow};
+use store::{Batch, DeliveryRow, StoreError};
 use telephony::port::Hold;
 
 use super::{Reply, Shard};
@@ -32,8 +32,21 @@ pub(super) struct Round {
 }
 
 impl Shard {
+    /// Makes a round durable, then acts and answers; tries as long as it takes.
+    pub(super) async fn commit(&mut self, round: Round) {
+        // Only a closed store ends it, and that was logged.
+        drop(self.commit_within(round, u32::MAX).await);
+    }
+
     /// Makes a round durable, then acts and answers.
-    pub(super) async fn commit(&mut self, mut round: Round) {
+    ///
+    /// # Errors
+    /// The store refused the round `tries_max` times, or is closed: nothing was done.
+    pub(super) async fn commit_within(
+        &mut self,
+        mut round: Round,
+        tries_max: u32,
+    ) -> Result<(), StoreError> {
         round.changed.sort_unstable();
         round.changed.dedup();
         round.batch.callbacks = round
@@ -41,10 +54,11 @@ impl Shard {
             .iter()
             .filter_map(|id| self.callbacks.get(id).cloned())
             .collect();
-        if !round.batch.is_empty() && !self.write(&mut round).await {
+        round.batch.agent_states = std::mem::take(&mut self.agent_states);
+        if !round.batch.is_empty() {
             // Not durable: nothing of it may be answered, dialed or sent. Whoever waits for an
             // answer learns that the server goes down.
-            return;
+            self.write(&mut round, tries_max).await?;
         }
         round.holds.clear();
         let deliveries: Vec<DeliveryRow> = std::mem::take(&mut round.batch.deliveries);
@@ -61,6 +75,7 @@ impl Shard {
                 .is_some_and(|callback| !callback.is_open())
             {
                 self.callbacks.remove(id);
+                self.joined.remove(id);
             }
         }
         // Answered before acting: the answers are written on other threads meanwhile.
@@ -82,13 +97,13 @@ impl Shard {
             drop(reply.send(Ok(())));
         }
         self.show();
+        Ok(())
     }
 
     /// Writes until it succeeds. Creates that were not acknowledged are withdrawn at the first
-    /// failure; everything else already happened in the world and must not be lost. `false` when
-    /// the store is closed.
-    async fn write(&mut self, round: &mut Round) -> bool {
-        let mut first = true;
+    /// failure; everything else already happened in the world and must not be lost.
+    async fn write(&mut self, round: &mut Round, tries_max: u32) -> Result<(), StoreError> {
+        let mut tries = 0_u32;
         loop {
             let batch = Arc::new(std::mem::take(&mut round.batch));
             let result = self.parts.store.commit_shared(Arc::clone(&batch)).await;
@@ -99,19 +114,36 @@ impl Shard {
                 .shared
                 .store_ok
                 .store(result.is_ok(), Ordering::Release);
-            let Err(error) = result else { return true };
+            let Err(error) = result else {
+                if tries > 0 {
+                    tracing::warn!(tries, "the store takes writes again");
+                }
+                return Ok(());
+            };
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            if matches!(error, store::StoreError::Closed) {
+            if matches!(error, StoreError::Closed) {
                 tracing::error!("the store is closed, nothing is done any more");
-                return false;
+                return Err(error);
             }
-            tracing::error!(%error, cause, "the store refused a transaction; trying again");
-            if std::mem::take(&mut first) {
+            if tries.is_multiple_of(limits::COMMIT_RETRIES_PER_LOG) {
+                tracing::error!(
+                    %error,
+                    cause,
+                    tries,
+                    "the store refuses writes: nothing is dialed or answered until it takes them; \
+                     is the disk full or read-only?"
+                );
+            }
+            tries += 1;
+            if tries == 1 {
                 self.withdraw_creates(round);
                 if round.batch.is_empty() {
                     self.store_again_at = Some(self.now + limits::STORE_PAUSE);
-                    return true;
+                    return Ok(());
                 }
+            }
+            if tries >= tries_max {
+                return Err(error);
             }
             tokio::time::sleep(limits::COMMIT_RETRY).await;
         }

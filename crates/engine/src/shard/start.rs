@@ -20,6 +20,10 @@ pub(crate) fn key_used_differently() -> Error {
 
 impl Shard {
     /// Ends what a crash left over and takes up every open callback.
+    ///
+    /// # Errors
+    /// The store cannot be read, or does not take what follows from the start within
+    /// [`limits::START_TRIES_MAX`] tries: whoever starts the server has to know.
     pub(crate) async fn recover(&mut self) -> Result<(), StoreError> {
         let mut round = Round::default();
         for intent in self.parts.store.open_intents().await? {
@@ -62,10 +66,12 @@ impl Shard {
             self.callbacks.insert(id.clone(), callback);
             self.step(&id, Input::Recover, &mut round);
             if round.effects.len() >= limits::BATCH_INPUTS_MAX {
-                self.commit(std::mem::take(&mut round)).await;
+                self.commit_within(std::mem::take(&mut round), limits::START_TRIES_MAX)
+                    .await?;
             }
         }
-        self.commit(round).await;
+        self.commit_within(round, limits::START_TRIES_MAX).await?;
+        self.apply_pauses();
         Ok(())
     }
 }

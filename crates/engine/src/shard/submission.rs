@@ -35,8 +35,9 @@ impl Shard {
     fn running(&self) -> usize {
         let open = self.callbacks.values();
         open.filter(|callback| match callback.phase {
-            Phase::Scheduled | Phase::Submitting { .. } | Phase::Over => false,
+            Phase::Scheduled | Phase::Submitting { .. } | Phase::Paused | Phase::Over => false,
             Phase::Waiting
+            | Phase::Confirming
             | Phase::RetryPause
             | Phase::Dialing
             | Phase::Detecting

@@ -1,5 +1,8 @@
 //! Tests of the shard without its task: rounds are made and committed by hand.
 
+mod agents;
+mod line;
+
 use std::sync::Mutex;
 
 use callback::request::{self, Request};
@@ -11,15 +14,22 @@ use telephony::port::{CallId, Refused, Room, Stats, TrunkView};
 use super::*;
 use crate::clock::SystemClock;
 use crate::notify::{self, Notifier, NotifyConfig, Sender, Subscriptions};
+use crate::sessions::SessionsConfig;
 use crate::trunks::TrunkInfo;
 
 /// A line that only remembers what it was told.
 #[derive(Debug, Default)]
-struct Line(Mutex<Vec<TelephonyCommand>>);
+struct Line {
+    told: Mutex<Vec<TelephonyCommand>>,
+    is_full: AtomicBool,
+}
 
 impl Telephony for Line {
     fn send(&self, command: TelephonyCommand) -> Result<(), Refused> {
-        self.0.lock().unwrap().push(command);
+        if self.is_full.load(Ordering::Acquire) {
+            return Err(Refused::Overloaded);
+        }
+        self.told.lock().unwrap().push(command);
         Ok(())
     }
 
@@ -79,6 +89,9 @@ impl Stage {
         });
         let outbox = Notifier::start(parts, &supervisor);
         let (commands, receiver) = mpsc::channel(8);
+        let config = SessionsConfig::default();
+        let base = "http://127.0.0.1:1";
+        let plugins = PluginHost::start(base, config, &clock, &commands, &supervisor).unwrap();
         let mut shard = Shard::new(Parts {
             store: store.clone(),
             telephony: line.clone(),
@@ -88,7 +101,7 @@ impl Stage {
             metrics,
             supervisor,
             treatments: Treatments::new(dir.path().to_owned()).unwrap(),
-            plugins: PluginHost::new("http://127.0.0.1:1").unwrap(),
+            plugins,
             dialplan: Arc::new(dialplan()),
             trunks: Trunks::new(vec![TrunkInfo {
                 name: "carrier".to_owned(),
@@ -227,7 +240,7 @@ async fn nothing_is_dialed_that_the_store_did_not_take() {
     for _ in 0..3 {
         stage.turn().await;
     }
-    assert!(stage.line.0.lock().unwrap().is_empty());
+    assert!(stage.line.told.lock().unwrap().is_empty());
     assert!(!stage.store_ok());
 }
 
@@ -267,4 +280,22 @@ async fn booked_callbacks_do_not_count_as_running() {
     assert!(running.session_started, "submitted at once");
     let waiting = stage.create(json!({})).await.unwrap();
     assert!(!waiting.session_started, "one runs already");
+}
+
+#[tokio::test]
+async fn a_start_gives_up_on_a_store_that_takes_no_writes() {
+    let mut stage = Stage::new(TIGHT, 0).await;
+    let callback = stage.create(json!({})).await.unwrap();
+    let mut round = Round::default();
+    round.batch.events.push(EventRow {
+        callback: callback.id.clone(),
+        seq: 1_000,
+        at: stage.shard.now,
+        event_id: "rb.interrupted".to_owned(),
+        state: callback.state,
+        data: "x".repeat(60_000),
+    });
+    let result = stage.shard.commit_within(round, 2).await;
+    assert!(matches!(result, Err(store::StoreError::Unavailable(_))));
+    assert!(!stage.store_ok());
 }

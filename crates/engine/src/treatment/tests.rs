@@ -78,8 +78,8 @@ async fn a_url_is_fetched_once_and_then_asked_by_its_validator() {
     .await;
     let treatments = treatments(LONG);
     let url = format!("{}/music.ulaw", web.url);
-    let first = treatments.remote(&url).await.unwrap();
-    let second = treatments.remote(&url).await.unwrap();
+    let first = treatments.find(&url).await.unwrap();
+    let second = treatments.find(&url).await.unwrap();
     assert_eq!((first.duration_ms(), second.duration_ms()), (1000, 1000));
     assert_eq!(web.requests.load(Ordering::SeqCst), 2);
 }
@@ -96,10 +96,10 @@ async fn a_failing_address_plays_what_was_fetched_before_else_nothing() {
     .await;
     let treatments = treatments(LONG);
     let url = format!("{}/music.ulaw", web.url);
-    assert!(treatments.remote(&url).await.is_some());
-    assert!(treatments.remote(&url).await.is_some(), "the kept one");
+    assert!(treatments.find(&url).await.is_some());
+    assert!(treatments.find(&url).await.is_some(), "the kept one");
     let other = format!("{}/other.ulaw", web.url);
-    assert!(treatments.remote(&other).await.is_none());
+    assert!(treatments.find(&other).await.is_none());
 }
 
 #[tokio::test]
@@ -120,10 +120,46 @@ async fn a_url_that_holds_no_audio_is_left() {
     assert!(treatments(LONG).remote(&url).await.is_none());
 }
 
-#[test]
-fn a_missing_file_is_no_clip_and_a_shipped_one_is() {
+#[tokio::test]
+async fn a_missing_file_is_no_clip_and_a_shipped_one_is() {
     let treatments = treatments(LONG);
-    assert!(treatments.local("missing.wav").is_none());
-    assert!(treatments.local("../secret.wav").is_none());
-    assert!(treatments.local("all_agents_busy.wav").is_some());
+    assert!(treatments.find("missing.wav").await.is_none());
+    assert!(treatments.find("../secret.wav").await.is_none());
+    assert!(treatments.find("all_agents_busy.wav").await.is_some());
+}
+
+#[tokio::test]
+async fn redirects_are_followed_but_not_to_a_metadata_service() {
+    let redirecting = web(|head, _| {
+        let location = if head.starts_with("GET /good") {
+            "/music.ulaw"
+        } else if head.starts_with("GET /music") {
+            return Some(ok("", 8000));
+        } else {
+            "http://169.254.169.254/latest"
+        };
+        let head = format!("302 Found\r\nLocation: {location}");
+        Some(status(&head))
+    })
+    .await;
+    let treatments = treatments(LONG);
+    assert!(
+        treatments
+            .remote(&format!("{}/good.ulaw", redirecting.url))
+            .await
+            .is_some()
+    );
+    assert!(
+        treatments
+            .remote(&format!("{}/bad.ulaw", redirecting.url))
+            .await
+            .is_none()
+    );
+    assert!(
+        treatments
+            .remote("http://169.254.169.254/x.wav")
+            .await
+            .is_none()
+    );
+    assert_eq!(redirecting.requests.load(Ordering::SeqCst), 3);
 }

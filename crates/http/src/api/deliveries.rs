@@ -100,49 +100,16 @@ fn delivery(row: &DeliveryRow, attempts: &[DeliveryAttempt]) -> Value {
         "seq": row.seq,
         "event_id": row.event_id,
         "channel": row.channel,
-        "target": masked(&row.target),
+        "target": callback::mask::url(&row.target),
         "state": state_name(row.state),
         "attempts": attempts,
         "next_at": row.next_at.map(callback::Timestamp::to_iso),
     })
 }
 
-/// Hides user info and query of a URL, where secrets stand (notifications §7.6).
-fn masked(target: &str) -> String {
-    let (address, query) = match target.split_once(['?', '#']) {
-        Some((address, _)) => (address, "?***"),
-        None => (target, ""),
-    };
-    let Some((scheme, rest)) = address.split_once("://") else {
-        return format!("{address}{query}");
-    };
-    let (authority, path) = match rest.find('/') {
-        Some(at) => rest.split_at(at),
-        None => (rest, ""),
-    };
-    match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://***@{host}{path}{query}"),
-        None => format!("{scheme}://{authority}{path}{query}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_of_a_target_are_hidden() {
-        for (target, expected) in [
-            ("http://127.0.0.1:9/cb", "http://127.0.0.1:9/cb"),
-            ("https://u:p@host/a@b?key=1", "https://***@host/a@b?***"),
-            ("http://host?x", "http://host?***"),
-            ("http://host/#frag", "http://host/?***"),
-            ("session-7", "session-7"),
-            ("", ""),
-        ] {
-            assert_eq!(masked(target), expected);
-        }
-    }
 
     #[test]
     fn states_go_by_their_names() {

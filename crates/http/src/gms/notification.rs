@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use callback::ErrorCode;
 use callback::events::CHANNELS;
 use callback::limits::BODY_MAX;
-use callback::service::parameter_text;
+use callback::options::parse_bool;
+use callback::service::{is_language, parameter_text};
 use engine::Subscription;
 use serde_json::{Map, Value, json};
 
@@ -18,8 +19,16 @@ use crate::error::{Failure, GmsError};
 use crate::limits::SUBSCRIPTION_TEXT_MAX;
 use crate::{Api, answer, auth, body};
 
-/// Types that the original knows and this server does not deliver to.
-const NOT_BUILT: &[&str] = &["fcm", "ios", "android", "gcm", "comet"];
+/// Types that the original knows and this server does not deliver to, with the reason
+/// (decision 0013).
+const NOT_AVAILABLE: &[(&str, &str)] = &[
+    ("fcm", NO_KEYS),
+    ("android", NO_KEYS),
+    ("gcm", NO_KEYS),
+    ("ios", "pushes to devices need a bridge of your own"),
+    ("comet", "read GET /api/v1/events/tail instead"),
+];
+const NO_KEYS: &str = "Google has closed the interface that takes API keys";
 
 /// `POST /genesys/1/notification/subscribe`.
 pub(super) async fn subscribe(
@@ -103,9 +112,10 @@ fn subscription(keys: &Map<String, Value>) -> Result<Subscription, Failure> {
         .and_then(Value::as_object)
         .unwrap_or(&none);
     let channel = mandatory(details, "type")?.to_ascii_lowercase();
-    if NOT_BUILT.contains(&channel.as_str()) {
-        let message =
-            format!("The type {channel} is not available; httpcb, orscb and customhttp are");
+    if let Some((_, reason)) = NOT_AVAILABLE.iter().find(|(name, _)| *name == channel) {
+        let message = format!(
+            "The type {channel} is not available: {reason}; httpcb, orscb and customhttp are"
+        );
         return Err(Failure::field(ErrorCode::NotAvailable, "type", message));
     }
     if !CHANNELS.contains(&channel.as_str()) {
@@ -119,6 +129,14 @@ fn subscription(keys: &Map<String, Value>) -> Result<Subscription, Failure> {
     if STANDARD.decode(&authorization).is_err() {
         return Err(bad("authorization", "base64 of user:password"));
     }
+    let language = optional(keys, "language")?.unwrap_or_default();
+    if !is_language(&language) {
+        return Err(bad("language", "write a language such as en or de-CH"));
+    }
+    let debug = match parameter_text(properties, "debug") {
+        None => false,
+        Some(text) => parse_bool(&text).ok_or_else(|| bad("debug", "true or false"))?,
+    };
     let expire_s = match optional(keys, "expire")? {
         None => None,
         Some(text) => Some(
@@ -133,8 +151,8 @@ fn subscription(keys: &Map<String, Value>) -> Result<Subscription, Failure> {
         device,
         provider: optional(keys, "providerName")?.unwrap_or_default(),
         authorization,
-        language: optional(keys, "language")?.unwrap_or_default(),
-        debug: parameter_text(properties, "debug").is_some_and(|text| text == "true"),
+        language,
+        debug,
         guarded: true,
         expire_s,
     })
@@ -176,6 +194,13 @@ mod tests {
             ("expire", json!("soon"), "BAD_PARAMETER"),
             ("authorization", json!("%"), "BAD_PARAMETER"),
             ("notificationDetails.type", json!("fcm"), "NOT_AVAILABLE"),
+            ("notificationDetails.type", json!("comet"), "NOT_AVAILABLE"),
+            ("language", json!("en\u{e9}"), "BAD_PARAMETER"),
+            (
+                "notificationDetails.properties",
+                json!({"debug": "maybe"}),
+                "BAD_PARAMETER",
+            ),
             ("notificationDetails.type", json!("fax"), "BAD_PARAMETER"),
             (
                 "notificationDetails.deviceId",

@@ -6,9 +6,9 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::response::Response;
-use callback::ErrorCode;
 use callback::limits::BODY_MAX;
 use callback::service::split_body;
+use callback::{Callback, ErrorCode, ServiceName};
 use engine::{Idempotency, NewCallback};
 
 use super::record::record;
@@ -23,8 +23,18 @@ pub(super) async fn start(
     request: Request,
 ) -> Result<Response, GmsError> {
     let name = service_name(&name)?;
+    let service = auth::service(&api, request.headers(), &name)?;
+    let callback = create(&api, name, request).await?;
+    Ok(answer::ok(&record(&api, &callback, Some(&service)))?)
+}
+
+/// Makes the callback that a request asks for, once the caller may use the service.
+pub(crate) async fn create(
+    api: &Api,
+    name: ServiceName,
+    request: Request,
+) -> Result<Arc<Callback>, Failure> {
     let headers = request.headers().clone();
-    let service = auth::service(&api, &headers, &name)?;
     let idempotency_key = header_text(&headers, "idempotency-key", IDEMPOTENCY_KEY_MAX)?;
     let gms_user = header_text(&headers, "gms_user", GMS_USER_MAX)?;
     let raw = body::read(request, BODY_MAX).await?;
@@ -33,18 +43,19 @@ pub(super) async fn start(
         body_hash: raw.hash(),
     });
     let (parameters, user_data) = split_body(raw.keys().await?);
-    let callback = api
-        .engine
-        .create(NewCallback {
-            service: name,
-            parameters,
-            user_data,
-            gms_user,
-            headers: counted_headers(&headers),
-            idempotency,
-        })
-        .await?;
-    Ok(answer::ok(&record(&api, &callback, Some(&service)))?)
+    if parameters.contains_key("_callback_state") {
+        // Only operators choose the state to start with (callback-api §3).
+        auth::operator(api, &headers)?;
+    }
+    let new = NewCallback {
+        service: name,
+        parameters,
+        user_data,
+        gms_user,
+        headers: counted_headers(&headers),
+        idempotency,
+    };
+    Ok(api.engine.create(new).await?)
 }
 
 /// The headers that may take part in throttling (callback-api §1.1); never secrets.
@@ -57,7 +68,11 @@ fn counted_headers(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 /// A header as text; empty counts as absent.
-fn header_text(headers: &HeaderMap, name: &str, max: usize) -> Result<Option<String>, Failure> {
+pub(super) fn header_text(
+    headers: &HeaderMap,
+    name: &str,
+    max: usize,
+) -> Result<Option<String>, Failure> {
     let Some(value) = headers.get(name) else {
         return Ok(None);
     };

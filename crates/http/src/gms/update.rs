@@ -23,9 +23,14 @@ pub(super) async fn update(
     request: Request,
 ) -> Result<Response, GmsError> {
     let name = service_name(&name)?;
-    auth::service(&api, request.headers(), &name)?;
+    let headers = request.headers().clone();
+    auth::service(&api, &headers, &name)?;
     let keys = body::read(request, BODY_MAX).await?.keys().await?;
     let change = change(keys, api.engine.now())?;
+    if change.state == Some(record::State::Paused) {
+        // As for the state to start with (callback-api §3).
+        auth::operator(&api, &headers)?;
+    }
     api.engine
         .update(Some(name), callback_id(&id)?, change)
         .await?;

@@ -30,6 +30,18 @@ impl Operation {
     }
 }
 
+const LIST: &[(&str, &str)] = &[
+    ("service", "only this service"),
+    ("state", "one of these states; may be repeated"),
+    ("reason", "one of these reasons; may be repeated"),
+    ("number", "customer number in any writing"),
+    ("from", "desired at this time or later"),
+    ("until", "desired before this time"),
+    ("data.<key>", "attached data with this value"),
+    ("skip", "leave out so many: earlier pages"),
+    ("limit", "at most so many, 1 to 1000"),
+];
+
 const IMPORT: &[(&str, &str)] = &[
     ("dry_run", "true: report only, nothing is stored"),
     ("strict", "true: repairs are refused"),
@@ -107,17 +119,29 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "Callbacks of all services by desired time, expired ones included",
         Answer::Json("Callbacks"),
     )
-    .query(&[
-        ("service", "only this service"),
-        ("state", "one of these states; may be repeated"),
-        ("reason", "one of these reasons; may be repeated"),
-        ("number", "customer number in any writing"),
-        ("from", "desired at this time or later"),
-        ("until", "desired before this time"),
-        ("data.<key>", "attached data with this value"),
-        ("skip", "leave out so many: earlier pages"),
-        ("limit", "at most so many, 1 to 1000"),
-    ]),
+    .query(LIST),
+    op(
+        "post",
+        "/api/v1/callbacks",
+        "Starts or schedules a callback; the body is that of the compatible surface",
+        Answer::Json("NativeCallback"),
+    )
+    .query(&[("service", "the service; mandatory")])
+    .body(Body::Keys("Start")),
+    op(
+        "post",
+        "/api/v1/callbacks/bulk-cancel",
+        "Cancels many callbacks, each on its own: {ids} in, {cancelled, refused} out",
+        Answer::Json("Object"),
+    )
+    .body(Body::Json("Object")),
+    op(
+        "get",
+        "/api/v1/callbacks/export",
+        "Callbacks as comma-separated text",
+        Answer::Other("text/csv"),
+    )
+    .query(LIST),
     op(
         "get",
         "/api/v1/callbacks/{id}",
@@ -128,14 +152,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "put",
         "/api/v1/callbacks/{id}",
         "Gives a callback another time",
-        Answer::Json("Object"),
+        Answer::Json("NativeCallback"),
     )
     .body(Body::Json("Reschedule")),
     op(
         "delete",
         "/api/v1/callbacks/{id}",
         "Cancels a callback of any service",
-        Answer::Json("Object"),
+        Answer::Json("NativeCallback"),
     ),
     op(
         "get",
@@ -337,13 +361,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(
         "get",
         "{app}/1/service/{id}/{action}",
-        "A step of a dialog; not built yet, each step says so by name",
+        "A step of the dialog before a call: menu shows the choices; confirm, later and cancel are \
+         made with the token of the menu",
         Answer::Json("Object"),
     ),
     op(
         "post",
         "{app}/1/service/{id}/{action}",
-        "A step of a dialog; not built yet, each step says so by name",
+        "A step of the dialog before a call: menu shows the choices; confirm, later and cancel are \
+         made with the token of the menu",
         Answer::Json("Object"),
     ),
     op(
@@ -400,6 +426,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Answer::Json("Accepted"),
     )
     .body(Body::Keys("PluginAnswer")),
+    op(
+        "get",
+        "{app}/1/phonenumber",
+        "What is known about a phone number",
+        Answer::Json("Object"),
+    )
+    .query(&[
+        ("number", "as dialed or written; mandatory"),
+        (
+            "country",
+            "two letters for numbers without country code; default US",
+        ),
+        ("geocodingLocale", "echoed; names of places are not known"),
+    ]),
     op(
         "get",
         "{app}/1/node",

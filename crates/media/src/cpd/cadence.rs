@@ -8,7 +8,10 @@ use super::{Outcome, Reason};
 /// Complete intervals that decide with a plan, and without.
 const INTERVALS_PLAN: usize = 3;
 const INTERVALS_SIT: usize = 2;
+const INTERVALS_LONG: usize = 2;
 const INTERVALS_GENERIC: usize = 4;
+/// An even cycle longer than this is decided by its two intervals: a third would come too late, ms.
+const LONG_CYCLE_MS: u32 = 1_250;
 /// Shortest interval of the generic rule, ms.
 const GENERIC_MS_MIN: u64 = 140;
 /// Frequencies of call progress tones for the generic rule, Hz.
@@ -25,6 +28,7 @@ pub(super) fn classify(
         let enough = |c: &&Cadence| match c.outcome {
             // Nothing else has as long a tone and as short a pause.
             Outcome::Sit => intervals.len() >= INTERVALS_SIT,
+            _ if is_long(c) => intervals.len() >= INTERVALS_LONG,
             _ => intervals.len() >= INTERVALS_PLAN,
         };
         let fitting: Vec<&Cadence> = plan
@@ -37,6 +41,11 @@ pub(super) fn classify(
         }
     }
     generic(tone, intervals)
+}
+
+/// One tone and one pause, together longer than those that speech leaves by chance.
+fn is_long(cadence: &Cadence) -> bool {
+    cadence.times_ms.len() == 2 && cadence.times_ms.iter().sum::<u32>() > LONG_CYCLE_MS
 }
 
 /// A complete part of a cadence.

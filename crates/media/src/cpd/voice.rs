@@ -19,6 +19,10 @@ const BURST_BELOW_PEAK_DB: f32 = 12.0;
 const BURST_ABOVE_FLOOR_DB: f32 = 10.0;
 /// With speech in it the floor is at most this much under the speech peak, dB.
 const FLOOR_BELOW_PEAK_DB: f32 = 18.0;
+/// A tone this much above the voice before it shows that the voice was background, dB.
+const TONE_LOUDER_DB: f32 = 6.0;
+/// The levels of speech spread over at least this much, dB.
+const SPEECH_SPREAD_DB: f32 = 6.0;
 /// Voice this much louder than all before shows that what came before was background, dB.
 const LOUDER_DB: f32 = 13.0;
 /// What is weaker is no voice, dBFS.
@@ -50,6 +54,8 @@ pub(super) struct Voice {
     segments: u32,
     first_ms: Option<u64>,
     last_ms: Option<u64>,
+    /// A tone was taken out: what comes and goes with it is not speech.
+    toned: bool,
 }
 
 /// Voice that may turn out to be a tone.
@@ -89,6 +95,7 @@ impl Voice {
             segments: 0,
             first_ms: None,
             last_ms: None,
+            toned: false,
         }
     }
 
@@ -148,7 +155,7 @@ impl Voice {
     /// Begins again with the same line: its noise is known, what was said is forgotten.
     pub(super) fn restart(&mut self) {
         self.forget();
-        (self.burst, self.peak_dbfs) = (None, -120.0);
+        (self.burst, self.peak_dbfs, self.toned) = (None, -120.0, false);
     }
 
     /// Takes a whole frame for the voice detector, before its hops.
@@ -204,7 +211,8 @@ impl Voice {
     /// The floor; speech without a pause does not lift it, dBFS.
     fn floor_dbfs(&self) -> f32 {
         let floor_dbfs = self.floor.dbfs();
-        if self.first_ms.is_some() {
+        let speech = self.first_ms.is_some() && !self.toned;
+        if speech && self.floor.spread_db() >= SPEECH_SPREAD_DB {
             floor_dbfs.min(self.peak_dbfs - FLOOR_BELOW_PEAK_DB)
         } else {
             floor_dbfs
@@ -229,8 +237,8 @@ impl Voice {
             self.peak_dbfs = counted.peak_dbfs;
             self.counted.pop_back();
         }
-        self.burst = None;
-        if self.speech_ms == 0 {
+        (self.burst, self.toned) = (None, true);
+        if self.speech_ms == 0 || tone_dbfs > self.peak_dbfs + TONE_LOUDER_DB {
             self.forget();
             self.peak_dbfs = tone_dbfs;
         } else {
@@ -306,7 +314,16 @@ impl Floor {
     }
 
     fn dbfs(&self) -> f32 {
-        let wanted = self.recent.len() / 10;
+        self.percentile(self.recent.len() / 10)
+    }
+
+    /// Distance from the tenth to the ninetieth percentile, dB: great in speech, small in noise.
+    fn spread_db(&self) -> f32 {
+        self.percentile(self.recent.len() * 9 / 10) - self.dbfs()
+    }
+
+    /// The level that so many hops do not exceed, dBFS.
+    fn percentile(&self, wanted: usize) -> f32 {
         let mut seen = 0;
         for (step, count) in self.counts.iter().enumerate() {
             seen += usize::from(*count);

@@ -1,14 +1,18 @@
 //! `ringback bench`: what this machine does with this program, with goals.
 
 mod calls;
+mod cpd;
 mod create;
 mod deliver;
 mod idle;
 mod load;
+mod media;
+mod phones;
 mod receive;
 mod recover;
 mod scxml;
 mod usage;
+mod vxml;
 
 use std::path::Path;
 
@@ -18,14 +22,18 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::calls::CallsArgs;
+use self::cpd::CpdArgs;
 use self::create::CreateArgs;
 use self::deliver::DeliverArgs;
 use self::idle::IdleArgs;
 use self::load::LoadArgs;
+use self::media::MediaArgs;
+use self::phones::PhonesArgs;
 use self::receive::ReceiveArgs;
 use self::recover::RecoverArgs;
 use self::scxml::ScxmlArgs;
 use self::usage::{Machine, Processor};
+use self::vxml::VxmlArgs;
 use crate::outcome::Status;
 use crate::output;
 
@@ -40,22 +48,31 @@ pub(crate) struct Bench {
 enum Name {
     /// Whole callbacks against a carrier and agents in another process
     Calls(CallsArgs),
+    /// The call progress detector over generated audio
+    Cpd(CpdArgs),
     /// HTTP creates over many connections, each durable before its answer
     Create(CreateArgs),
     /// Events of many callbacks through store and sender to a receiver in another process
     Deliver(DeliverArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
     Idle(IdleArgs),
+    /// Two-way legs with music or detection against phones in another process
+    Media(MediaArgs),
     /// Start with many pending callbacks
     Recover(RecoverArgs),
     /// The generator of `create`
     #[command(hide = true)]
     Load(LoadArgs),
+    /// The phones of `media`
+    #[command(hide = true)]
+    Phones(PhonesArgs),
     /// The receiver of `deliver`
     #[command(hide = true)]
     Receive(ReceiveArgs),
     /// The SCXML engine alone: events, microsteps, starts and memory of sessions
     Scxml(ScxmlArgs),
+    /// The VoiceXML engine alone: pages, starts, dialogs at once
+    Vxml(VxmlArgs),
 }
 
 /// A figure with its goal.
@@ -137,9 +154,15 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         .context("folder of the bench")?;
     let outcome = match args.name {
         Name::Calls(args) => calls::run(&args, &dir, json).await?,
+        Name::Cpd(args) => cpd::run(&args)?,
         Name::Create(args) => create::run(&args, &dir).await?,
         Name::Deliver(args) => deliver::run(&args, &dir).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
+        Name::Media(args) => media::run(&args, &dir).await?,
+        Name::Phones(args) => {
+            phones::run(&args).await?;
+            return Ok(Status::Ok);
+        }
         Name::Recover(args) => recover::run(&args, &dir).await?,
         Name::Load(args) => {
             tokio::task::spawn_blocking(move || load::run(&args)).await??;
@@ -150,6 +173,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
             return Ok(Status::Ok);
         }
         Name::Scxml(args) => scxml::run(&args)?,
+        Name::Vxml(args) => vxml::run(&args)?,
     };
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;

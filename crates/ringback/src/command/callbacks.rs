@@ -123,7 +123,7 @@ impl Create {
         if let Some(at) = &self.at {
             body.insert("_desired_time".to_owned(), json!(at));
         }
-        let path = format!("/genesys/1/service/callback/{}", segment(&self.service));
+        let path = format!("/api/v1/callbacks?service={}", segment(&self.service));
         client
             .send_json(Method::POST, &path, &Value::Object(body))
             .await

@@ -26,12 +26,13 @@ pub(crate) struct Cpd {
     #[arg(value_name = "FILE", required_unless_present = "corpus")]
     files: Vec<PathBuf>,
     /// Folder of a labelled corpus with its index.csv
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "plan", "stage", "plot"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "stage", "plot"])]
     corpus: Option<PathBuf>,
     /// Balance between lost humans and machines in the queue
     #[arg(long, value_enum, default_value_t)]
     profile: Profile,
-    /// Country whose tone plan applies, two letters; without it the generic rule alone
+    /// Country whose tone plan applies, two letters; without it the generic rule alone. With
+    /// --corpus that of the clips whose source names no country
     #[arg(long, value_name = "CC", default_value = "")]
     plan: String,
     /// Part of the call that the files are
@@ -111,7 +112,7 @@ impl Cpd {
 
     fn judge(&self, dir: &std::path::Path, json: bool) -> Result<Status, Failure> {
         let entries = index::read(dir)?;
-        let judged = corpus::run(dir, &entries, self.profile.into(), self.baseline)?;
+        let judged = corpus::run(dir, &entries, self)?;
         let goals = if self.goals {
             goals::of(&judged, self.profile)
         } else {

@@ -1,6 +1,7 @@
 //! `ringback doctor`: looks at everything that would keep the server from working.
 
 mod checks;
+mod publishing;
 
 use std::path::PathBuf;
 

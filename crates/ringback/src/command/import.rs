@@ -113,23 +113,28 @@ impl Import {
                     allowed if allowed.is_empty() => String::new(),
                     allowed => format!(" (allowed: {allowed})"),
                 };
+                let code = match part(entry, "code") {
+                    code if code.is_empty() => code,
+                    code => format!(" [{code}]"),
+                };
                 output::note(&format!(
-                    "{file}:{}: {word}: {}: {}{allowed}",
+                    "{file}:{}: {word}: {}: {}{allowed}{code}",
                     part(entry, "line"),
                     place.join(" "),
                     part(entry, "message"),
                 ));
             }
         }
-        let count = if what == "transactions" {
-            1
+        let what = if what == "transactions" {
+            let (events, repairs) = (list("events").count(), list("repairs").count());
+            format!("1 Transaction List with {events} events ({repairs} repairs)")
         } else {
-            list(what).count()
+            format!("{} {what}", list(what).count())
         };
         let accepted = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
         output::note(&match (accepted, self.dry_run) {
-            (true, false) => format!("{count} {what} imported"),
-            (true, true) => format!("{count} {what} would be imported; nothing was changed"),
+            (true, false) => format!("{what} imported"),
+            (true, true) => format!("{what} would be imported; nothing was changed"),
             (false, _) => format!("nothing was imported: correct {file} and try again"),
         });
     }

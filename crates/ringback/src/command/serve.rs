@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use engine::{AgentDirectory, Engine};
+use engine::{AgentDirectory, Engine, StartError};
 use http_api::{Api, Credentials};
-use store::{SqliteStore, Store};
+use store::{SqliteStore, Store, StoreError};
 use telephony::embedded::{Embedded, Started};
 use telephony::port::{PhoneDirectory, Telephony};
 use tokio::net::TcpListener;
@@ -24,6 +24,9 @@ use crate::outcome::{Failure, Status, chain};
 /// Each part may take so long to end; four parts stay below the ten seconds that service
 /// managers wait at least.
 const PART_TIMEOUT: Duration = Duration::from_millis(2_400);
+
+/// How often a draining server looks whether calls are left.
+const CALLS_LOOK: Duration = Duration::from_millis(100);
 
 /// Arguments of `serve`.
 #[derive(Args, Debug)]
@@ -57,6 +60,7 @@ impl Serve {
         let server = Server::start(config).await?;
         ready::tell(&server, self.ready_file.as_deref(), started)?;
         signals.next().await;
+        server.calm_down(&mut signals).await;
         tracing::info!("stopping");
         let status = tokio::select! {
             () = server.stop() => Status::Ok,
@@ -74,6 +78,8 @@ impl Serve {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Caught, so that a file that may not grow is an error of the write and not our end.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -84,6 +90,7 @@ impl Signals {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            _file_size: listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 
@@ -102,12 +109,20 @@ struct Server {
     store: Arc<dyn Store>,
     telephony: Arc<Embedded>,
     engine: Engine,
+    drain: Duration,
     http: JoinSet<()>,
     stopping: CancellationToken,
 }
 
 impl Server {
     async fn start(config: Config) -> Result<Self, Failure> {
+        for (key, reason) in config::without_meaning(&config) {
+            tracing::warn!(
+                key,
+                reason,
+                "a key of the configuration has no meaning here"
+            );
+        }
         // First the port: whoever connects from now on waits instead of being refused.
         let listener = listen(&config).await?;
         let address = listener
@@ -136,6 +151,9 @@ impl Server {
         let engine = Engine::start(settings, Arc::clone(&store), line, events, directory)
             .await
             .map_err(|error| {
+                if let StartError::Store(error) = &error {
+                    return store_failure(&config.store.path, error);
+                }
                 Failure::bad_input(format!("the engine does not start: {}", chain(&error)), "")
             })?;
         let stopping = CancellationToken::new();
@@ -160,9 +178,45 @@ impl Server {
             store,
             telephony,
             engine,
+            drain: Duration::from_secs(config.engine.drain_s.into()),
             http,
             stopping,
         })
+    }
+
+    /// Dials nobody any more and lets calls end by themselves, until a second signal or the limit.
+    async fn calm_down(&self, signals: &mut Signals) {
+        self.engine.begin_drain();
+        let limit = tokio::time::sleep(self.drain);
+        tokio::pin!(limit);
+        let mut look = tokio::time::interval(CALLS_LOOK);
+        let mut told = None;
+        loop {
+            tokio::select! {
+                _ = look.tick() => {}
+                () = &mut limit => {
+                    tracing::warn!(legs = self.engine.legs(), "[engine] drain_s is over, calls are ended");
+                    return;
+                }
+                () = signals.next() => {
+                    tracing::warn!(legs = self.engine.legs(), "a second signal, calls are ended");
+                    return;
+                }
+            }
+            let legs = self.engine.legs();
+            if legs == 0 {
+                return;
+            }
+            if told != Some(legs) {
+                let seconds = self.drain.as_secs();
+                tracing::info!(
+                    legs,
+                    seconds,
+                    "waiting for calls to end; another signal ends them"
+                );
+                told = Some(legs);
+            }
+        }
     }
 
     /// Ends the parts in the order in which they depend on each other.
@@ -197,12 +251,27 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
 
 fn open_store(config: &Config) -> Result<SqliteStore, Failure> {
     let path = &config.store.path;
-    SqliteStore::open(path.as_ref()).map_err(|error| {
-        Failure::bad_input(
-            format!("the store {path} cannot be opened: {}", chain(&error)),
-            "check [store] path, the rights of its directory, and that no other server uses it",
-        )
-    })
+    SqliteStore::open(path.as_ref()).map_err(|error| store_failure(path, &error))
+}
+
+/// Why a store cannot be used, with what helps.
+pub(super) fn store_failure(path: &str, error: &StoreError) -> Failure {
+    let remedy = match error {
+        StoreError::Newer { .. } => {
+            "start the newer version of Ringback that wrote it, or restore a backup of before"
+        }
+        StoreError::Damaged { .. } => {
+            "restore a backup ('ringback backup' makes them) or set [store] path to another file; \
+             keep the damaged one, what can be read of it is not lost"
+        }
+        StoreError::Unavailable(_) | StoreError::Closed => {
+            "check [store] path, the rights of its directory, and that no other server uses it"
+        }
+    };
+    Failure::bad_input(
+        format!("the store {path} cannot be opened: {}", chain(error)),
+        remedy,
+    )
 }
 
 fn credentials(config: &Config) -> Option<Credentials> {

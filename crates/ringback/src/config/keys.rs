@@ -6,7 +6,8 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::Problem;
-use super::schema::{Config, PushProvider, Trunk};
+use super::outgoing::PushProvider;
+use super::schema::{Config, Trunk};
 
 /// Lines of the keys of one file.
 #[derive(Debug, Default)]

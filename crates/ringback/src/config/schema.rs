@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::outgoing::{Gms, Push};
 use super::value::{Address, Listen, Ports, Secret, Source, Word};
 
 /// The whole file.
@@ -18,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) media: Media,
     pub(crate) notifications: Notifications,
     pub(crate) push: Push,
+    pub(crate) gms: Gms,
     pub(crate) dialplan: Dialplan,
     pub(crate) callback: Callback,
     pub(crate) telephony: Telephony,
@@ -104,6 +106,23 @@ pub(crate) struct Callback {
     pub(crate) enable_restore_vq_position: bool,
     #[serde(rename = "max_queued_callbacks_per_service")]
     pub(crate) max_queued_callbacks_per_service: u32,
+    pub(crate) rb: CallbackOwn,
+}
+
+/// Our own options of `[callback]`, `rb.…`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CallbackOwn {
+    /// Transaction List of paused services.
+    pub(crate) pause_list: String,
+}
+
+impl Default for CallbackOwn {
+    fn default() -> Self {
+        Self {
+            pause_list: "Ringback_Paused".to_owned(),
+        }
+    }
 }
 
 impl Default for Callback {
@@ -127,6 +146,7 @@ impl Default for Callback {
                 .to_owned(),
             enable_restore_vq_position: true,
             max_queued_callbacks_per_service: 2000,
+            rb: CallbackOwn::default(),
         }
     }
 }
@@ -139,8 +159,16 @@ impl Callback {
             toml::Value::String(text) => text,
             other => other.to_string(),
         };
+        let flat = |(name, value): (String, toml::Value)| match value {
+            toml::Value::Table(inner) => inner
+                .into_iter()
+                .map(|(key, value)| (format!("{name}.{key}"), value))
+                .collect(),
+            value => vec![(name, value)],
+        };
         table
             .into_iter()
+            .flat_map(flat)
             .map(|(name, value)| (name, text(value)))
             .collect()
     }
@@ -242,45 +270,6 @@ impl Default for Notifications {
     }
 }
 
-/// `[push]`; keys are named as the original names them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Push {
-    #[serde(rename = "pushEnabled")]
-    pub(crate) push_enabled: String,
-    #[serde(rename = "defaultSubscriptionExpiration")]
-    pub(crate) default_subscription_expiration: u32,
-    /// The default provider.
-    pub(crate) customhttp: PushCustomHttp,
-    /// `[push.provider.<name>]`
-    pub(crate) provider: BTreeMap<String, PushProvider>,
-}
-
-impl Default for Push {
-    fn default() -> Self {
-        Self {
-            push_enabled: "comet".to_owned(),
-            default_subscription_expiration: 30,
-            customhttp: PushCustomHttp::default(),
-            provider: BTreeMap::new(),
-        }
-    }
-}
-
-/// `[push.customhttp]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct PushCustomHttp {
-    pub(crate) url: String,
-}
-
-/// `[push.provider.<name>]`: a named provider.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct PushProvider {
-    pub(crate) customhttp: PushCustomHttp,
-}
-
 /// `[notifications.httpcb]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -351,6 +340,8 @@ impl Default for Telephony {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Engine {
     pub(crate) max_running_callbacks: u32,
+    /// Seconds that calls have to end by themselves when the server is told to stop.
+    pub(crate) drain_s: u32,
     /// First part of every callback's id, 0–999.
     pub(crate) node: u16,
 }
@@ -359,6 +350,7 @@ impl Default for Engine {
     fn default() -> Self {
         Self {
             max_running_callbacks: 20_000,
+            drain_s: 30,
             node: 1,
         }
     }

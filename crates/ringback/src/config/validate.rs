@@ -8,7 +8,7 @@ use engine::notify::Secret;
 
 use super::keys::{Lines, without_index};
 use super::schema::{Config, Transport};
-use super::{Problem, not_built};
+use super::{Problem, not_built, outgoing};
 
 /// Everything that is wrong with a configuration whose keys and types are right.
 pub(super) fn check(config: &Config, lines: &Lines) -> Vec<Problem> {
@@ -134,6 +134,9 @@ fn store_and_limits(config: &Config, found: &mut Found<'_>) {
             "it is the first part of every id",
         );
     }
+    if config.engine.drain_s > 86_400 {
+        found.add("engine.drain_s", "must be 0 to 86400", "the default is 30");
+    }
     if config.retention.days == 0 {
         found.add("retention.days", "must be at least 1", "the default is 30");
     }
@@ -171,23 +174,8 @@ fn notifications(config: &Config, found: &mut Found<'_>) {
             "generate one: echo whsec_$(head -c 32 /dev/urandom | base64)",
         );
     }
-    let urls = std::iter::once((
-        "push.customhttp.url".to_owned(),
-        &config.push.customhttp.url,
-    ))
-    .chain(config.push.provider.iter().map(|(name, provider)| {
-        let key = format!("push.provider.{name}.customhttp.url");
-        (key, &provider.customhttp.url)
-    }));
-    for (key, url) in urls {
-        let is_url = url.starts_with("http://") || url.starts_with("https://");
-        if !url.is_empty() && !is_url {
-            found.add(
-                &key,
-                "must be an http:// or https:// URL",
-                "e.g. https://bridge.example.net/in",
-            );
-        }
+    for (key, message, remedy) in outgoing::faults(config) {
+        found.add(&key, message, remedy);
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,12 +19,14 @@ use tokio::task::JoinSet;
 
 /// Log lines that are kept for the report of an early death.
 const LOG_LINES_MAX: usize = 15;
+/// Bytes at the end of a log in which they are looked for.
+const LOG_TAIL_MAX: u64 = 16 * 1024;
 /// Lines that wait for their reader.
 const LINES_MAX: usize = 10_000;
 /// Time a child gets to end by itself after SIGTERM.
 const GRACE: Duration = Duration::from_secs(15);
 
-type Log = Arc<Mutex<VecDeque<String>>>;
+type Said = Arc<Mutex<VecDeque<String>>>;
 
 /// A running child.
 #[derive(Debug)]
@@ -32,7 +36,9 @@ pub(crate) struct Process {
     pid: u32,
     /// Objects the child printed on standard output.
     lines: mpsc::Receiver<Value>,
-    log: Log,
+    /// Other lines of standard output.
+    said: Said,
+    log_file: PathBuf,
     readers: JoinSet<()>,
     /// Held open: waiting for the child would close it, and the carrier ends when it closes.
     _stdin: Option<ChildStdin>,
@@ -49,6 +55,7 @@ impl Process {
         log_file: PathBuf,
     ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("own path")?;
+        let log = File::create(&log_file).with_context(|| format!("log of {name}"))?;
         let mut command = Command::new(program);
         // Settings of this process's surroundings are not meant for its children.
         for (name, _) in std::env::vars_os() {
@@ -60,7 +67,8 @@ impl Process {
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            // Straight into the file: copying each line would cost more than what is measured.
+            .stderr(Stdio::from(log))
             // Ctrl-C in a terminal reaches the whole group; the parent ends its children in order.
             .process_group(0)
             .kill_on_drop(true)
@@ -73,22 +81,18 @@ impl Process {
             .stdout
             .take()
             .with_context(|| format!("{name} has no output"))?;
-        let stderr = child
-            .stderr
-            .take()
-            .with_context(|| format!("{name} has no log"))?;
         let stdin = child.stdin.take();
-        let log = Log::default();
+        let said = Said::default();
         let (sender, lines) = mpsc::channel(LINES_MAX);
         let mut readers = JoinSet::new();
-        readers.spawn(read_objects(stdout, sender, Arc::clone(&log)));
-        readers.spawn(read_log(stderr, log_file, Arc::clone(&log)));
+        readers.spawn(read_objects(stdout, sender, Arc::clone(&said)));
         Ok(Self {
             name,
             child,
             pid,
             lines,
-            log,
+            said,
+            log_file,
             readers,
             _stdin: stdin,
         })
@@ -177,8 +181,9 @@ impl Process {
     }
 
     fn failed(&self, what: &str) -> anyhow::Error {
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let tail: Vec<&str> = log.iter().map(String::as_str).collect();
+        let mut tail = last_lines(&self.log_file);
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.extend(said.iter().cloned());
         if tail.is_empty() {
             return anyhow!("{} {what}; it wrote no log", self.name);
         }
@@ -190,37 +195,38 @@ impl Process {
     }
 }
 
-fn remember(log: &Log, line: String) {
-    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-    if log.len() == LOG_LINES_MAX {
-        log.pop_front();
-    }
-    log.push_back(line);
+/// The end of a log.
+fn last_lines(path: &Path) -> Vec<String> {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let size = file.metadata()?.len();
+        file.seek(SeekFrom::Start(size.saturating_sub(LOG_TAIL_MAX)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    // A log that cannot be read tells as much as an empty one.
+    let bytes = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
+    lines[lines.len().saturating_sub(LOG_LINES_MAX)..].to_vec()
 }
 
-async fn read_objects(stdout: impl AsyncRead + Unpin, sender: mpsc::Sender<Value>, log: Log) {
+fn remember(said: &Said, line: String) {
+    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.len() == LOG_LINES_MAX {
+        said.pop_front();
+    }
+    said.push_back(line);
+}
+
+async fn read_objects(stdout: impl AsyncRead + Unpin, sender: mpsc::Sender<Value>, said: Said) {
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         match serde_json::from_str(&line) {
             // A closed channel means that nobody is interested any more: keep draining.
             Ok(object) => drop(sender.send(object).await),
-            Err(_) => remember(&log, line),
+            Err(_) => remember(&said, line),
         }
-    }
-}
-
-async fn read_log(stderr: impl AsyncRead + Unpin, file: PathBuf, log: Log) {
-    use tokio::io::AsyncWriteExt;
-    let mut lines = BufReader::new(stderr).lines();
-    let mut file = tokio::fs::File::create(file).await.ok();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(file) = &mut file {
-            file.write_all(line.as_bytes()).await.ok();
-            file.write_all(b"\n").await.ok();
-        }
-        remember(&log, line);
-    }
-    if let Some(file) = &mut file {
-        file.flush().await.ok();
     }
 }

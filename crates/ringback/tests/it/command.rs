@@ -9,7 +9,7 @@ use crate::common::{PROGRAM, server};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
-async fn ringback(args: &[&str]) -> Output {
+pub(crate) async fn ringback(args: &[&str]) -> Output {
     run(PROGRAM, args, WITHIN).await
 }
 
@@ -118,4 +118,57 @@ async fn client_commands_print_one_json_object_as_last_line() {
         last(&["callbacks", "list"]).await["callbacks"],
         serde_json::json!([])
     );
+}
+
+#[tokio::test]
+async fn an_application_runs_without_a_phone() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    let path = format!("{folder}/confirm.vxml");
+    let output = ringback(&["vxml", "run", &path, "--dtmf", "", "--dtmf", "2"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    let lines: Vec<Value> = output
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let kinds: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line["kind"].as_str())
+        .collect();
+    for kind in ["goto", "prompt", "event", "input", "result"] {
+        assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
+    }
+    let result = lines.last().unwrap();
+    assert_eq!(result["outcome"], "exit", "{result}");
+    assert_eq!(result["treatment_result"]["delay"], 1800, "{result}");
+
+    let path = format!("{folder}/choose-date.vxml");
+    let output = ringback(&["vxml", "run", &path, "--dtmf", "20261124"]).await;
+    let result: Value = serde_json::from_str(output.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        result["treatment_result"]["delay"],
+        3 * 86_400,
+        "{output:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_page_is_checked_with_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.vxml");
+    std::fs::write(&path, "<vxml version='2.1'>\n  <field/>\n</vxml>").unwrap();
+    let output = ringback(&["vxml", "check", path.to_str().unwrap(), "--json"]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    let report: Value = serde_json::from_str(output.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(report["ok"], false);
+    assert_eq!(
+        (
+            &report["problems"][0]["line"],
+            &report["problems"][0]["column"]
+        ),
+        (&2.into(), &3.into())
+    );
+
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/confirm.vxml");
+    assert_eq!(ringback(&["vxml", "check", example]).await.code, 0);
 }

@@ -103,20 +103,18 @@ fn in_an_hour(record: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_position_is_asked_by_id_and_dialog_steps_say_what_is_missing() {
+async fn a_position_is_asked_by_id_and_a_dialog_step_needs_a_question() {
     let (server, _line, _receiver) = desk(&[]).await;
     let id = server.api.call_back("desk", "5115").await;
     let path = "/genesys/1/service/1-2/check-queue-position";
     assert_eq!(server.api.get(path).await.status, 404);
-    for action in ["confirm", "later", "cancel"] {
+    for action in ["menu", "confirm", "later", "cancel"] {
         let path = format!("/genesys/1/service/{id}/{action}");
         for answer in [
             server.api.get(&path).await,
             server.api.post(&path, &json!({})).await,
         ] {
-            assert_eq!(answer.body["phrase"], "NOT_AVAILABLE", "{answer:?}");
-            let message = answer.body["message"].as_str().unwrap();
-            assert!(message.contains(action), "{message}");
+            assert_eq!(answer.body["phrase"], "INVALID_STATE", "{answer:?}");
         }
     }
     let path = format!("/genesys/1/service/{id}/dance");

@@ -2,19 +2,27 @@
 
 mod admission;
 mod agents;
+mod bad_input;
+mod bad_receivers;
+mod client_commands;
 mod command;
 mod common;
 mod compatible;
 mod detection;
+mod dialog;
+mod events;
 mod identity;
 mod kill;
 mod notifications;
+mod pause;
 mod plugin;
 mod plugin_rows;
 mod plugin_scxml;
 mod receiver;
 mod refusals;
 mod robust;
+mod rules;
+mod sessions;
 mod treatments;
 mod trunks;
 mod walk;

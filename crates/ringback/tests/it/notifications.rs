@@ -7,7 +7,7 @@ use testkit::{Behaviour, Line, Note, PATIENCE, Receiver, Reply, Server, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::common::{agents, keys, server, service, site, story};
+use crate::common::{PROGRAM, agents, keys, server, service, site, story};
 
 async fn busy() -> Line {
     Line::start(|_, _| Behaviour::Refuse(Duration::ZERO, 486)).await
@@ -102,6 +102,71 @@ async fn a_list_that_does_not_exist_sends_nothing_and_says_so() {
         "{log:?}"
     );
     assert!(server.log().contains("Nowhere"));
+}
+
+/// What `ringback doctor` says of the folder of a server.
+fn doctor(server: &Server) -> String {
+    let output = std::process::Command::new(PROGRAM)
+        .args(["doctor", "--config", "ringback.toml"])
+        .current_dir(server.folder())
+        .output()
+        .expect("the program starts");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn an_import_tells_what_will_reach_nobody_and_doctor_does_as_well() {
+    let line = busy().await;
+    let receiver = Receiver::start().await;
+    let server = server(line.port).start().await;
+    let lines = [
+        "_enable_status_notification = notify",
+        "_callback_events_list = Nowhere",
+        "_status_notification_provider = unknown",
+        "_ors = http://127.0.0.1:9",
+        "_overwritable_options = _ors",
+    ];
+    let codes = async || {
+        let text = service("desk", &receiver, &lines);
+        let report = server.api.import_services(&text).await;
+        let warnings = report["warnings"].as_array().unwrap().clone();
+        let code = |w: &Value| w["code"].as_str().unwrap().to_owned();
+        warnings.iter().map(code).collect::<Vec<_>>().join(" ")
+    };
+    let told = codes().await;
+    for code in [
+        "NOTIFY_WITHOUT_SUBSCRIBER",
+        "NO_SUCH_LIST",
+        "NO_SUCH_PROVIDER",
+    ] {
+        assert!(told.contains(code), "{told}");
+    }
+    let shown = doctor(&server);
+    for part in [
+        "NOTIFY_WITHOUT_SUBSCRIBER: desk",
+        "desk (Nowhere)",
+        "desk (unknown)",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+
+    let list = "[properties]\n_enable_status_notification = subscribe_notify\n";
+    import(&server, "Nowhere", list).await;
+    server
+        .api
+        .post(SUBSCRIBE, &subscription(&receiver, "none"))
+        .await;
+    let told = codes().await;
+    assert!(
+        !told.contains("NO_SUCH_LIST") && !told.contains("NOTIFY_WITHOUT_SUBSCRIBER"),
+        "{told}"
+    );
+    assert!(!doctor(&server).contains("NOTIFY_WITHOUT_SUBSCRIBER"));
+
+    // A node is an address of the caller's choice as well.
+    let body = json!({"_customer_number": "5115", "_ors": "http://10.0.0.1:7005"});
+    let refused = server.api.create("desk", &body).await;
+    assert_eq!(refused.body["phrase"], "ADDRESS_NOT_ALLOWED", "{refused:?}");
 }
 
 #[tokio::test]
@@ -221,6 +286,78 @@ async fn customhttp_wraps_the_event_for_the_provider() {
         let event: Value = serde_json::from_str(note.get("message")).unwrap();
         assert_eq!(event["_service_id"], id.as_str());
     }
+}
+
+#[tokio::test]
+async fn orscb_events_go_to_the_session_on_the_first_node() {
+    let line = busy().await;
+    let node = Receiver::start().await;
+    let base = node.url.replace("/in", "");
+    let extra = [
+        ONE_DIAL,
+        "_status_notification_type = orscb",
+        "_status_notification_target = S-17",
+        &format!("_ors = {base}, http://127.0.0.1:9"),
+    ];
+    let server = site(line.port, &node, &extra).await;
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = until("all five", PATIENCE, async || {
+        Some(node.notes()).filter(|n| n.len() == 5)
+    })
+    .await;
+    let last = &notes[4];
+    assert_eq!(
+        notes.iter().map(Note::sequence).collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5],
+        "in order although each event has its own address"
+    );
+    assert_eq!(
+        last.request,
+        "POST /scxml/session/S-17/event/_cbe_on_service_exit"
+    );
+    assert!(
+        last.header("content-type")
+            .starts_with("application/x-www-form-urlencoded")
+    );
+    assert!(
+        last.text.contains(&format!("_service_id={id}&")),
+        "{}",
+        last.text
+    );
+}
+
+#[tokio::test]
+async fn a_subscription_without_an_end_lives_as_long_as_configured() {
+    let line = busy().await;
+    let crm = Receiver::start().await;
+    let server = server(line.port)
+        .set(
+            "push",
+            "pushEnabled = \"fcm,comet\"\ndefaultSubscriptionExpiration = 90",
+        )
+        .start()
+        .await;
+    let mut wanted = subscription(&crm, "*");
+    wanted.as_object_mut().unwrap().remove("expire");
+    let answer = server.api.post(SUBSCRIBE, &wanted).await.body;
+    let expires = answer["expires"].as_str().unwrap();
+    let in_seconds = |s: u64| {
+        let at = i64::try_from(testkit::unix_seconds() + s).unwrap();
+        callback::Timestamp(at * 1000).to_iso()
+    };
+    assert!(
+        *expires > *in_seconds(80) && *expires < *in_seconds(95),
+        "{answer}"
+    );
+    // The list of types changes nothing: what cannot be delivered is refused by name.
+    assert!(server.log().contains("push.pushEnabled"));
+    wanted["notificationDetails"]["type"] = json!("fcm");
+    let refused = server.api.post(SUBSCRIBE, &wanted).await;
+    assert_eq!(
+        (refused.status, &refused.body["phrase"]),
+        (400, &json!("NOT_AVAILABLE")),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

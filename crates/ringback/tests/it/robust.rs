@@ -6,7 +6,7 @@ use testkit::{Behaviour, Line, PATIENCE, Receiver, Reply, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::common::{server, site, story};
+use crate::common::{agents, server, service, site, story};
 
 #[tokio::test]
 async fn garbage_on_any_port_does_not_stop_the_server() {
@@ -141,6 +141,45 @@ async fn sigterm_drains_and_what_was_open_goes_on_after_the_next_start() {
         notes.last().unwrap().get("c_termination_type"),
         "COMPLETED.FAIL_CALL_TO_CUSTOMER"
     );
+}
+
+#[tokio::test]
+async fn sigterm_lets_a_call_end_by_itself() {
+    let second = Duration::from_secs(1);
+    let line = Line::start(move |_, _| Behaviour::AnswerAndLeave(Duration::ZERO, second)).await;
+    let receiver = Receiver::start().await;
+    let mut server = site(line.port, &receiver, &["_max_dial_attempts = 3"]).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    receiver.wait_for(&id, "customer_queued", PATIENCE).await;
+    server.terminate(PATIENCE).await;
+    server.restart().await;
+    let notes = receiver.whole(&id, PATIENCE).await;
+
+    assert_eq!(line.calls().len(), 1, "the call was cut and made again");
+    assert_eq!(
+        notes.last().unwrap().get("c_termination_type"),
+        "COMPLETED.FAIL_INTERACTION_DELETED"
+    );
+}
+
+#[tokio::test]
+async fn calls_that_do_not_end_are_ended_when_the_drain_is_over() {
+    let line = Line::start(|_, _| Behaviour::Answer(Duration::ZERO)).await;
+    let receiver = Receiver::start().await;
+    let impatient = server(line.port).set("engine", "drain_s = 0");
+    let mut server = impatient.start().await;
+    server.api.import_agents(&agents(&[("kim", "7001")])).await;
+    server
+        .api
+        .import_services(&service("desk", &receiver, &[]))
+        .await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    receiver.wait_for(&id, "customer_queued", PATIENCE).await;
+    server.terminate(PATIENCE).await;
+
+    assert!(line.calls()[0].over.is_some(), "the customer heard no BYE");
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ impl Rows {
             + rest.subscriptions.len()
             + rest.subscriptions_over.len()
             + rest.retries.len()
+            + rest.agent_states.len()
     }
 }
 
@@ -83,6 +84,13 @@ pub(super) fn batch(
     }
     for row in &rest.idempotency {
         idempotency(conn, row)?;
+    }
+    for row in &rest.agent_states {
+        // What the agent asked for meanwhile counts more.
+        let sql = "UPDATE agents SET ready = ?2, reason = ?3, since_ms = ?4
+            WHERE id = ?1 AND since_ms <= ?4";
+        let values = params![row.id.as_str(), row.ready, row.reason, row.since.0];
+        conn.prepare_cached(sql)?.execute(values)?;
     }
     notifications(conn, rest)
 }

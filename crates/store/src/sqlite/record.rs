@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use callback::admission::Counted;
+use callback::confirm::Confirmation;
 use callback::plugin::PluginRecord;
-use callback::record::{Phase, Reason, State, TimerKind};
+use callback::record::{Held, Phase, Reason, State, TimerKind};
 use callback::routing::Found;
 use callback::settings::Settings;
 use callback::{Callback, CallbackId, Timestamp};
@@ -107,6 +108,8 @@ impl Columns<'_> {
             timers: body.timers,
             counted: body.counted,
             plugin: body.plugin,
+            held: body.held,
+            confirmation: body.confirmation,
         })
     }
 }
@@ -142,6 +145,10 @@ struct BorrowedBody<'a> {
     timers: &'a BTreeMap<TimerKind, Timestamp>,
     counted: &'a Counted,
     plugin: &'a PluginRecord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<&'a Held>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmation: Option<&'a Confirmation>,
 }
 
 #[derive(Deserialize)]
@@ -171,6 +178,10 @@ struct OwnedBody {
     counted: Counted,
     #[serde(default)]
     plugin: PluginRecord,
+    #[serde(default)]
+    held: Option<Box<Held>>,
+    #[serde(default)]
+    confirmation: Option<Box<Confirmation>>,
 }
 
 impl<'a> BorrowedBody<'a> {
@@ -208,6 +219,8 @@ impl<'a> BorrowedBody<'a> {
             timers,
             counted,
             plugin,
+            held,
+            confirmation,
         } = callback;
         Self {
             customer_number,
@@ -233,6 +246,8 @@ impl<'a> BorrowedBody<'a> {
             timers,
             counted,
             plugin,
+            held: held.as_deref(),
+            confirmation: confirmation.as_deref(),
         }
     }
 }

@@ -138,6 +138,18 @@ fn identify(conn: &Connection, path: &Path) -> Result<u32, Failure> {
         .map_err(|e| Failure::Damaged(format!("{place}: schema number {version}: {e}")))
 }
 
+/// Lets SQLite look at every page.
+pub(super) fn verify(conn: &Connection, path: &Path) -> Result<(), Failure> {
+    let place = path.display().to_string();
+    let said: String = conn
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|e| Failure::from(e).of_row(&place))?;
+    if said == "ok" {
+        return Ok(());
+    }
+    Err(Failure::Damaged(format!("{place}: {said}")))
+}
+
 fn prepare_writer(conn: &Connection, max_bytes: Option<u64>) -> Result<(), Failure> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);

@@ -31,12 +31,14 @@ promises! {
     records::open_callbacks_are_those_not_completed
     records::the_event_log_comes_back_in_order
     records::deliveries_count_their_attempts
+    records::traces_of_debug_mode_are_kept_until_they_are_too_old
     records::deliveries_of_all_are_the_newest_first
     records::pending_deliveries_are_ordered_by_callback_and_seq
     records::attempts_and_dialogs_of_what_is_gone_are_ignored
     records::intents_live_until_their_leg_is_over
     records::an_idempotency_key_keeps_its_first_answer_for_a_day
     records::services_and_agents_are_replaced_by_name
+    records::a_state_of_an_agent_gives_way_to_a_younger_one
     records::a_batch_that_fails_leaves_nothing_behind
     queries::a_query_matches_all_or_any_of_its_conditions
     queries::a_query_compares_keys_and_values_as_they_are

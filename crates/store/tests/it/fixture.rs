@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callback::admission::Counted;
+use callback::confirm::{Confirmation, Device};
 use callback::plugin::PluginRecord;
-use callback::record::{Phase, Reason, State, TimerKind};
+use callback::record::{Held, HeldBy, Phase, Reason, State, TimerKind};
 use callback::routing::{Found, Target};
 use callback::settings::{
     AttachUserData, ContactSettings, CpdProfile, DetectionSettings, EventPlan, NotificationMode,
@@ -184,11 +185,31 @@ pub(crate) fn callback(n: u32, settings: &Arc<Settings>) -> Callback {
             number: Some(String::from("5552336")),
             prefix: Some(String::from("91")),
         },
+        held: None,
+        confirmation: None,
     }
 }
 
 /// The same callback at its end, with everything set.
 pub(crate) fn completed(mut callback: Callback) -> Callback {
+    callback.held = Some(Box::new(Held {
+        by: HeldBy::Service,
+        since: callback.created,
+        state: State::Queued,
+        phase: Phase::Submitting { submissions: 2 },
+        timers: callback.timers.clone(),
+    }));
+    callback.confirmation = Some(Box::new(Confirmation {
+        device: Device {
+            id: String::from("phone-7"),
+            provider: String::new(),
+            language: String::from("de"),
+            debug: true,
+        },
+        asked: 2,
+        token: String::from("secret"),
+        done: false,
+    }));
     callback.state = State::Completed;
     callback.reason = Some(Reason::AgentConnected);
     callback.detail = Some(String::from("talked"));

@@ -130,6 +130,28 @@ fn a_newer_schema_is_refused_by_name() {
 }
 
 #[test]
+fn a_file_with_broken_pages_is_found_by_looking_at_all_of_it() {
+    let place = Place::new();
+    let settings = Arc::new(settings("sales"));
+    let store = place.open();
+    run(async {
+        for n in 0..50 {
+            store.commit(creation(n, &settings)).await.unwrap();
+        }
+        store.close().await;
+    });
+    drop(store);
+    SqliteStore::verify(&place.path).unwrap();
+    let mut bytes = std::fs::read(&place.path).unwrap();
+    for byte in bytes.iter_mut().skip(4096) {
+        *byte = 0xa5;
+    }
+    std::fs::write(&place.path, bytes).unwrap();
+    let what = damaged(SqliteStore::verify(&place.path));
+    assert!(what.contains("ringback.db"), "{what}");
+}
+
+#[test]
 fn a_foreign_file_is_refused_by_name_and_left_alone() {
     let place = Place::new();
     let foreign = place.raw();

@@ -7,7 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use media::audio::Clip;
 use media::codec::Codec;
 use media::cpd::{self, Finding};
-use media::rtp::{self, Header, LossCounter, Order};
+use media::dtmf;
+use media::rtcp;
+use media::rtp::{self, Header, LossCounter};
 use media::telephone_event::{self, Event};
 use mio::net::UdpSocket;
 use rand::RngExt;
@@ -17,29 +19,33 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use super::coders::{Receiver, Sender, Transcoder};
 use super::latch::Latch;
 use super::limits::{BRIDGE_IDLE_TICKS, MEDIA_TIMEOUT_MS};
+use super::order::Reorder;
 use super::outbox::Outbox;
 use super::outgoing::Outgoing;
 use super::playback::{Digits, Player, Step};
+use super::reports::{Reports, Situation, Stream};
 use super::{Counters, MediaEvent, RemoteMedia};
 use crate::port::{CallId, Repeat};
+
+/// Receive buffer of the RTCP socket.
+const RTCP_BUFFER_BYTES: usize = 8_192;
 
 /// The bound pair of sockets.
 #[derive(Debug)]
 pub(super) struct Sockets {
     rtp: UdpSocket,
-    /// Held so that nobody else gets the port; RTCP is not evaluated.
-    _rtcp: Socket,
+    rtcp: std::net::UdpSocket,
 }
 
 impl Sockets {
     pub(super) fn bind(ip: IpAddr, port: u16) -> io::Result<Self> {
         let rtp = bind_one(SocketAddr::new(ip, port))?;
         let rtcp = bind_one(SocketAddr::new(ip, port | 1))?;
-        // The smallest buffer the kernel gives: what arrives is thrown away.
-        rtcp.set_recv_buffer_size(1)?;
+        // A report every few seconds needs little; a flood is cut off here.
+        rtcp.set_recv_buffer_size(RTCP_BUFFER_BYTES)?;
         Ok(Self {
             rtp: UdpSocket::from_std(rtp.into()),
-            _rtcp: rtcp,
+            rtcp: rtcp.into(),
         })
     }
 }
@@ -99,6 +105,8 @@ struct Incoming {
     ssrc: Option<u32>,
     loss: LossCounter,
     digits: telephone_event::Decoder,
+    tones: dtmf::Detector,
+    reorder: Reorder,
     receiver: Receiver,
 }
 
@@ -133,7 +141,8 @@ pub(super) struct Leg {
     pub(super) port: u16,
     /// The leg it is bridged with.
     pub(super) peer: Option<usize>,
-    sockets: Sockets,
+    socket: UdpSocket,
+    reports: Reports,
     remote: Option<(RemoteMedia, Latch)>,
     outgoing: Outgoing,
     sender: Sender,
@@ -156,7 +165,8 @@ impl Leg {
             call,
             port,
             peer: None,
-            sockets,
+            socket: sockets.rtp,
+            reports: Reports::new(sockets.rtcp, random.random()),
             remote: None,
             outgoing: Outgoing::new(random.random(), random.random(), random.random()),
             sender: Sender::default(),
@@ -171,12 +181,24 @@ impl Leg {
     }
 
     pub(super) const fn socket(&mut self) -> &mut UdpSocket {
-        &mut self.sockets.rtp
+        &mut self.socket
     }
 
     /// Packets missing in the present stream.
     pub(super) const fn lost(&self) -> u64 {
         self.incoming.loss.lost()
+    }
+
+    /// Packets of ours that the other side misses.
+    pub(super) fn lost_there(&self) -> u64 {
+        self.reports.lost_there().into()
+    }
+
+    /// Tells the other side that nothing more comes.
+    pub(super) fn say_bye(&mut self) {
+        if let Some((_, latch)) = &self.remote {
+            self.reports.bye(latch.target(), self.outgoing.position().0);
+        }
     }
 
     pub(super) fn connect(&mut self, remote: RemoteMedia, now_ms: u64) {
@@ -192,7 +214,11 @@ impl Leg {
     }
 
     pub(super) fn detect(&mut self, settings: cpd::Settings, stage: cpd::Stage, now_ms: u64) {
-        self.detector = Some(Box::new(cpd::Detector::new(settings, stage, now_ms)));
+        match &mut self.detector {
+            // A tone that began before the answer is remembered.
+            Some(detector) if stage == cpd::Stage::Answered => detector.answer(settings, now_ms),
+            _ => self.detector = Some(Box::new(cpd::Detector::new(settings, stage, now_ms))),
+        }
     }
 
     pub(super) fn stop_detect(&mut self) {
@@ -249,11 +275,10 @@ impl Leg {
         };
         ctx.counters.received.fetch_add(1, Relaxed);
         self.liveness.alive(ctx.now_ms);
-        let order = self.count(header, ctx);
+        self.count(header, ctx);
         let content = content?;
         match content {
-            Content::Audio(codec) if order != Order::Old => self.listen(codec, payload, ctx),
-            Content::Audio(_) => {}
+            Content::Audio(codec) => self.listen(codec, header.sequence, payload, ctx),
             Content::Event => self.handle_event(header.timestamp, payload, ctx),
         }
         Some(Forward {
@@ -272,7 +297,7 @@ impl Leg {
         now_ms: u64,
     ) -> Option<(Header, &'a [u8], Option<Content>)> {
         let (remote, latch) = self.remote.as_mut()?;
-        let (header, payload) = rtp::parse(datagram)?;
+        let (header, payload) = rtp::parse(datagram).filter(|_| !rtcp::is_rtcp(datagram))?;
         if !latch.accepts(source, header.ssrc, now_ms) {
             return None;
         }
@@ -286,15 +311,17 @@ impl Leg {
         Some((header, payload, content))
     }
 
-    fn count(&mut self, header: Header, ctx: &Context<'_>) -> Order {
-        if self.incoming.ssrc != Some(header.ssrc) {
+    fn count(&mut self, header: Header, ctx: &Context<'_>) {
+        let first = self.incoming.ssrc != Some(header.ssrc);
+        self.reports.arrived(header.timestamp, first, ctx.now_ms);
+        if first {
             ctx.counters.lost_before.fetch_add(self.lost(), Relaxed);
             self.incoming = Incoming {
                 ssrc: Some(header.ssrc),
                 ..Incoming::default()
             };
         }
-        self.incoming.loss.handle(header.sequence)
+        self.incoming.loss.handle(header.sequence);
     }
 
     fn handle_event(&mut self, timestamp: u32, payload: &[u8], ctx: &mut Context<'_>) {
@@ -310,15 +337,41 @@ impl Leg {
         }
     }
 
-    fn listen(&mut self, codec: Codec, payload: &[u8], ctx: &mut Context<'_>) {
-        let Some(detector) = self.detector.as_mut() else {
-            return;
-        };
-        self.incoming
-            .receiver
-            .decode(codec, payload, &mut ctx.scratch.pcm);
-        let finding = detector.handle_frame(&ctx.scratch.pcm, ctx.now_ms);
-        self.found(finding, ctx);
+    fn listen(&mut self, codec: Codec, sequence: u16, payload: &[u8], ctx: &mut Context<'_>) {
+        if self.detector.is_some() || self.takes_tones() {
+            self.incoming
+                .reorder
+                .push(sequence, codec, payload, ctx.now_ms);
+            self.hear(ctx);
+        }
+    }
+
+    /// Digits come as tones where events were not agreed.
+    fn takes_tones(&self) -> bool {
+        self.remote
+            .as_ref()
+            .is_some_and(|(remote, _)| remote.telephone_event.is_none())
+    }
+
+    /// Listens to the packets whose turn it is.
+    fn hear(&mut self, ctx: &mut Context<'_>) {
+        while let Some((codec, payload)) = self.incoming.reorder.pop(ctx.now_ms) {
+            self.incoming
+                .receiver
+                .decode(codec, &payload, &mut ctx.scratch.pcm);
+            if self.takes_tones() {
+                for digit in self.incoming.tones.handle(&ctx.scratch.pcm) {
+                    ctx.report(MediaEvent::Digit {
+                        call: self.call.clone(),
+                        digit,
+                    });
+                }
+            }
+            if let Some(detector) = self.detector.as_mut() {
+                let finding = detector.handle_frame(&ctx.scratch.pcm, ctx.now_ms);
+                self.found(finding, ctx);
+            }
+        }
     }
 
     fn found(&mut self, finding: Option<Finding>, ctx: &mut Context<'_>) {
@@ -378,16 +431,18 @@ impl Leg {
         self.idle_ticks = 0;
         if written {
             transmit(
-                &self.sockets.rtp,
+                &self.socket,
                 self.outgoing.packet(),
                 latch.target(),
                 ctx.counters,
             );
+            self.reports.sent(self.outgoing.packet().len());
         }
     }
 
     /// Serves a 20 ms tick: sends a frame and lets time pass for all who wait.
     pub(super) fn tick(&mut self, ctx: &mut Context<'_>) {
+        self.hear(ctx);
         if let Some(detector) = self.detector.as_mut() {
             let finding = detector.handle_tick(ctx.now_ms);
             self.found(finding, ctx);
@@ -418,12 +473,25 @@ impl Leg {
         if written && !send {
             self.outgoing.unsent();
         } else if written {
-            transmit(
-                &self.sockets.rtp,
-                self.outgoing.packet(),
-                target,
-                ctx.counters,
-            );
+            transmit(&self.socket, self.outgoing.packet(), target, ctx.counters);
+            self.reports.sent(self.outgoing.packet().len());
+        }
+        self.exchange_reports(target, ctx);
+    }
+
+    /// A phone that says nothing and suppresses its silence still reports that it is there.
+    fn exchange_reports(&mut self, target: SocketAddr, ctx: &Context<'_>) {
+        let (ssrc, timestamp) = self.outgoing.position();
+        let loss = self.incoming.loss;
+        let situation = Situation {
+            target,
+            ssrc,
+            timestamp,
+            incoming: self.incoming.ssrc.map(|ssrc| Stream { ssrc, loss }),
+            now_ms: ctx.now_ms,
+        };
+        if self.reports.tick(&situation, ctx.counters) {
+            self.liveness.alive(ctx.now_ms);
         }
     }
 

@@ -30,3 +30,13 @@ pub const DIGIT_ON_MS: u16 = 100;
 pub const DIGIT_OFF_MS: u16 = 60;
 /// Level of a sent digit below 0 dBm0, dB.
 pub const DIGIT_VOLUME: u8 = 10;
+/// Ticks between two RTCP reports of a leg: 5 s.
+pub const RTCP_EVERY_TICKS: u32 = 250;
+/// Ticks between two looks at the RTCP socket of a leg: 1 s.
+pub const RTCP_READ_TICKS: u32 = 50;
+/// RTCP datagrams that are read at one look.
+pub const RTCP_READS_MAX: usize = 4;
+/// Packets that wait for an earlier one before detection goes on without it.
+pub const REORDER_PACKETS_MAX: usize = 2;
+/// Longest wait for an earlier packet, ms.
+pub const REORDER_MS_MAX: u64 = 60;

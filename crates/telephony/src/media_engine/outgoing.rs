@@ -39,6 +39,11 @@ impl Outgoing {
         }
     }
 
+    /// The source and the timestamp of its next packet.
+    pub(super) const fn position(&self) -> (u32, u32) {
+        (self.ssrc, self.next_timestamp)
+    }
+
     /// The packet that was written last.
     pub(super) fn packet(&self) -> &[u8] {
         &self.packet

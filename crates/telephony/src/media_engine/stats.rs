@@ -26,6 +26,12 @@ pub struct MediaStats {
     pub rtp_lost: u64,
     /// Datagrams that are no RTP or come from a source that is not taken.
     pub rtp_ignored: u64,
+    /// Packets of ours that the other sides say they miss; updated once per second.
+    pub rtp_lost_there: u64,
+    /// RTCP reports sent.
+    pub rtcp_sent: u64,
+    /// RTCP reports received and understood.
+    pub rtcp_received: u64,
     /// 20 ms ticks served, all threads.
     pub ticks: u64,
     /// Ticks more than 10 ms late.
@@ -52,6 +58,11 @@ pub(super) struct Counters {
     pub(super) lost_before: AtomicU64,
     /// Lost on the present ones.
     pub(super) lost_now: AtomicU64,
+    /// The same as the other sides see it.
+    pub(super) lost_there_before: AtomicU64,
+    pub(super) lost_there_now: AtomicU64,
+    pub(super) rtcp_sent: AtomicU64,
+    pub(super) rtcp_received: AtomicU64,
     pub(super) commands_refused: AtomicU64,
     pub(super) events_dropped: AtomicU64,
     ticks: AtomicU64,
@@ -68,6 +79,10 @@ impl Default for Counters {
             ignored: AtomicU64::new(0),
             lost_before: AtomicU64::new(0),
             lost_now: AtomicU64::new(0),
+            lost_there_before: AtomicU64::new(0),
+            lost_there_now: AtomicU64::new(0),
+            rtcp_sent: AtomicU64::new(0),
+            rtcp_received: AtomicU64::new(0),
             commands_refused: AtomicU64::new(0),
             events_dropped: AtomicU64::new(0),
             ticks: AtomicU64::new(0),
@@ -105,6 +120,10 @@ pub(super) fn total<'a>(threads: impl Iterator<Item = &'a Counters>) -> MediaSta
         stats.rtp_received += counters.received.load(Relaxed);
         stats.rtp_ignored += counters.ignored.load(Relaxed);
         stats.rtp_lost += counters.lost_before.load(Relaxed) + counters.lost_now.load(Relaxed);
+        stats.rtp_lost_there +=
+            counters.lost_there_before.load(Relaxed) + counters.lost_there_now.load(Relaxed);
+        stats.rtcp_sent += counters.rtcp_sent.load(Relaxed);
+        stats.rtcp_received += counters.rtcp_received.load(Relaxed);
         stats.commands_refused += counters.commands_refused.load(Relaxed);
         stats.events_dropped += counters.events_dropped.load(Relaxed);
         stats.ticks += counters.ticks.load(Relaxed);

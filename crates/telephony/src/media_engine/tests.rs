@@ -12,6 +12,9 @@ use tokio::time::timeout;
 
 use super::*;
 
+mod agreement;
+mod streams;
+
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Frames that are looked at before a wait is given up: five seconds.

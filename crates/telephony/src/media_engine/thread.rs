@@ -130,6 +130,8 @@ impl Worker {
             if (due_us / TICK_US).is_multiple_of(TICKS_PER_COUNT) {
                 let lost = self.legs.values().map(Leg::lost).sum();
                 self.counters.lost_now.store(lost, Ordering::Relaxed);
+                let there = self.legs.values().map(Leg::lost_there).sum();
+                self.counters.lost_there_now.store(there, Ordering::Relaxed);
             }
             due_us += TICK_US;
         }
@@ -301,9 +303,13 @@ impl Worker {
         let Some(mut leg) = self.legs.remove(&key) else {
             return;
         };
+        leg.say_bye();
         self.counters
             .lost_before
             .fetch_add(leg.lost(), Ordering::Relaxed);
+        self.counters
+            .lost_there_before
+            .fetch_add(leg.lost_there(), Ordering::Relaxed);
         if let Err(error) = self.poll.registry().deregister(leg.socket()) {
             tracing::debug!(%error, call.id = %leg.call, "a closed leg was not registered");
         }

@@ -19,7 +19,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// Waits until everything is over and compares.
 pub(super) async fn everything(
     api: &Api,
-    receiver: &Receiver,
+    receivers: &[Receiver],
     line: &Line,
     acknowledged: &BTreeMap<String, String>,
 ) -> KillReport {
@@ -30,7 +30,7 @@ pub(super) async fn everything(
     let deadline = now() + END;
     for id in acknowledged.keys() {
         if over(api, id, deadline).await {
-            callback(api, receiver, id, deadline, &mut report).await;
+            callback(api, receivers, id, deadline, &mut report).await;
         } else {
             report.lost.push(format!("{id} is not over or not there"));
         }
@@ -65,7 +65,7 @@ async fn over(api: &Api, id: &str, deadline: Moment) -> bool {
 /// Its log has no gap; its notifications all came, in order, once or more with the same id.
 async fn callback(
     api: &Api,
-    receiver: &Receiver,
+    receivers: &[Receiver],
     id: &str,
     deadline: Moment,
     report: &mut KillReport,
@@ -83,15 +83,17 @@ async fn callback(
         .filter_map(|event| event["event_id"].as_str())
         .filter(|event| is_session_event(event))
         .collect();
-    let notes = loop {
-        let notes = receiver.of(id);
-        let arrived: BTreeSet<u64> = notes.iter().map(Note::sequence).collect();
-        if arrived.len() >= expected.len() || now() >= deadline {
-            break notes;
-        }
-        tokio::time::sleep(POLL).await;
-    };
-    notifications(id, &notes, &expected, report);
+    for receiver in receivers {
+        let notes = loop {
+            let notes = receiver.of(id);
+            let arrived: BTreeSet<u64> = notes.iter().map(Note::sequence).collect();
+            if arrived.len() >= expected.len() || now() >= deadline {
+                break notes;
+            }
+            tokio::time::sleep(POLL).await;
+        };
+        notifications(id, &notes, &expected, report);
+    }
 }
 
 fn notifications(id: &str, notes: &[Note], expected: &[&str], report: &mut KillReport) {

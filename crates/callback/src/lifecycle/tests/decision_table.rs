@@ -185,3 +185,76 @@ fn the_wait_for_an_agent_ends_with_the_failure_file_and_may_be_endless() {
     endless.verdict(Outcome::Human, 0);
     assert!(!endless.callback.timers.contains_key(&TimerKind::AgentWait));
 }
+
+#[test]
+fn a_customer_who_hangs_up_during_the_greeting_ends_the_callback() {
+    let mut walk = answered(settings());
+    walk.verdict(Outcome::Human, 0);
+    assert_eq!(walk.callback.phase, Phase::Greeting);
+    walk.ended(0);
+    assert_eq!(walk.reason(), Some(Reason::FailInteractionDeleted));
+    let mut walk = answered(with(|s| s.max_customer_contacts = 2));
+    walk.verdict(Outcome::Human, 0);
+    walk.ended(0);
+    assert!(retries(&walk), "as in the queue");
+}
+
+#[test]
+fn a_special_tone_without_its_detail_is_dialed_again() {
+    let mut walk = Walk::created(settings());
+    walk.turn();
+    walk.ended(8);
+    assert!(retries(&walk));
+}
+
+#[test]
+fn all_four_treatments_may_be_switched_off() {
+    let silent = || {
+        with(|s| {
+            s.treatments.greeting = Treatment::Off;
+            s.treatments.waiting = Treatment::Off;
+            s.treatments.find_agent_fail = Treatment::Off;
+            s.treatments.machine = Treatment::Off;
+        })
+    };
+    let mut walk = answered(silent());
+    walk.verdict(Outcome::Human, 0);
+    assert_eq!(
+        (played(&walk), walk.callback.state),
+        (vec![], State::Routing)
+    );
+    walk.after(3600, TimerKind::AgentWait);
+    assert_eq!(played(&walk), [""; 0]);
+    assert_eq!(walk.reason(), Some(Reason::FailTargetNotFound));
+    let mut walk = answered(silent());
+    walk.verdict(Outcome::Machine, 9);
+    assert!(played(&walk).is_empty() && released(&walk) && retries(&walk));
+}
+
+/// The page that tells which test shows which rule cannot rot.
+#[test]
+fn the_page_of_treatments_names_tests_that_exist() {
+    let page = include_str!("../../../../../docs/treatments.md");
+    let mut sources = String::new();
+    let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders = vec![crates];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut count = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let tests = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap();
+        for name in tests.split('`').skip(1).step_by(2) {
+            assert!(sources.contains(&format!("fn {name}()")), "{name}");
+            count += 1;
+        }
+    }
+    assert!(count > 40, "{count}");
+}

@@ -637,20 +637,47 @@ fn a_body_that_is_too_large_loses_attached_data_from_the_end() {
     assert!(body.get("key5").is_some() && body.get("key6").is_none());
 }
 
+/// The names in backquotes of one cell of a table's row.
+fn named(row: &str, cell: usize) -> Vec<&str> {
+    let text = row.split('|').nth(cell).unwrap_or_default();
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// The sources of the tests with a server and of the delivery.
+fn other_tests() -> String {
+    let mut text = String::new();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders = vec![root.join("ringback/tests"), root.join("engine/src/notify")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    text
+}
+
 /// The page that tells which test raises which event cannot rot.
 #[test]
 fn the_page_of_events_names_a_test_of_each() {
     let page = include_str!("../../../../../docs/notifications-events.md");
     let tests = include_str!("sequences.rs");
+    let others = other_tests();
     for event in EventId::ALL.iter().filter(|e| e.family() != Family::Native) {
         let row = page
             .lines()
             .find(|line| line.contains(&format!("`{}`", event.as_str())));
         let row = row.unwrap_or_else(|| panic!("{} is not on the page", event.as_str()));
-        let named: Vec<&str> = row.split('`').skip(3).step_by(2).collect();
-        assert!(!named.is_empty(), "{row}");
+        assert!(
+            !named(row, 2).is_empty() && !named(row, 3).is_empty(),
+            "{row}"
+        );
         let short = event.as_str().trim_start_matches("_cbe_on_");
-        for name in named {
+        for name in named(row, 2) {
             let at = tests
                 .find(&format!("fn {name}()"))
                 .unwrap_or_else(|| panic!("{name}"));
@@ -658,11 +685,13 @@ fn the_page_of_events_names_a_test_of_each() {
             assert!(text.contains(short), "{name} says nothing of {short}");
         }
     }
-    for row in page
-        .lines()
-        .filter(|line| line.starts_with("| ") && line.contains("sequence:"))
-    {
-        let name = row.split('`').nth(1).unwrap();
-        assert!(tests.contains(&format!("fn {name}()")), "{name}");
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        if row.contains("sequence:") {
+            let name = named(row, 2)[0];
+            assert!(tests.contains(&format!("fn {name}()")), "{name}");
+        }
+        for name in named(row, 3) {
+            assert!(others.contains(&format!("fn {name}()")), "{name}");
+        }
     }
 }

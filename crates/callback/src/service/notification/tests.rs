@@ -180,3 +180,38 @@ fn native_bodies_and_frozen_states_are_the_servers_choice() {
         .plan;
     assert!(plan.native_body && plan.frozen_state);
 }
+
+#[test]
+fn language_and_debug_come_from_request_and_list() {
+    let named = [("_callback_events_list", "L")];
+    let language = |body: Value| settings(&named, body, LIST).language;
+    let name = "_status_notification_language";
+    assert_eq!(language(json!({})), "de");
+    assert_eq!(language(json!({name: "fr-CH"})), "fr-CH");
+    assert_eq!(
+        language(json!({name: "false"})),
+        "",
+        "the printed default is no language"
+    );
+    let error = resolved(&named, json!({name: "de\r\nX: 1"}), LIST).unwrap_err();
+    assert_eq!(error.field.as_deref(), Some(name));
+
+    let name = "_status_notification_debug";
+    assert!(!settings(&named, json!({}), LIST).debug);
+    assert!(settings(&named, json!({name: true}), LIST).debug);
+    let list = LIST.replace("[_cbe", &format!("{name} = true\n[_cbe"));
+    assert!(settings(&named, json!({}), &list).debug);
+    assert!(
+        !settings(&named, json!({name: "false"}), &list).debug,
+        "the request wins"
+    );
+}
+
+#[test]
+fn a_service_may_take_any_certificate_and_no_other_does() {
+    assert!(!settings(&[], json!({}), "").plan.trust_all);
+    let on = [("http.ssl_trust_all", "true")];
+    assert!(settings(&on, json!({}), "").plan.trust_all);
+    let body = json!({"http.ssl_trust_all": "true"});
+    assert!(!settings(&[], body, "").plan.trust_all, "a request may not");
+}

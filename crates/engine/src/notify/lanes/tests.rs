@@ -174,14 +174,52 @@ fn targets_of_one_host_share_its_connections() {
         lanes.take(row(&format!("c{n}"), 1, &target), NOW);
     }
     let first = started(&mut lanes, NOW);
-    assert_eq!(first.len(), limits::CONNECTIONS_PER_ROUTE_MAX);
+    assert_eq!(first.len(), 15, "five each, and as many for another target");
     for (key, _) in first {
         lanes.over(&key, Some(false), NOW);
     }
-    assert_eq!(
-        ids(&mut lanes, NOW).len(),
-        limits::CONNECTIONS_PER_ROUTE_MAX
-    );
+    assert_eq!(ids(&mut lanes, NOW).len(), 15);
+}
+
+#[test]
+fn targets_that_hang_leave_connections_to_their_neighbours() {
+    let mut lanes = Lanes::default();
+    for n in 0..60 {
+        let target = format!("http://crm/dead/{}", n % 3);
+        lanes.take(row(&format!("d{n}"), 1, &target), NOW);
+        // One at a time: the first of them takes all that it can.
+        started(&mut lanes, NOW);
+    }
+    let good = "http://crm/good";
+    for n in 0..100 {
+        lanes.take(row(&format!("c{n}"), 1, good), NOW);
+    }
+    let mut delivered = 0;
+    loop {
+        let started = started(&mut lanes, NOW);
+        if started.is_empty() {
+            break;
+        }
+        for (key, _) in started {
+            assert_eq!(&*key.1, good);
+            lanes.over(&key, Some(false), NOW);
+            delivered += 1;
+        }
+    }
+    assert_eq!(delivered, 100);
+}
+
+#[test]
+fn many_targets_that_hang_leave_places_to_others() {
+    let mut lanes = Lanes::default();
+    for n in 0..2_000 {
+        let target = format!("http://dead-{}/", n % 30);
+        lanes.take(row(&format!("d{n}"), 1, &target), NOW);
+    }
+    let hanging = started(&mut lanes, NOW).len();
+    assert!((60..limits::CONNECTIONS_TOTAL_MAX).contains(&hanging));
+    lanes.take(row("c", 1, "http://good/"), NOW);
+    assert_eq!(ids(&mut lanes, NOW), ["c.1.http://good/"]);
 }
 
 #[test]
@@ -196,12 +234,10 @@ fn a_broken_circuit_does_not_keep_the_connection_it_waited_for() {
         lanes.take(row(&format!("x{n}"), 1, busy), NOW);
         lanes.take(row(&format!("y{n}"), 1, other), NOW);
     }
-    // The route is full: the broken target and the other one wait for a connection.
+    // All have as much as they may: each waits for a connection.
     let second = started(&mut lanes, NOW);
-    assert_eq!(
-        first.len() + second.len(),
-        limits::CONNECTIONS_PER_ROUTE_MAX
-    );
+    assert!(first.len() + second.len() < limits::CONNECTIONS_PER_ROUTE_MAX);
+    assert!(second.len() > 2, "{second:?}");
     for _ in 0..2 {
         for (key, _) in &first {
             lanes.over(key, Some(true), NOW);
@@ -210,4 +246,165 @@ fn a_broken_circuit_does_not_keep_the_connection_it_waited_for() {
     let third = started(&mut lanes, NOW);
     assert!(third.iter().all(|(key, _)| &*key.1 != broken), "{third:?}");
     assert!(third.iter().any(|(key, _)| &*key.1 == other), "{third:?}");
+}
+
+#[test]
+fn connections_in_all_are_bounded_and_some_are_left_for_hosts_without_any() {
+    let bounds = Bounds {
+        per_route: 8,
+        total: 10,
+    };
+    let mut lanes = Lanes::new(bounds);
+    for n in 0..9 {
+        lanes.take(row(&format!("a{n}"), 1, "http://slow/in"), NOW);
+    }
+    assert_eq!(
+        ids(&mut lanes, NOW).len(),
+        4,
+        "half of its host's connections"
+    );
+    for host in ["b", "c", "d"] {
+        for n in 1..=2 {
+            let target = format!("http://{host}/in");
+            lanes.take(row(&format!("{host}{n}"), 1, &target), NOW);
+        }
+    }
+    let others = ids(&mut lanes, NOW);
+    assert_eq!(others.len(), 5, "one connection is left: {others:?}");
+    lanes.take(row("e", 1, "http://e/in"), NOW);
+    lanes.take(row("f", 1, "http://f/in"), NOW);
+    assert_eq!(
+        ids(&mut lanes, NOW),
+        ["e.1.http://e/in"],
+        "for a host without any, then all are taken"
+    );
+    deliver(&mut lanes, key("a0", "http://slow/in"));
+    assert_eq!(
+        ids(&mut lanes, NOW),
+        ["f.1.http://f/in"],
+        "not the slow one again"
+    );
+}
+
+/// Plays the deliveries of one receiver by an injected clock; `answers` says its status at a
+/// time. Tells when which attempt was made and with what result.
+fn played(lanes: &mut Lanes, answers: impl Fn(i64) -> u16) -> Vec<(i64, String, u16)> {
+    use super::super::schedule::judge;
+    use super::super::sender::SendResult;
+
+    let mut story = Vec::new();
+    let mut now = NOW;
+    loop {
+        let mut begun = started(lanes, now);
+        while let Some((key, id)) = begun.pop() {
+            let at_s = (now.0 - NOW.0) / 1000;
+            let status = answers(at_s);
+            let result = match status {
+                200 => SendResult::Accepted { status },
+                _ => SendResult::Refused {
+                    status,
+                    retry_after: None,
+                },
+            };
+            story.push((at_s, id, status));
+            let head = lanes.lanes[&key].waiting[0].clone();
+            let attempt = judge(&head, now, now, &result, 1.0);
+            lanes.over(&key, result.failed(), now);
+            lanes.stored(key, &attempt, now);
+            if begun.is_empty() {
+                begun = started(lanes, now);
+            }
+        }
+        match lanes.next_at() {
+            Some(at) if at > now => now = at,
+            _ => return story,
+        }
+    }
+}
+
+#[test]
+fn a_receiver_that_answers_500_for_an_hour_gets_everything_in_order() {
+    let mut lanes = Lanes::default();
+    for seq in 1..=3 {
+        lanes.take(row("a", seq, "http://crm/in"), NOW);
+    }
+    let story = played(&mut lanes, |at_s| if at_s < 3600 { 500 } else { 200 });
+    let tried: Vec<i64> = story.iter().map(|(at, ..)| *at).collect();
+    assert_eq!(tried, [0, 2, 12, 72, 372, 1272, 3072, 6672, 6672, 6672]);
+    let accepted = story.iter().filter(|(.., status)| *status == 200);
+    let accepted: Vec<&str> = accepted.map(|(_, id, _)| id.as_str()).collect();
+    let all = [
+        "a.1.http://crm/in",
+        "a.2.http://crm/in",
+        "a.3.http://crm/in",
+    ];
+    assert_eq!(accepted, all);
+    assert_eq!(lanes.held(), 0);
+}
+
+#[test]
+fn a_receiver_that_never_works_fails_event_by_event_and_holds_up_nobody() {
+    let mut lanes = Lanes::default();
+    for seq in 1..=2 {
+        lanes.take(row("a", seq, "http://dead/in"), NOW);
+    }
+    let story = played(&mut lanes, |_| 500);
+    let ids: Vec<&str> = story.iter().map(|(_, id, _)| id.as_str()).collect();
+    let expected = [["a.1.http://dead/in"; 8], ["a.2.http://dead/in"; 8]].concat();
+    assert_eq!(
+        ids, expected,
+        "given up after eight attempts, then the next"
+    );
+    assert_eq!((lanes.held(), lanes.next_at()), (0, None));
+}
+
+#[test]
+fn events_of_a_session_keep_their_order_although_each_has_its_own_address() {
+    let mut lanes = Lanes::default();
+    for (seq, event) in [(1, "_cbe_on_dial_init"), (2, "_cbe_on_dial_done")] {
+        let mut row = row(
+            "a",
+            seq,
+            &format!("http://node/scxml/session/S/event/{event}"),
+        );
+        row.channel = "orscb".to_owned();
+        lanes.take(row, NOW);
+    }
+    let first = started(&mut lanes, NOW);
+    assert_eq!(first.len(), 1, "{first:?}");
+    deliver(&mut lanes, key("a", "http://node/scxml/session/S"));
+    assert_eq!(started(&mut lanes, NOW).len(), 1);
+}
+
+#[test]
+fn a_receiver_down_for_ten_minutes_then_gets_everything_in_order_per_callback() {
+    const EVENTS: u64 = 4;
+    let mut lanes = Lanes::default();
+    let names: Vec<String> = (0..1000).map(|n| format!("a{n}")).collect();
+    for seq in 1..=EVENTS {
+        for name in &names {
+            lanes.take(row(name, seq, "http://crm/in"), NOW);
+        }
+    }
+    let story = played(&mut lanes, |at_s| if at_s < 600 { 500 } else { 200 });
+    assert_eq!(lanes.held(), 0);
+    // The circuit keeps a receiver that is down from a thousand vain attempts.
+    let vain = story.iter().filter(|(.., status)| *status == 500).count();
+    assert!(vain < 100, "{vain} attempts in vain");
+    let last = story.last().map(|(at, ..)| *at);
+    assert!(last < Some(3600), "{last:?}");
+    for name in &names {
+        let prefix = format!("{name}.");
+        let accepted =
+            |(_, id, status): &&(i64, String, u16)| *status == 200 && id.starts_with(&prefix);
+        let got: Vec<_> = story
+            .iter()
+            .filter(accepted)
+            .map(|(_, id, _)| id.clone())
+            .collect();
+        let wanted: Vec<_> = (1..=EVENTS)
+            .map(|n| format!("{name}.{n}.http://crm/in"))
+            .collect();
+        assert_eq!(got, wanted);
+    }
 }

@@ -38,6 +38,7 @@ fn rows(config: NotifyConfig, subscription: SubscriptionRow) -> DeliveryRow {
 fn with_url(url: &str) -> NotifyConfig {
     let provider = Provider {
         customhttp_url: url.to_owned(),
+        debug_customhttp_url: String::new(),
     };
     NotifyConfig {
         providers: BTreeMap::from([(String::new(), provider)]),
@@ -123,6 +124,66 @@ fn orscb_is_an_event_of_a_session_on_a_node() {
         "event_id=x&c_target=%7B%22agent%22%3A%22kim%22%7D&n=1"
     );
     let row = rows(NotifyConfig::default(), subscription("1", "orscb", "S1"));
-    assert!(row.extra.fault.contains("_ors"), "{}", row.extra.fault);
+    assert_eq!(
+        row.target, "session:S1/event/x",
+        "without a node it runs here"
+    );
+    let target = local_session("S/event/1", "x");
+    assert_eq!(of_local_session(&target), Some(("S/event/1", "x")));
+    assert_eq!(of_local_session("http://node/S1/event/x"), None);
     assert_eq!(row.extra.schedule_s, [0, 1, 1, 1]);
+}
+
+#[test]
+fn a_push_is_tried_as_often_as_the_service_says() {
+    let publisher = publisher(with_url("http://bridge/push"), Vec::new());
+    let id = CallbackId::new("1-a");
+    let push = Push {
+        device: callback::confirm::Device {
+            id: "phone-7".to_owned(),
+            provider: String::new(),
+            language: "de".to_owned(),
+            debug: false,
+        },
+        seq: 9,
+        message: r#"{"_id":"1-a","_action":"menu"}"#.to_owned(),
+        attempts: 3,
+    };
+    let row = publisher.of_push(&id, &push, Timestamp(5));
+    assert_eq!(row.extra.schedule_s, [0, 2, 2]);
+    assert_eq!(
+        (
+            row.target.as_str(),
+            row.channel.as_str(),
+            row.language.as_str()
+        ),
+        ("http://bridge/push", "customhttp", "de")
+    );
+    let body: Value = serde_json::from_str(&row.body).unwrap();
+    assert_eq!(
+        body,
+        json!({"deviceId": "phone-7", "message": push.message})
+    );
+    assert_eq!(
+        row.notification_seq, 0,
+        "it is none of the counted notifications"
+    );
+    assert!(publisher.check_provider("", false).is_ok());
+    assert!(publisher.check_provider("other", false).is_err());
+    assert!(
+        self::publisher(NotifyConfig::default(), Vec::new())
+            .check_provider("", false)
+            .is_err()
+    );
+}
+
+#[test]
+fn debug_mode_uses_the_debug_receiver_of_the_provider() {
+    let mut to = subscription("1", "customhttp", "crm-bridge-7");
+    let mut config = with_url("https://bridge/in");
+    let debug = "https://bridge/debug".to_owned();
+    config.providers.get_mut("").unwrap().debug_customhttp_url = debug.clone();
+    assert_eq!(rows(config.clone(), to.clone()).target, debug);
+    to.debug = false;
+    assert_eq!(rows(config, to).target, "https://bridge/in");
 }

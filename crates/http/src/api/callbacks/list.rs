@@ -20,34 +20,15 @@ pub(in crate::api) async fn list(
     State(api): State<Arc<Api>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let mut filter = Filter::parse(body::query_pairs(query.as_deref())?)?;
-    if let Some(asked) = filter.number.take() {
-        let service = filter
-            .service
-            .as_ref()
-            .and_then(|name| api.engine.service(name));
-        let forms = number::forms(&api, service.as_deref(), &asked);
-        filter
-            .conditions
-            .push(("_customer_number".to_owned(), forms));
-    }
-    let query = Query {
-        service: filter.service,
-        any: false,
-        conditions: filter.conditions,
-        alive_at: None,
-        desired_from: filter.from,
-        desired_until: filter.until,
-        skip: filter.skip,
-        limit: filter.limit,
-    };
+    let query = Filter::parse(body::query_pairs(query.as_deref())?)?.into_query(&api);
     let found = api.engine.query(query).await?;
     let callbacks: Vec<_> = found.iter().map(|callback| view(&api, callback)).collect();
     Ok(answer::ok(&json!({"callbacks": callbacks}))?)
 }
 
+/// What a query asks for.
 #[derive(Debug)]
-struct Filter {
+pub(super) struct Filter {
     service: Option<ServiceName>,
     number: Option<String>,
     conditions: Vec<(String, Vec<String>)>,
@@ -58,7 +39,28 @@ struct Filter {
 }
 
 impl Filter {
-    fn parse(pairs: Vec<(String, String)>) -> Result<Self, Failure> {
+    /// The query of the store.
+    pub(super) fn into_query(mut self, api: &Api) -> Query {
+        if let Some(asked) = self.number.take() {
+            let service = self.service.as_ref();
+            let service = service.and_then(|name| api.engine.service(name));
+            let forms = number::forms(api, service.as_deref(), &asked);
+            self.conditions.push(("_customer_number".to_owned(), forms));
+        }
+        Query {
+            service: self.service,
+            any: false,
+            conditions: self.conditions,
+            alive_at: None,
+            desired_from: self.from,
+            desired_until: self.until,
+            skip: self.skip,
+            limit: self.limit,
+        }
+    }
+
+    /// Reads the pairs of a query.
+    pub(super) fn parse(pairs: Vec<(String, String)>) -> Result<Self, Failure> {
         let mut filter = Self {
             service: None,
             number: None,

@@ -1,17 +1,19 @@
-//! `PUT /api/v1/callbacks/{id}` with `{"desired_time"}`: gives a callback another time.
+//! `PUT /api/v1/callbacks/{id}` with `{"desired_time"}`: gives a callback another time; the
+//! answer is its record.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
 use callback::{ErrorCode, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::view::record_of;
 use crate::api::Operator;
 use crate::error::{ApiError, Failure};
 use crate::limits::COMMAND_BODY_MAX;
 use crate::path::{ApiPath, callback_id};
-use crate::{Api, answer, body};
+use crate::{Api, body};
 
 pub(in crate::api) async fn reschedule(
     _: Operator,
@@ -21,12 +23,9 @@ pub(in crate::api) async fn reschedule(
 ) -> Result<Response, ApiError> {
     let keys = body::read(request, COMMAND_BODY_MAX).await?.json()?;
     let desired = desired_time(&keys)?;
-    api.engine
-        .reschedule(None, callback_id(&id)?, desired)
-        .await?;
-    Ok(answer::ok(
-        &json!({"_id": id, "_desired_time": desired.to_iso()}),
-    )?)
+    let id = callback_id(&id)?;
+    api.engine.reschedule(None, id.clone(), desired).await?;
+    Ok(record_of(&api, &id).await?)
 }
 
 fn desired_time(keys: &Map<String, Value>) -> Result<Timestamp, Failure> {
@@ -46,6 +45,8 @@ fn desired_time(keys: &Map<String, Value>) -> Result<Timestamp, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

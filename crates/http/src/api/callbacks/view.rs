@@ -1,10 +1,23 @@
 //! The native view of a callback: the compatible record and what only operators see.
 
-use callback::Callback;
+use axum::response::Response;
+use callback::{Callback, CallbackId, ErrorCode};
 use serde_json::{Map, Value, json};
 
-use crate::Api;
+use crate::error::Failure;
 use crate::gms::record::record;
+use crate::{Api, answer};
+
+/// The record as it stands after a change.
+pub(super) async fn record_of(api: &Api, id: &CallbackId) -> Result<Response, Failure> {
+    match api.engine.callback(id).await? {
+        Some(callback) => answer::ok(&view(api, &callback)),
+        None => Err(Failure::new(
+            ErrorCode::NotFound,
+            "There is no such callback",
+        )),
+    }
+}
 
 /// The record with Ringback's own keys behind it.
 pub(super) fn view(api: &Api, callback: &Callback) -> Map<String, Value> {
@@ -24,6 +37,10 @@ pub(super) fn view(api: &Api, callback: &Callback) -> Map<String, Value> {
     put(
         "_rb_agent",
         json!(callback.found.as_ref().map(|found| &found.agent)),
+    );
+    put(
+        "_rb_held_by",
+        json!(callback.held.as_ref().map(|held| held.by)),
     );
     put("_rb_pending_options", json!(callback.settings.pending));
     put("_rb_user_data", json!(callback.user_data));

@@ -4,48 +4,39 @@
 //! durable in one transaction, then they are handed to the sender, which signs them, keeps their
 //! order and makes each result durable before the next event of the callback goes out.
 
+mod compare;
+mod source;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use callback::record::State;
-use callback::{CallbackId, Timestamp};
 use clap::Args;
 use engine::notify::Delivery;
 use engine::{Secret, SenderConfig};
 use serde_json::{Map, Value, json};
-use store::{Batch, DeliveryExtra, DeliveryRow, DeliveryState, EventRow, SqliteStore, Store};
+use store::{SqliteStore, Store};
 use tokio::time::Instant;
 
+use self::source::{EVENTS, Source};
 use super::{Goal, Outcome, rounded, subfolder, usage};
-use crate::clock::wall_us;
 use crate::harness::process::Process;
 use crate::harness::site::{answer, client};
 
 /// Secret of the signatures; of no use elsewhere.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-/// Events of one callback, as in a successful one with the default set.
-const EVENTS: &[&str] = &[
-    "_cbe_on_service_create",
-    "_cbe_on_virtual_ixn_create",
-    "_cbe_on_dial_init",
-    "_cbe_on_dial_done",
-    "_cbe_on_connect_treatment_start",
-    "_cbe_on_customer_queued",
-    "_cbe_on_target_found",
-    "_cbe_on_route_to_agent",
-    "_cbe_on_service_exit",
-];
 /// Events of one transaction: as many callbacks go on together.
 const EVENTS_PER_COMMIT: usize = 64;
+/// The same at a fixed rate: smaller, so that the latency is not that of a burst.
+const EVENTS_PER_COMMIT_AT_RATE: usize = 8;
 /// Longest wait for a child to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 /// Longest wait for the rest once no more events are raised.
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// Arguments of `bench deliver`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(super) struct DeliverArgs {
     /// How long events are raised
     #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -59,128 +50,66 @@ pub(super) struct DeliverArgs {
     /// Events per second whatever the deliveries do; 0 = as many as are delivered
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=100_000))]
     rate: u64,
-    /// Further targets that never answer, with as many events as each of the others
+    /// Further receivers that take a second for each answer; runs with and without them in turns
+    /// and compares the p99 of the others
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=16))]
-    dead: u64,
-}
-
-/// A callback that raises events.
-struct Raising {
-    id: CallbackId,
-    target: Arc<str>,
-    raised: usize,
-}
-
-/// Makes callbacks and their events.
-struct Source {
-    targets: Vec<Arc<str>>,
-    /// How many of them, at the end, never answer.
-    dead: usize,
-    callbacks: Vec<Raising>,
-    next: usize,
-    made: u64,
-    /// Events for targets that answer.
-    events: u64,
-}
-
-impl Source {
-    fn new(targets: Vec<Arc<str>>, dead: usize, callbacks: usize) -> Self {
-        let mut source = Self {
-            targets,
-            dead,
-            callbacks: Vec::new(),
-            next: 0,
-            made: 0,
-            events: 0,
-        };
-        for _ in 0..callbacks {
-            let fresh = source.fresh();
-            source.callbacks.push(fresh);
-        }
-        source
-    }
-
-    fn fresh(&mut self) -> Raising {
-        self.made += 1;
-        let at = usize::try_from(self.made).unwrap_or(0) % self.targets.len();
-        let mut random = [0; 16];
-        random[..8].copy_from_slice(&self.made.to_be_bytes());
-        Raising {
-            id: CallbackId::from_random(1, random),
-            target: Arc::clone(&self.targets[at]),
-            raised: 0,
-        }
-    }
-
-    /// The next event of as many callbacks as fit into one transaction.
-    fn batch(&mut self) -> Batch {
-        let mut batch = Batch::default();
-        for _ in 0..EVENTS_PER_COMMIT {
-            self.next = (self.next + 1) % self.callbacks.len();
-            if self.callbacks[self.next].raised == EVENTS.len() {
-                self.callbacks[self.next] = self.fresh();
-            }
-            let answers = self.targets.len() - self.dead;
-            let raising = &mut self.callbacks[self.next];
-            raising.raised += 1;
-            if self.targets[..answers].contains(&raising.target) {
-                self.events += 1;
-            }
-            let (event, delivery) = rows(raising);
-            batch.events.push(event);
-            batch.deliveries.push(delivery);
-        }
-        batch
-    }
-}
-
-fn rows(raising: &Raising) -> (EventRow, DeliveryRow) {
-    let us = wall_us();
-    let at = Timestamp(us / 1_000);
-    let event_id = EVENTS[raising.raised - 1].to_owned();
-    let number = raising.raised as u64;
-    let details = json!({
-        "_service_name": "bench", "_customer_number": "+13125550100",
-        "c_dialed_number": "13125550100", "c_call_result": 0, "c_call_num_attempt": 1,
-    });
-    let body = json!({
-        "event_id": event_id, "timestamp": at.as_seconds().to_string(),
-        "_service_id": raising.id, "_callback_state": "QUEUED", "_service_name": "bench",
-        "_customer_number": "+13125550100", "c_dialed_number": "13125550100",
-        "c_call_result": 0, "c_call_num_attempt": 1, "sent_us": us.to_string(),
-    });
-    let event = EventRow {
-        callback: raising.id.clone(),
-        seq: number,
-        at,
-        event_id: event_id.clone(),
-        state: State::Queued,
-        data: details.to_string(),
-    };
-    let delivery = DeliveryRow {
-        id: callback::events::delivery_id(&raising.id, number),
-        callback: raising.id.clone(),
-        seq: number,
-        notification_seq: number,
-        event_id,
-        at,
-        channel: "httpcb".to_owned(),
-        target: raising.target.to_string(),
-        guarded: false,
-        language: String::new(),
-        body: body.to_string(),
-        attempts: 0,
-        base: 0,
-        next_at: Some(at),
-        state: DeliveryState::Pending,
-        extra: DeliveryExtra::default(),
-    };
-    (event, delivery)
+    slow_receivers: u64,
+    /// The same with receivers that never answer
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=16))]
+    dead_receivers: u64,
 }
 
 /// Starts a receiver, delivers to it and counts.
 pub(super) async fn run(args: &DeliverArgs, dir: &Path) -> anyhow::Result<Outcome> {
-    let mut receiver = receiver(dir)?;
+    if args.slow_receivers + args.dead_receivers > 0 {
+        return compare::run(args, dir).await;
+    }
+    let before = usage::processor()?;
+    let measured = measure(args, &dir.join("run")).await?;
+    let processor = (before, usage::processor()?);
+    let (goals, result) = judge(args, &measured);
+    Ok(Outcome {
+        bench: "deliver",
+        settings: settings(args),
+        seconds: measured.seconds,
+        cpu_s: measured.cpu_s,
+        peer_cpu_s: measured.figure("cpu_s"),
+        processor,
+        rss_mb: measured.rss_mb,
+        goals,
+        result,
+    })
+}
+
+/// What a run has shown.
+struct Measured {
+    seconds: f64,
+    cpu_s: f64,
+    raised_s: f64,
+    rss_mb: f64,
+    /// For receivers that are measured.
+    events: u64,
+    /// What the receiver says.
+    summary: Value,
+}
+
+impl Measured {
+    fn figure(&self, name: &str) -> f64 {
+        self.summary[name].as_f64().unwrap_or_default()
+    }
+
+    fn lost(&self) -> f64 {
+        self.events as f64 - self.figure("delivered")
+    }
+
+    fn rate(&self) -> f64 {
+        self.figure("delivered") / self.seconds
+    }
+}
+
+/// One run with a receiver and a store of its own.
+async fn measure(args: &DeliverArgs, dir: &Path) -> anyhow::Result<Measured> {
+    let mut receiver = receiver(&subfolder(dir, "receiver")?)?;
     let ready = receiver.ready(READY_WITHIN).await?;
     let addresses: Vec<&str> = ready["addresses"]
         .as_array()
@@ -196,67 +125,41 @@ pub(super) async fn run(args: &DeliverArgs, dir: &Path) -> anyhow::Result<Outcom
         ..SenderConfig::default()
     };
     let delivery = Delivery::start(Arc::clone(&store), config).await?;
-    let dead = usize::try_from(args.dead)?;
+    let bad = usize::try_from(args.slow_receivers + args.dead_receivers)?;
     let mut source = Source::new(
         targets(args, &addresses),
-        dead,
+        bad,
         usize::try_from(args.callbacks)?,
     );
 
-    let before = (usage::cpu_s(std::process::id())?, usage::processor()?);
+    let cpu_before_s = usage::cpu_s(std::process::id())?;
     let started = Instant::now();
     raise(args, &mut source, store.as_ref(), &delivery).await?;
     let raised_s = started.elapsed().as_secs_f64();
     let summary = drain(first, source.events).await?;
     let seconds = started.elapsed().as_secs_f64();
-    let cpu_s = usage::cpu_s(std::process::id())? - before.0;
-    let processor = (before.1, usage::processor()?);
+    let cpu_s = usage::cpu_s(std::process::id())? - cpu_before_s;
     let rss_mb = usage::rss_mb(std::process::id())?;
     delivery.stop().await;
     store.close().await;
     receiver.stop().await.ok();
-
-    let figures = Figures {
+    anyhow::ensure!(
+        summary["delivered"].is_u64(),
+        "the receiver told nothing of use: {summary}"
+    );
+    Ok(Measured {
         seconds,
         cpu_s,
         raised_s,
-        events: source.events,
-    };
-    let (goals, result) = judge(args, &figures, &summary)?;
-    Ok(Outcome {
-        bench: "deliver",
-        settings: settings(args),
-        seconds,
-        cpu_s,
-        peer_cpu_s: summary["cpu_s"].as_f64().unwrap_or_default(),
-        processor,
         rss_mb,
-        goals,
-        result,
+        events: source.events,
+        summary,
     })
 }
 
-/// What this process measured.
-struct Figures {
-    seconds: f64,
-    cpu_s: f64,
-    raised_s: f64,
-    events: u64,
-}
-
-fn judge(
-    args: &DeliverArgs,
-    figures: &Figures,
-    summary: &Value,
-) -> anyhow::Result<(Vec<Goal>, Map<String, Value>)> {
-    let figure = |name: &str| {
-        summary[name]
-            .as_f64()
-            .with_context(|| format!("the receiver told no {name}: {summary}"))
-    };
-    let delivered = figure("delivered")?;
-    let lost = figures.events as f64 - delivered;
-    let rate = delivered / figures.seconds;
+fn judge(args: &DeliverArgs, measured: &Measured) -> (Vec<Goal>, Map<String, Value>) {
+    let summary = &measured.summary;
+    let (lost, rate) = (measured.lost(), measured.rate());
     let goal = if args.rate > 0 {
         // An open loop cannot be faster than it is asked to be.
         (args.rate.min(5_000) as f64) * 0.95
@@ -267,7 +170,7 @@ fn judge(
     let mut put = |name: &str, value: Value| {
         result.insert(name.to_owned(), value);
     };
-    put("events", json!(figures.events));
+    put("events", json!(measured.events));
     put("delivered", summary["delivered"].clone());
     put("rate", json!(rounded(rate)));
     put("lost", json!(lost));
@@ -275,21 +178,22 @@ fn judge(
         put(name, summary[name].clone());
     }
     put("wrong_signatures", summary["wrong_signatures"].clone());
-    let cpu_us = figures.cpu_s * 1e6 / delivered.max(1.0);
+    let cpu_us = measured.cpu_s * 1e6 / measured.figure("delivered").max(1.0);
     put("cpu_us_per_delivery", json!(rounded(cpu_us)));
-    put("raised_s", json!(rounded(figures.raised_s)));
+    put("raised_s", json!(rounded(measured.raised_s)));
     let goals = vec![
         Goal::at_least("rate", rate, goal),
         Goal::at_most("lost", lost, 0.0),
-        Goal::at_most("out_of_order", figure("out_of_order")?, 0.0),
-        Goal::at_most("wrong_signatures", figure("wrong_signatures")?, 0.0),
+        Goal::at_most("out_of_order", measured.figure("out_of_order"), 0.0),
+        Goal::at_most("wrong_signatures", measured.figure("wrong_signatures"), 0.0),
     ];
-    Ok((goals, result))
+    (goals, result)
 }
 
 fn settings(args: &DeliverArgs) -> Value {
     json!({
-        "targets": args.targets, "dead": args.dead, "callbacks": args.callbacks,
+        "targets": args.targets, "callbacks": args.callbacks,
+        "slow_receivers": args.slow_receivers, "dead_receivers": args.dead_receivers,
         "rate": args.rate, "loop": if args.rate > 0 { "open" } else { "closed" },
         "events_per_callback": EVENTS.len(), "signed": true,
         "durable": "event and delivery before it is sent, attempt before the next",
@@ -302,14 +206,17 @@ fn receiver(dir: &Path) -> anyhow::Result<Process> {
     Process::start("the receiver", words, dir.join("receiver.log"))
 }
 
-/// The targets, spread over the receiver's ports; those that never answer at the end.
+/// The targets, spread over the receiver's ports; the bad ones at the end share ports with others,
+/// which is harder than to have a port of their own.
 fn targets(args: &DeliverArgs, addresses: &[&str]) -> Vec<Arc<str>> {
-    let spread = addresses.iter().cycle();
-    let live = (0..args.targets).zip(spread.clone());
-    let live = live.map(|(n, address)| format!("http://{address}/in/{n}"));
-    let dead = (0..args.dead).zip(spread);
-    let dead = dead.map(|(n, address)| format!("http://{address}/slow/{n}"));
-    live.chain(dead).map(Arc::from).collect()
+    let some = |count: u64, path: &'static str| {
+        let spread = (0..count).zip(addresses.iter().cycle());
+        spread.map(move |(n, address)| Arc::from(format!("http://{address}/{path}/{n}")))
+    };
+    some(args.targets, "in")
+        .chain(some(args.slow_receivers, "slow"))
+        .chain(some(args.dead_receivers, "dead"))
+        .collect()
 }
 
 /// Raises events until the time is over; no faster than they are delivered, or at the given rate.
@@ -322,16 +229,21 @@ async fn raise(
     let started = Instant::now();
     let until = started + Duration::from_secs(args.seconds);
     let waiting_max = usize::try_from(args.callbacks)?;
+    let size = if args.rate > 0 {
+        EVENTS_PER_COMMIT_AT_RATE
+    } else {
+        EVENTS_PER_COMMIT
+    };
     let mut batches = 0_u64;
     while Instant::now() < until {
         if args.rate > 0 {
-            let due_s = (batches * EVENTS_PER_COMMIT as u64) as f64 / args.rate as f64;
+            let due_s = (batches * size as u64) as f64 / args.rate as f64;
             tokio::time::sleep_until(started + Duration::from_secs_f64(due_s)).await;
         } else if delivery.held() > waiting_max {
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         }
-        let batch = source.batch();
+        let batch = source.batch(size);
         let rows = batch.deliveries.clone();
         store.commit(batch).await?;
         delivery.hand_over(rows);

@@ -24,7 +24,11 @@ use crate::output;
 /// Longest head and body of a request.
 const REQUEST_MAX: usize = 128 * 1024;
 /// Paths under this prefix are answered late.
-const SLOW: &str = "/slow";
+const SLOW: &str = " /slow/";
+/// How late.
+const SLOW_AFTER: Duration = Duration::from_secs(1);
+/// Paths under this prefix are never answered.
+const DEAD: &str = " /dead/";
 
 /// Arguments of the receiver.
 #[derive(Args, Debug)]
@@ -46,6 +50,8 @@ struct Seen {
     duplicates: u64,
     out_of_order: u64,
     wrong_signatures: u64,
+    /// Requests to receivers that answer late or never.
+    bad: u64,
     latencies: Vec<Duration>,
 }
 
@@ -71,6 +77,7 @@ impl Seen {
             "duplicates": self.duplicates,
             "out_of_order": self.out_of_order,
             "wrong_signatures": self.wrong_signatures,
+            "bad": self.bad,
             "p50_ms": percentile_ms(&self.latencies, 500),
             "p99_ms": percentile_ms(&self.latencies, 990),
             "p999_ms": percentile_ms(&self.latencies, 999),
@@ -129,6 +136,11 @@ async fn serve(mut stream: TcpStream, seen: Rc<RefCell<Seen>>, secret: Rc<Secret
                 _ => return,
             }
         };
+        let pause = if request.line.contains(DEAD) {
+            Some(Duration::MAX)
+        } else {
+            request.line.contains(SLOW).then_some(SLOW_AFTER)
+        };
         let answer = if request.line.contains(" /summary ") {
             let body = seen.borrow_mut().summary().to_string();
             format!(
@@ -136,14 +148,17 @@ async fn serve(mut stream: TcpStream, seen: Rc<RefCell<Seen>>, secret: Rc<Secret
                 body.len()
             )
         } else {
-            request.note(&mut seen.borrow_mut(), &secret);
+            if pause.is_some() {
+                seen.borrow_mut().bad += 1;
+            } else {
+                request.note(&mut seen.borrow_mut(), &secret);
+            }
             "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned()
         };
-        let is_slow = request.line.contains(SLOW);
         let length = request.length;
         buffer.drain(..length);
-        if is_slow {
-            tokio::time::sleep(Duration::from_secs(3600)).await;
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
         }
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;

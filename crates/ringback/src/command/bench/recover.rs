@@ -222,6 +222,7 @@ impl Maker {
             now,
             submission: Ok(()),
             random: 0,
+            paused: false,
         };
         let notes = resolved.notes.clone();
         let mut step = lifecycle::step(callback, Input::Create { notes }, &context)

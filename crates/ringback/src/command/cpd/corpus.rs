@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use media::cpd::{Profile, Stage};
+use media::cpd::Stage;
 
+use super::Cpd;
 use super::baseline::{self, Answer};
 use super::clip::{self, Options, Seen};
 use super::index::Entry;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Status};
 
 /// Width of the progress bar, characters.
 const BAR: usize = 40;
@@ -41,12 +42,7 @@ impl Judged {
 }
 
 /// Detects all clips; the order is that of the index.
-pub(super) fn run(
-    dir: &Path,
-    entries: &[Entry],
-    profile: Profile,
-    with_baseline: bool,
-) -> Result<Vec<Judged>, Failure> {
+pub(super) fn run(dir: &Path, entries: &[Entry], args: &Cpd) -> Result<Vec<Judged>, Failure> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(entries.len()));
     let bar = io::stderr().is_terminal();
@@ -56,7 +52,7 @@ pub(super) fn run(
             let Some(entry) = entries.get(number) else {
                 return Ok(());
             };
-            let judged = judge(dir, entry, profile, with_baseline)?;
+            let judged = judge(dir, entry, args)?;
             let mut results = results.lock().unwrap_or_else(|p| p.into_inner());
             results.push((number, judged));
             if bar {
@@ -68,9 +64,10 @@ pub(super) fn run(
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         handles.into_iter().try_for_each(|handle| {
-            handle
-                .join()
-                .map_err(|_panic| Failure::bad_input("the detector panicked", "report this"))?
+            handle.join().unwrap_or_else(|_panic| {
+                let message = "the detector broke down on a clip";
+                Err(Failure::new(Status::Missed, message, "report the clip"))
+            })
         })
     })?;
     let mut results = results.into_inner().unwrap_or_else(|p| p.into_inner());
@@ -78,16 +75,14 @@ pub(super) fn run(
     Ok(results.into_iter().map(|(_, judged)| judged).collect())
 }
 
-fn judge(
-    dir: &Path,
-    entry: &Entry,
-    profile: Profile,
-    with_baseline: bool,
-) -> Result<Judged, Failure> {
+fn judge(dir: &Path, entry: &Entry, args: &Cpd) -> Result<Judged, Failure> {
     let loaded = clip::load(&dir.join(&entry.file))?;
     let options = Options {
-        profile,
-        country: entry.country(),
+        profile: args.profile.into(),
+        country: match entry.country() {
+            "" => &args.plan,
+            country => country,
+        },
         // Ring-back is no verdict after the answer; the others may come instead of one.
         stage: if entry.label == "ring" {
             Stage::Early
@@ -98,7 +93,7 @@ fn judge(
     };
     let mut seen = clip::run(loaded.samples(), &options);
     seen.trace = Vec::new();
-    let presets = if with_baseline {
+    let presets = if args.baseline {
         baseline::PRESETS
     } else {
         &[]

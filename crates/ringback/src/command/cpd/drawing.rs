@@ -17,7 +17,7 @@ const HZ_MAX: f32 = 2_500.0;
 /// Lowest level of the picture, dBFS.
 const DBFS_MIN: f32 = -70.0;
 
-// Colour 0 is the paper.
+/// Colours by their number in the palette; 0 is the paper.
 const GRID: u8 = 1;
 const INK: u8 = 2;
 const WAVEFORM: u8 = 3;

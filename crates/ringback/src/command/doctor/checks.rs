@@ -5,12 +5,11 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
 use std::path::Path;
 
-use callback::service::Service;
 use store::SqliteStore;
 
-use super::Check;
+use super::{Check, publishing};
 use crate::clock::wall_us;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::outcome::chain;
 
 /// Receive buffer of the SIP socket that survives a burst, bytes.
@@ -18,19 +17,27 @@ const RECEIVE_BUFFER_BYTES: u64 = 4 * 1024 * 1024;
 /// Open files that a busy server needs: two sockets a call leg and the connections.
 const OPEN_FILES: u64 = 4096;
 
+/// Room on the disk that lasts a while: a thousand callbacks take a few MiB.
+const DISK_FREE_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Looks at everything that the configuration names.
 pub(super) fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![
         credentials(config),
         treatments(&config.media.treatments_dir),
         store(config.store.path.as_ref()),
-        notifications(config.store.path.as_ref()),
+        disk(config.store.path.as_ref()),
         http(config.http.listen.0),
         sip(config.sip.listen.0),
         rtp(config),
         receive_buffer(),
         open_files(),
     ];
+    checks.extend(publishing::all(config, wall_us() / 1_000));
+    for (key, reason) in config::without_meaning(config) {
+        let message = format!("{key} has no meaning here: {reason}");
+        checks.push(Check::advice("configuration", message, "remove it"));
+    }
     if config.trunk.is_empty() {
         checks.push(Check::advice(
             "trunk",
@@ -55,56 +62,6 @@ fn credentials(config: &Config) -> Check {
     Check::good(
         "credentials",
         "none are set: whoever has an account on this machine may use it",
-    )
-}
-
-/// Services that publish to subscribers only, and nobody is subscribed.
-fn notifications(path: &Path) -> Check {
-    let name = "notifications";
-    // What is wrong with the file itself says the check of the store.
-    let Ok(Some(setup)) = SqliteStore::setup(path) else {
-        return Check::good(name, "no service is stored");
-    };
-    let now_ms = wall_us() / 1_000;
-    let is_subscribed = |target: &str| {
-        let live = setup.subscriptions.iter().filter(|s| s.expires.0 > now_ms);
-        live.map(|s| s.device.as_str())
-            .any(|device| device == target)
-    };
-    let unheard: Vec<String> = setup
-        .services
-        .into_iter()
-        .map(|row| Service {
-            name: row.name,
-            options: row.options,
-        })
-        .filter(|service| {
-            let list = service.get("_callback_events_list");
-            let list = setup
-                .lists
-                .iter()
-                .find(|row| Some(row.list.name.as_str()) == list);
-            let value = |name: &str| {
-                let listed = || list.and_then(|row| row.list.property(name));
-                service.get(name).or_else(listed).unwrap_or_default()
-            };
-            let target = value("_status_notification_target");
-            value("_enable_status_notification").eq_ignore_ascii_case("notify")
-                && !target.is_empty()
-                && !is_subscribed(target)
-        })
-        .map(|service| service.name.to_string())
-        .collect();
-    if unheard.is_empty() {
-        return Check::good(
-            name,
-            "every service with a target has somebody who hears it",
-        );
-    }
-    Check::advice(
-        name,
-        format!("NOTIFY_WITHOUT_SUBSCRIBER: {}", unheard.join(", ")),
-        "subscribe to the target, or set _enable_status_notification = subscribe_notify",
     )
 }
 
@@ -151,14 +108,50 @@ fn store(path: &Path) -> Check {
         let message = format!("{shown} cannot be written: {error}");
         return Check::bad("store", message, "give this user the rights to write");
     }
-    match SqliteStore::schema(path) {
-        Ok(_) => Check::good("store", format!("{shown} is a store of Ringback")),
+    let schema = SqliteStore::schema(path);
+    let looked = schema.and_then(|schema| SqliteStore::verify(path).map(|()| schema));
+    match looked {
+        Ok(schema) if schema.found > schema.known => Check::bad(
+            "store",
+            format!(
+                "{shown} has schema {}, this version knows {}",
+                schema.found, schema.known
+            ),
+            "start the newer version of Ringback that wrote it, or restore a backup of before",
+        ),
+        Ok(schema) if schema.found < schema.known => Check::advice(
+            "store",
+            format!(
+                "{shown} has schema {}; the start brings it to {}",
+                schema.found, schema.known
+            ),
+            "make a copy before, or run 'ringback migrate' now",
+        ),
+        Ok(_) => Check::good("store", format!("{shown} is a sound store of Ringback")),
         Err(error) => Check::bad(
             "store",
             format!("{shown} cannot be used: {}", chain(&error)),
-            "set [store] path to another file, or restore a backup",
+            "restore a backup, or set [store] path to another file",
         ),
     }
+}
+
+/// Room for the store: a full disk refuses new callbacks.
+fn disk(path: &Path) -> Check {
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        Some(_) | None => Path::new("."),
+    };
+    let Ok(place) = rustix::fs::statvfs(dir) else {
+        return Check::good("disk", "unknown");
+    };
+    let free = place.f_bavail.saturating_mul(place.f_frsize);
+    let message = format!("{} MiB are free for the store", free / (1024 * 1024));
+    if free < DISK_FREE_BYTES {
+        let remedy = "make room, or set [store] path to another disk; a full one refuses callbacks";
+        return Check::bad("disk", message, remedy);
+    }
+    Check::good("disk", message)
 }
 
 /// Creates and removes a file: the only honest way to know the rights.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use callback::number::{Dialplan, NumberFormat};
 use callback::service::{DetectionDefaults, PluginDefaults, ServerDefaults};
-use engine::notify::{Secret, SenderConfig};
+use engine::notify::{OutgoingHttp, Secret, SenderConfig};
 use engine::{EngineConfig, NotifyConfig, Provider, SessionsConfig, TrunkInfo};
 use telephony::embedded::{self, SipTimers};
 use telephony::media_engine::MediaConfig;
@@ -127,6 +127,7 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
             allow_hosts: notifications.allow_hosts.clone(),
             accept_2xx: notifications.accept_2xx,
             secret,
+            http: outgoing(config),
         },
         notify: notify(config),
         max_running_callbacks: usize::try_from(config.engine.max_running_callbacks)
@@ -141,18 +142,31 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
     })
 }
 
+/// Times and numbers of outgoing connections.
+fn outgoing(config: &Config) -> OutgoingHttp {
+    let http = &config.gms.http;
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    OutgoingHttp {
+        connection_timeout: Duration::from_secs(http.connection_timeout.into()),
+        socket_timeout: Duration::from_secs(http.socket_timeout.into()),
+        per_route: count(http.max_connections_per_route),
+        total: count(http.max_connections_total),
+    }
+}
+
 /// How notifications are wrapped, and their providers.
 fn notify(config: &Config) -> NotifyConfig {
-    let provider = |customhttp: &config::PushCustomHttp| Provider {
+    let provider = |customhttp: &config::PushCustomHttp, debug: &config::PushDebug| Provider {
         customhttp_url: customhttp.url.clone(),
+        debug_customhttp_url: debug.customhttp.url.clone(),
     };
     let push = &config.push;
     let mut providers: BTreeMap<String, Provider> = push
         .provider
         .iter()
-        .map(|(name, named)| (name.clone(), provider(&named.customhttp)))
+        .map(|(name, named)| (name.clone(), provider(&named.customhttp, &named.debug)))
         .collect();
-    providers.insert(String::new(), provider(&push.customhttp));
+    providers.insert(String::new(), provider(&push.customhttp, &push.debug));
     let notifications = &config.notifications;
     NotifyConfig {
         wrapped: notifications.httpcb.envelope == config::Envelope::Wrapped,

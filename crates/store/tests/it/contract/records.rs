@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use callback::record::State;
 use callback::{AgentId, Callback, ServiceName, Timestamp};
-use store::{AgentRow, Batch, DeliveryRow, DeliveryState, Query, ServiceRow, Store, StoreError};
+use store::{
+    AgentRow, AgentStateRow, Batch, DeliveryAttempt, DeliveryRow, DeliveryState, Query, ServiceRow,
+    Store, StoreError, Trace,
+};
 
 use super::queries::{found, ids};
 use crate::fixture::{
@@ -110,6 +113,40 @@ pub(crate) async fn deliveries_count_their_attempts(store: &dyn Store) {
     let (row, attempts) = store.deliveries(Some(&id(1)), 9).await.unwrap().remove(0);
     assert_eq!((row.attempts, attempts), (2, vec![first, second]));
     assert_eq!(store.pending_deliveries().await.unwrap(), []);
+}
+
+pub(crate) async fn traces_of_debug_mode_are_kept_until_they_are_too_old(store: &dyn Store) {
+    let row = delivery("d1", &id(1), 3);
+    store.commit(of_deliveries(vec![row])).await.unwrap();
+    let trace = Trace {
+        request: "POST".to_owned(),
+        answer: "200".to_owned(),
+    };
+    let traced = DeliveryAttempt {
+        trace: Some(trace.clone()),
+        ..attempt("d1", DeliveryState::Delivered)
+    };
+    let batch = Batch {
+        attempts: vec![traced.clone()],
+        ..Batch::default()
+    };
+    store.commit(batch).await.unwrap();
+    let kept = async || {
+        let (_, attempts) = store.deliveries(None, 9).await.unwrap().remove(0);
+        attempts
+    };
+    store.purge_traces(traced.at).await.unwrap();
+    assert_eq!(kept().await[0].trace, Some(trace), "not older than that");
+    store
+        .purge_traces(Timestamp(traced.at.0 + 1))
+        .await
+        .unwrap();
+    let attempts = kept().await;
+    assert_eq!(
+        (attempts.len(), &attempts[0].trace),
+        (1, &None),
+        "the attempt stays"
+    );
 }
 
 pub(crate) async fn deliveries_of_all_are_the_newest_first(store: &dyn Store) {
@@ -254,6 +291,34 @@ pub(crate) async fn services_and_agents_are_replaced_by_name(store: &dyn Store) 
         store.agents().await.unwrap(),
         [agent("anna", true), agent("zoe", false)]
     );
+}
+
+pub(crate) async fn a_state_of_an_agent_gives_way_to_a_younger_one(store: &dyn Store) {
+    let agent = |ready, since| AgentRow {
+        id: AgentId::new("zoe"),
+        options: Vec::new(),
+        ready,
+        reason: String::new(),
+        since: Timestamp(since),
+    };
+    let state = |since| Batch {
+        agent_states: vec![AgentStateRow {
+            id: AgentId::new("zoe"),
+            ready: false,
+            reason: String::from("no_answer"),
+            since: Timestamp(since),
+        }],
+        ..Batch::default()
+    };
+    store.commit(state(1)).await.unwrap();
+    assert_eq!(store.agents().await.unwrap(), [], "nobody is made by it");
+    store.put_agents(vec![agent(true, 5)]).await.unwrap();
+    store.commit(state(4)).await.unwrap();
+    assert_eq!(store.agents().await.unwrap(), [agent(true, 5)]);
+    store.commit(state(6)).await.unwrap();
+    let found = store.agents().await.unwrap();
+    assert_eq!((found[0].ready, found[0].since), (false, Timestamp(6)));
+    assert_eq!(found[0].reason, "no_answer");
 }
 
 pub(crate) async fn a_batch_that_fails_leaves_nothing_behind(store: &dyn Store) {

@@ -1,0 +1,138 @@
+//! What goes to telephony: bounds and treatments that come late.
+
+use callback::lifecycle::{Effect, LegEvent};
+use callback::record::Phase;
+use telephony::media::audio::Clip as Sound;
+use telephony::port::HangUpCause;
+
+use super::*;
+
+fn hang_up(call: &str) -> TelephonyCommand {
+    TelephonyCommand::HangUp {
+        call: CallId::new(call),
+        cause: HangUpCause::Normal,
+    }
+}
+
+fn play(leg: &LegKey, token: u64) -> TelephonyCommand {
+    TelephonyCommand::Play {
+        call: CallId::new(leg.to_string().as_str()),
+        token,
+        clip: Sound::from_samples(vec![1; 80]),
+        repeat: telephony::port::Repeat::Once,
+    }
+}
+
+/// How many dials the line was told of.
+fn dials(stage: &Stage) -> usize {
+    let told = stage.line.told.lock().unwrap();
+    let is_dial = |command: &&TelephonyCommand| matches!(command, TelephonyCommand::Originate(_));
+    told.iter().filter(is_dial).count()
+}
+
+#[tokio::test]
+async fn nobody_is_dialed_while_telephony_lags_behind() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    stage.line.is_full.store(true, Ordering::Release);
+    for n in 0..limits::UNSENT_PAUSE {
+        stage.shard.send(hang_up(&format!("call-{n}")));
+    }
+    let id = stage.create(json!({})).await.unwrap().id.clone();
+    for _ in 0..3 {
+        stage.turn().await;
+    }
+    assert_eq!(stage.shard.unsent.len(), limits::UNSENT_PAUSE);
+    assert!(stage.shard.wake_in() > Duration::ZERO, "it does not spin");
+
+    stage.line.is_full.store(false, Ordering::Release);
+    for _ in 0..3 {
+        stage.turn().await;
+    }
+    assert!(stage.shard.unsent.is_empty());
+    assert_eq!(dials(&stage), 1);
+    assert_eq!(stage.shard.callbacks[&id].phase, Phase::Dialing);
+}
+
+#[tokio::test]
+async fn beyond_the_bound_treatments_count_as_played_and_calls_still_end() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    let id = stage.create(json!({})).await.unwrap().id.clone();
+    stage.line.is_full.store(true, Ordering::Release);
+    for n in 0..limits::UNSENT_MAX {
+        stage.shard.send(hang_up(&format!("call-{n}")));
+    }
+    let leg = LegKey {
+        callback: id,
+        attempt: 1,
+        agent: None,
+    };
+    stage.shard.send(play(&leg, 7));
+    assert_eq!(stage.shard.unsent.len(), limits::UNSENT_MAX);
+    let (_, input) = &stage.shard.arisen[0];
+    assert!(
+        matches!(
+            input,
+            Input::Customer {
+                attempt: 1,
+                event: LegEvent::Played { token: 7 }
+            }
+        ),
+        "{input:?}"
+    );
+    stage.shard.send(hang_up("the-last-one"));
+    assert_eq!(stage.shard.unsent.len(), limits::UNSENT_MAX + 1);
+}
+
+#[tokio::test]
+async fn a_treatment_that_comes_late_is_not_played() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    let id = stage.create(json!({})).await.unwrap().id.clone();
+    let mut callback = Callback::clone(&stage.shard.callbacks[&id]);
+    (callback.attempts, callback.play_token) = (1, 3);
+    callback.phase = Phase::InQueue;
+    let leg = callback.customer_leg();
+    let plays = |stage: &mut Stage, callback: &Callback, token: u64| {
+        let clip = Clip {
+            callback: id.clone(),
+            leg: leg.clone(),
+            token,
+            forever: true,
+            clip: Some(Sound::from_samples(vec![1; 80])),
+        };
+        let callbacks = &mut stage.shard.callbacks;
+        callbacks.insert(id.clone(), Arc::new(callback.clone()));
+        stage.line.told.lock().unwrap().clear();
+        stage.shard.play_clip(clip, &mut Round::default());
+        let told = stage.line.told.lock().unwrap();
+        told.len()
+    };
+    assert_eq!(plays(&mut stage, &callback, 3), 1);
+    assert_eq!(
+        plays(&mut stage, &callback, 2),
+        0,
+        "another one plays by now"
+    );
+    callback.phase = Phase::Talking {
+        agent: AgentId::new("kim"),
+    };
+    assert_eq!(plays(&mut stage, &callback, 3), 0, "nobody is talked over");
+}
+
+#[tokio::test]
+async fn a_treatment_is_read_beside_the_shard() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    let id = stage.create(json!({})).await.unwrap().id.clone();
+    let leg = stage.shard.callbacks[&id].customer_leg();
+    let effect = Effect::Play {
+        leg,
+        source: "next_customer_rep.wav".to_owned(),
+        forever: false,
+        token: 1,
+    };
+    stage.shard.act(&id, effect);
+    assert!(stage.line.told.lock().unwrap().is_empty());
+    let Some(Command::Play(clip)) = stage._commands.recv().await else {
+        panic!("the clip comes as a command");
+    };
+    assert!(clip.clip.is_some());
+}

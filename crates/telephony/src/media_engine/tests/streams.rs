@@ -1,0 +1,180 @@
+//! Streams as real networks bring them: lost, late, doubled, silent, from another source.
+
+use super::*;
+
+/// Frames of a stream that is looked at, two seconds.
+const FRAMES: usize = 100;
+
+impl Phone {
+    /// Sends a frame under a number and from a source of its own choice.
+    fn send_as(&mut self, ssrc: u32, sequence: u16, samples: &[i16]) {
+        let mut coded = Vec::new();
+        self.encoder.encode(samples, &mut coded);
+        let header = Header {
+            payload_type: self.codec.payload_type(),
+            marker: false,
+            sequence,
+            timestamp: u32::from(sequence) * 160,
+            ssrc,
+        };
+        let mut packet = Vec::new();
+        rtp::write(header, &coded, &mut packet);
+        self.socket.send_to(&packet, self.leg).unwrap();
+    }
+
+    /// Sends a stream, one packet for each that arrives: in bad order, with doubles and gaps.
+    fn send_badly(&mut self, samples: &[i16]) {
+        let frames: Vec<&[i16]> = samples.chunks(FRAME_SAMPLES).collect();
+        for (pair, n) in frames.chunks(2).zip((0u16..).step_by(2)) {
+            let later = pair.get(1).copied().unwrap_or_default();
+            // Every second pair is swapped, every tenth packet missing, every eighth doubled.
+            let order = if n % 4 == 0 { [1, 0] } else { [0, 1] };
+            for place in order {
+                let _clock = self.receive();
+                let frame = if place == 0 { pair[0] } else { later };
+                let sequence = n + place;
+                if sequence % 10 != 9 {
+                    self.send_as(1, sequence, frame);
+                }
+                if sequence % 8 == 0 {
+                    self.send_as(1, sequence, frame);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn digits_that_come_as_tones_are_reported_where_events_were_not_agreed() {
+    let mut rig = Rig::new(31_300..=31_319, 1);
+    let (call, mut phone) = rig.leg("a", Codec::Pcma, None);
+    for frame in tone::dtmf("407#", 80, 60).chunks(FRAME_SAMPLES) {
+        phone.send(frame);
+    }
+    for digit in "407#".chars() {
+        let expected = MediaEvent::Digit {
+            call: call.clone(),
+            digit,
+        };
+        assert_eq!(rig.event().await, expected);
+    }
+}
+
+#[test]
+fn a_bridge_keeps_one_source_and_rising_numbers_when_the_other_side_begins_anew() {
+    let rig = Rig::new(31_320..=31_339, 1);
+    let (a, mut phone_a) = rig.leg("a", Codec::Pcmu, None);
+    let (b, phone_b) = rig.leg("b", Codec::Pcmu, None);
+    rig.engine.bridge(&a, &b);
+    let mut seen: Vec<Header> = Vec::new();
+    for (ssrc, first) in [(1, 100_u16), (2, 60_000), (2, 7), (3, 65_533)] {
+        for n in 0..6 {
+            phone_a.send_as(ssrc, first.wrapping_add(n), &frame(1_000.0));
+        }
+        phone_b.hears(1_000.0);
+        seen.push(phone_b.receive().0);
+    }
+    for pair in seen.windows(2) {
+        assert_eq!(pair[0].ssrc, pair[1].ssrc);
+        let ahead = pair[1].sequence.wrapping_sub(pair[0].sequence);
+        assert!((1..100).contains(&ahead), "{pair:?}");
+        let later = pair[1].timestamp.wrapping_sub(pair[0].timestamp);
+        assert!((160..160 * 1_000).contains(&later), "{pair:?}");
+    }
+}
+
+#[test]
+fn a_bridge_between_codecs_plays_a_bad_stream_without_holes() {
+    let rig = Rig::new(31_340..=31_359, 1);
+    let (a, mut phone_a) = rig.leg("a", Codec::Pcmu, None);
+    let (b, phone_b) = rig.leg("b", Codec::Pcma, None);
+    rig.engine.bridge(&a, &b);
+    let samples = tone::tone(&[1_000.0], 20 * 120, -10.0);
+    let talking = std::thread::scope(|scope| {
+        let talker = scope.spawn(|| {
+            // The other side has to talk as well, else there is no clock to go by.
+            phone_a.send_badly(&samples);
+        });
+        let before = phone_b.hears(1_000.0);
+        let heard = (0..FRAMES).filter(|_| phone_b.hears_now(1_000.0)).count();
+        drop(phone_b);
+        (talker, before, heard).2
+    });
+    assert!(talking >= FRAMES - 5, "{talking} of {FRAMES} frames");
+}
+
+#[tokio::test]
+async fn a_bad_stream_is_detected_all_the_same() {
+    let mut rig = Rig::new(31_360..=31_379, 1);
+    let (call, mut phone) = rig.leg("a", Codec::Pcmu, None);
+    let settings = cpd::Settings {
+        country: "US".to_owned(),
+        ..cpd::Settings::default()
+    };
+    rig.engine.detect(&call, settings, cpd::Stage::Answered);
+    let talker = std::thread::spawn(move || phone.send_badly(&tone::busy(4_000)));
+    let MediaEvent::Verdict { verdict, .. } = rig.event().await else {
+        panic!("a verdict")
+    };
+    assert_eq!(verdict.outcome, cpd::Outcome::Busy, "{verdict:?}");
+    talker.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_phone_that_suppresses_its_silence_is_a_human_by_the_clock() {
+    let mut rig = Rig::new(31_380..=31_399, 1);
+    let (call, mut phone) = rig.leg("a", Codec::Pcma, None);
+    rig.engine
+        .detect(&call, cpd::Settings::default(), cpd::Stage::Answered);
+    let talker = std::thread::spawn(move || {
+        for frame in tone::voice(800, -15.0, 3).chunks(FRAME_SAMPLES) {
+            let _clock = phone.receive();
+            // Packets of a codec that was not agreed tell nothing and do no harm.
+            phone.send_packet(18, &[0; 20]);
+            phone.send(frame);
+        }
+        // No packet follows; the socket stays open until the verdict is there.
+        phone
+    });
+    let MediaEvent::Verdict { verdict, .. } = rig.event().await else {
+        panic!("a verdict")
+    };
+    assert_eq!(verdict.outcome, cpd::Outcome::Human, "{verdict:?}");
+    assert!(verdict.decided_after_ms < 2_500, "{verdict:?}");
+    talker.join().unwrap();
+}
+
+#[tokio::test]
+async fn legs_report_to_each_other() {
+    let rig = Rig::new(31_400..=31_419, 1);
+    let (a, b) = (CallId::new("a"), CallId::new("b"));
+    let (at_a, at_b) = (rig.engine.open(&a).unwrap(), rig.engine.open(&b).unwrap());
+    rig.engine.connect(&a, remote(at_b, Codec::Pcmu, None));
+    rig.engine.connect(&b, remote(at_a, Codec::Pcmu, None));
+    let told = async {
+        while rig.engine.stats().rtcp_received < 2 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, told).await.expect("reports in time");
+    let stats = rig.engine.stats();
+    assert!(stats.rtcp_sent >= 2, "{stats:?}");
+    assert_eq!(stats.rtp_lost_there, 0);
+}
+
+#[test]
+fn reports_on_the_rtp_port_do_not_disturb_the_stream() {
+    let rig = Rig::new(31_420..=31_439, 1);
+    let (a, mut phone_a) = rig.leg("a", Codec::Pcmu, None);
+    let (b, phone_b) = rig.leg("b", Codec::Pcmu, None);
+    rig.engine.bridge(&a, &b);
+    let mut report = Vec::new();
+    media::rtcp::write(4_711, None, None, "x", &mut report);
+    for _ in 0..10 {
+        phone_a.send(&frame(1_000.0));
+        phone_a.socket.send_to(&report, phone_a.leg).unwrap();
+    }
+    phone_b.hears(1_000.0);
+    let taken = || rig.engine.stats().rtp_ignored >= 10;
+    assert!((0..1_000_000).any(|_| taken()));
+}

@@ -1,0 +1,576 @@
+//! A running application: inputs in, effects out.
+
+mod content;
+mod document;
+mod event;
+mod fetch;
+mod fia;
+mod input;
+mod line;
+mod listen;
+mod meaning;
+mod prompt;
+mod run;
+mod subdialog;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use script::{Base, Unwatched, Watch};
+use serde_json::{Map, Value as Json};
+
+use self::document::Purpose;
+use self::line::{Recorder, Transferring};
+use self::listen::Listen;
+use self::prompt::{Group, Queued};
+use self::run::Run;
+use crate::effect::{Effect, Ending, Input, Trace, Waiting};
+use crate::grammar::{Fetched, Grammar};
+use crate::library::Library;
+use crate::limits::{KEYS_AHEAD_MAX, Limits};
+use crate::model::{Dialog, Document};
+use crate::world::{Thrown, Try, World};
+
+/// What a session begins with.
+#[derive(Clone)]
+pub struct Start {
+    /// Members of `session`, e.g. from [`crate::Connection`].
+    pub session: Json,
+    /// Properties that hold until a page says otherwise.
+    pub properties: Vec<(String, String)>,
+    /// Text can be spoken; without it text that has no audio raises `error.noresource`.
+    pub speech: bool,
+    /// Kinds of transfer that the line can do; others raise `error.unsupported.transfer.<kind>`.
+    pub transfers: Vec<crate::model::TransferKind>,
+    /// Bounds.
+    pub limits: Limits,
+    /// The clock of the time limit of scripts.
+    pub watch: Arc<dyn Watch>,
+    /// Where `Math.random` starts.
+    pub seed: u64,
+    /// What was compiled before.
+    pub library: Arc<Library>,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        use crate::model::TransferKind::{Blind, Bridge, Consultation};
+        Self {
+            session: Json::Object(Map::new()),
+            properties: Vec::new(),
+            speech: false,
+            transfers: vec![Blind, Bridge, Consultation],
+            limits: Limits::default(),
+            watch: Arc::new(Unwatched),
+            seed: 0,
+            library: Arc::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Start {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Start")
+            .field("speech", &self.speech)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A page in use: with the place of its scripts in the sandbox.
+#[derive(Clone, Debug)]
+struct Loaded {
+    doc: Arc<Document>,
+    base: Base,
+}
+
+/// Counters of a form item or dialog.
+#[derive(Clone, Debug, Default)]
+struct Visit {
+    prompts: u32,
+    events: HashMap<String, u32>,
+}
+
+/// One application within the call: the first one, or a subdialog.
+#[derive(Debug, Default)]
+struct Context {
+    root: Option<Loaded>,
+    leaf: Option<Loaded>,
+    dialog: Option<Arc<Dialog>>,
+    /// Being visited.
+    item: Option<usize>,
+    /// Named by `goto nextitem`.
+    next_item: Option<usize>,
+    visits: Vec<Visit>,
+    dialog_visit: Visit,
+    /// The last turn ended in a handler without `reprompt`.
+    skips_prompts: bool,
+    /// Variables filled by the last input, by position.
+    just_filled: Vec<usize>,
+    /// A page that waits for its root, and the dialog that it begins with.
+    pending: Option<Arc<Document>>,
+    entry: Option<usize>,
+}
+
+/// What happens next, or what is waited for.
+#[derive(Debug)]
+enum Phase {
+    /// Not started.
+    Idle,
+    /// Executable content.
+    Run(Box<Run>),
+    /// Chooses the next item.
+    Select,
+    /// Visits an item: an input is wanted.
+    Activate,
+    Fetch {
+        id: u64,
+        purpose: Box<Purpose>,
+    },
+    Listen(Box<Listen>),
+    /// Prompts are played to their end.
+    Flush {
+        id: u64,
+        rest: VecDeque<Group>,
+        then: Box<Then>,
+    },
+    Record(Box<Recorder>),
+    Transfer(Box<Transferring>),
+    Receive {
+        run: Box<Run>,
+        deadline: i64,
+    },
+    Ended,
+}
+
+/// What follows prompts that are played to their end.
+#[derive(Debug)]
+enum Then {
+    End(Ending),
+    Record,
+    Transfer,
+}
+
+/// One call's application.
+///
+/// ```
+/// use vxml::{Answer, Effect, Input, Session, Start};
+///
+/// let mut session = Session::new(Start::default())?;
+/// session.start("http://example.test/page.vxml", 0);
+/// let Some(Effect::Fetch(request)) = session.poll_effect() else { panic!("no request") };
+/// let page = "<vxml version='2.1'><form><block><exit expr=\"'done'\"/></block></form></vxml>";
+/// let answer = Answer { body: page.into(), ..Answer::default() };
+/// session.handle(Input::Fetched { id: request.id, answer: Ok(answer) }, 0);
+/// let ended = std::iter::from_fn(|| session.poll_effect()).last();
+/// assert!(matches!(ended, Some(Effect::Ended(_))));
+/// # Ok::<(), script::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    world: World,
+    start: Start,
+    contexts: Vec<Context>,
+    phase: Phase,
+    effects: VecDeque<Effect>,
+    next_id: u64,
+    now_ms: i64,
+    steps: u32,
+    /// Scripts ran out of time in this stretch and got a second one for the handler.
+    had_grace: bool,
+    fetches: u32,
+    documents: u32,
+    /// Keys that nobody asked for yet.
+    keys: VecDeque<char>,
+    queue: Vec<Queued>,
+    /// The next page is asked for only when these are over.
+    grammars: Fetched,
+    grammar_bases: Vec<(Arc<Grammar>, Base)>,
+    recordings: HashSet<String>,
+    hung_up: bool,
+    hangup_pending: bool,
+    /// An input for a dialog that was entered by its grammar.
+    carried: Option<input::Carried>,
+    /// Messages of `gvp:receive` that nobody asked for yet.
+    messages: VecDeque<Json>,
+}
+
+/// Messages that wait for a `gvp:receive`.
+const MESSAGES_MAX: usize = 100;
+
+impl Session {
+    /// A session that waits for [`Self::start`].
+    ///
+    /// # Errors
+    /// The limits leave no room for the built-in objects.
+    pub fn new(start: Start) -> Result<Self, script::Error> {
+        let watch = Arc::clone(&start.watch);
+        let world = World::new(&start.session, &start.limits.script, watch, start.seed)?;
+        Ok(Self {
+            world,
+            start,
+            contexts: vec![Context::default()],
+            phase: Phase::Idle,
+            effects: VecDeque::new(),
+            next_id: 1,
+            now_ms: 0,
+            steps: 0,
+            had_grace: false,
+            fetches: 0,
+            documents: 0,
+            keys: VecDeque::new(),
+            queue: Vec::new(),
+            grammars: Fetched::new(),
+            grammar_bases: Vec::new(),
+            recordings: HashSet::new(),
+            hung_up: false,
+            hangup_pending: false,
+            carried: None,
+            messages: VecDeque::new(),
+        })
+    }
+
+    /// Begins with a page.
+    pub fn start(&mut self, url: &str, now_ms: i64) {
+        if !matches!(self.phase, Phase::Idle) {
+            return;
+        }
+        self.stretch(now_ms);
+        self.first_page(url);
+        self.drive();
+    }
+
+    /// Takes what happened outside; inputs that nobody waits for are ignored.
+    pub fn handle(&mut self, input: Input, now_ms: i64) {
+        if matches!(self.phase, Phase::Ended | Phase::Idle) {
+            return;
+        }
+        self.stretch(now_ms);
+        match input {
+            Input::Fetched { id, answer } => self.fetched(id, answer),
+            Input::Played(id) => self.played(id),
+            Input::Unplayable(id) => self.unplayable(id),
+            Input::Key(key) => self.key(key.to_ascii_uppercase()),
+            Input::Hangup => self.hangup(),
+            Input::Time => self.time(),
+            Input::Recorded { id, recording } => self.recorded(id, recording),
+            Input::Transferred { id, outcome } => self.transferred(id, outcome),
+            Input::Message(data) => self.message(data),
+            Input::Stop => self.finish(Ending::Stopped),
+        }
+        self.drive();
+    }
+
+    /// The next thing to be done outside.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When [`Input::Time`] is due, in the time that inputs come with, ms.
+    pub fn next_time(&self) -> Option<i64> {
+        match &self.phase {
+            Phase::Listen(listen) => listen.deadline(),
+            Phase::Receive { deadline, .. } => Some(*deadline),
+            _ => None,
+        }
+    }
+
+    /// What the session waits for.
+    pub fn waiting(&self) -> Waiting {
+        match &self.phase {
+            Phase::Fetch { .. } => Waiting::Fetch,
+            Phase::Flush { .. } => Waiting::Play,
+            Phase::Listen(listen) if listen.is_deaf() => Waiting::Play,
+            Phase::Listen(_) => Waiting::Input,
+            Phase::Record(_) => Waiting::Record,
+            Phase::Transfer(_) => Waiting::Transfer,
+            Phase::Receive { .. } => Waiting::Message,
+            Phase::Idle | Phase::Run(_) | Phase::Select | Phase::Activate | Phase::Ended => {
+                Waiting::Nothing
+            }
+        }
+    }
+
+    /// True while an input has begun and its end is waited for.
+    pub fn is_collecting(&self) -> bool {
+        matches!(&self.phase, Phase::Listen(listen) if listen.has_keys())
+    }
+
+    /// True once [`Effect::Ended`] was given out or waits to be taken.
+    pub fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
+
+    /// Whether text can be spoken.
+    pub fn can_speak(&self) -> bool {
+        self.start.speech
+    }
+
+    /// Pages entered so far, roots not counted.
+    pub fn documents(&self) -> u32 {
+        self.documents
+    }
+
+    /// Bytes of heap that the variables and scripts take.
+    pub fn heap_bytes(&self) -> u64 {
+        self.world.heap_bytes()
+    }
+
+    fn stretch(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+        self.steps = 0;
+        self.had_grace = false;
+        self.world.begin(now_ms);
+    }
+
+    /// Goes on until something outside has to happen.
+    fn drive(&mut self) {
+        loop {
+            match std::mem::replace(&mut self.phase, Phase::Ended) {
+                Phase::Run(run) => self.advance(run),
+                Phase::Select => {
+                    if self.step() {
+                        let done = self.select();
+                        self.caught(done);
+                    }
+                }
+                Phase::Activate => {
+                    let done = self.activate();
+                    self.caught(done);
+                }
+                waits => {
+                    self.phase = waits;
+                    return;
+                }
+            }
+            if self.effects.len() > self.start.limits.effects {
+                self.queue.clear();
+                self.finish(Thrown::limit("too many effects at once").into_ending());
+            }
+        }
+    }
+
+    /// Counts a step; false when there were too many and something else happens next.
+    fn step(&mut self) -> bool {
+        self.steps += 1;
+        if self.steps <= self.start.limits.steps {
+            return true;
+        }
+        let thrown = Thrown::limit("too many steps without waiting");
+        if self.steps == self.start.limits.steps + 1 {
+            // The handler gets a hundredth of the steps.
+            self.throw(thrown);
+        } else if self.steps > self.start.limits.steps + self.start.limits.steps / 100 {
+            self.finish(thrown.into_ending());
+        } else {
+            return true;
+        }
+        false
+    }
+
+    fn caught(&mut self, done: Try<()>) {
+        if let Err(thrown) = done {
+            self.throw(*thrown);
+        }
+    }
+
+    fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    fn warn(&mut self, message: impl Into<String>) {
+        self.effect(Effect::Trace(Trace::Warning(message.into())));
+    }
+
+    fn context(&mut self) -> &mut Context {
+        if self.contexts.is_empty() {
+            self.contexts.push(Context::default());
+        }
+        let last = self.contexts.len() - 1;
+        self.contexts.get_mut(last).expect("one was pushed")
+    }
+
+    /// Place of the scripts of the page in use.
+    fn base(&mut self) -> Base {
+        let context = self.context();
+        let loaded = context.leaf.as_ref().or(context.root.as_ref());
+        loaded.map_or_else(Base::default, |loaded| loaded.base)
+    }
+
+    /// Against what relative addresses are resolved.
+    fn address_base(&mut self) -> Arc<str> {
+        let context = self.context();
+        let loaded = context.leaf.as_ref().or(context.root.as_ref());
+        loaded.map_or_else(|| "".into(), |loaded| Arc::clone(&loaded.doc.base))
+    }
+
+    fn dialog(&mut self) -> Try<Arc<Dialog>> {
+        let dialog = self.context().dialog.clone();
+        dialog.ok_or_else(|| Box::new(Thrown::semantic("there is no dialog")))
+    }
+
+    /// Ends the session at once.
+    fn finish(&mut self, ending: Ending) {
+        if self.is_over() {
+            return;
+        }
+        self.stop_outside();
+        self.phase = Phase::Ended;
+        self.effect(Effect::Ended(Box::new(ending)));
+    }
+
+    /// Whether the end was told already.
+    fn is_over(&self) -> bool {
+        matches!(self.effects.back(), Some(Effect::Ended(_)))
+    }
+
+    /// Ends the session after what is queued was played.
+    fn end(&mut self, ending: Ending) {
+        if self.hung_up || self.queue.is_empty() {
+            self.finish(ending);
+        } else {
+            self.flush(Then::End(ending));
+        }
+    }
+
+    /// Ends what goes on outside.
+    fn stop_outside(&mut self) {
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Listen(listen) => {
+                if let Some(id) = listen.playing() {
+                    self.effect(Effect::StopPlay(id));
+                }
+            }
+            Phase::Flush { id, .. } => self.effect(Effect::StopPlay(id)),
+            Phase::Record(recorder) => self.effect(Effect::StopRecord(recorder.id)),
+            Phase::Transfer(transferring) => self.effect(Effect::StopTransfer(transferring.id)),
+            _ => {}
+        }
+    }
+
+    fn hangup(&mut self) {
+        if self.hung_up {
+            return;
+        }
+        self.hung_up = true;
+        self.queue.clear();
+        self.keys.clear();
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            waits @ (Phase::Listen(_) | Phase::Receive { .. }) => {
+                self.phase = waits;
+                self.stop_outside();
+                self.throw(Thrown::plain("connection.disconnect.hangup"));
+            }
+            Phase::Flush { id, then, .. } => {
+                self.effect(Effect::StopPlay(id));
+                match *then {
+                    Then::End(ending) => self.finish(ending),
+                    Then::Record | Then::Transfer => {
+                        self.throw(Thrown::plain("connection.disconnect.hangup"));
+                    }
+                }
+            }
+            // What was recorded is kept for the handler: it comes first.
+            Phase::Record(recorder) => {
+                self.effect(Effect::StopRecord(recorder.id));
+                self.hangup_pending = true;
+                self.phase = Phase::Record(recorder);
+            }
+            Phase::Transfer(transferring) => {
+                self.effect(Effect::StopTransfer(transferring.id));
+                self.throw(Thrown::plain("connection.disconnect.hangup"));
+            }
+            // Transitioning: it is told when the page waits next.
+            other => {
+                self.hangup_pending = true;
+                self.phase = other;
+            }
+        }
+    }
+
+    fn key(&mut self, key: char) {
+        if crate::grammar::key_bit(key).is_none() || self.hung_up {
+            return;
+        }
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Listen(listen) => self.heard(listen, key),
+            Phase::Record(recorder) => self.key_while_recording(recorder, key),
+            Phase::Transfer(transferring) => self.key_in_transfer(transferring, key),
+            other => {
+                self.phase = other;
+                if self.keys.len() < KEYS_AHEAD_MAX {
+                    self.keys.push_back(key);
+                }
+            }
+        }
+    }
+
+    fn time(&mut self) {
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Listen(listen) => self.time_of_listen(listen),
+            Phase::Receive { run, deadline } if deadline <= self.now_ms => {
+                drop(run);
+                let message = "no message came in time";
+                self.throw(Thrown::new(
+                    "error.com.genesyslab.composer.receiveerror",
+                    message,
+                ));
+            }
+            other => self.phase = other,
+        }
+    }
+
+    fn message(&mut self, data: Json) {
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Receive { run, .. } => {
+                self.phase = Phase::Run(run);
+                let done = self.received(&data);
+                self.caught(done);
+            }
+            other => {
+                self.phase = other;
+                if self.messages.len() < MESSAGES_MAX {
+                    self.messages.push_back(data);
+                }
+            }
+        }
+    }
+
+    fn played(&mut self, id: u64) {
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Listen(listen) if listen.playing() == Some(id) => self.played_group(listen),
+            Phase::Flush {
+                id: playing,
+                rest,
+                then,
+            } if playing == id => self.flush_on(rest, *then),
+            other => self.phase = other,
+        }
+    }
+
+    fn unplayable(&mut self, id: u64) {
+        let waits_for_it = match &self.phase {
+            Phase::Listen(listen) => listen.playing() == Some(id),
+            Phase::Flush { id: playing, .. } => *playing == id,
+            _ => false,
+        };
+        if !waits_for_it {
+            return;
+        }
+        let old = std::mem::replace(&mut self.phase, Phase::Ended);
+        if let Phase::Flush { then, .. } = old
+            && let Then::End(ending) = *then
+        {
+            // The page has ended already; nobody is left to handle an event.
+            self.finish(ending);
+            return;
+        }
+        let message = "the audio cannot be had and text cannot be spoken";
+        self.throw(Thrown::new("error.noresource", message));
+    }
+}

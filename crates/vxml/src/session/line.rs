@@ -1,0 +1,294 @@
+//! What needs the line itself: recordings and transfers.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::prompt::time_of;
+use super::{Phase, Session};
+use crate::address;
+use crate::effect::{Effect, Ending, RecordRequest, Recording, TransferOutcome, TransferRequest};
+use crate::grammar::{Fetched, Linked, Matcher};
+use crate::model::{GrammarSource, ItemKind, Record, Transfer, TransferKind};
+use crate::world::{Thrown, Try};
+
+/// Longest recording where nothing else is said, ms.
+const RECORD_MS: u64 = 60_000;
+/// Longest recording, ms.
+const RECORD_MAX_MS: u64 = 600_000;
+/// Silence before a recording that has no sound, ms.
+const SILENCE_MS: u64 = 5_000;
+
+/// A recording that goes on.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    pub(super) id: u64,
+    ends_by_key: bool,
+    key: Option<char>,
+}
+
+/// A transfer that goes on.
+#[derive(Debug)]
+pub(super) struct Transferring {
+    pub(super) id: u64,
+    /// Grammars that end a bridge.
+    matchers: Vec<Matcher>,
+    keys: String,
+    ended: bool,
+}
+
+impl Session {
+    /// Whether a recording can be of the type that a page wants.
+    pub(super) fn check_record(record: &Record) -> Try<()> {
+        const KINDS: &[&str] = &[
+            "audio/x-wav",
+            "audio/wav",
+            "audio/basic",
+            "audio/x-alaw-basic",
+            "audio/pcmu",
+            "audio/pcma",
+        ];
+        let kind = record
+            .kind
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        if KINDS.contains(&kind.as_str()) {
+            return Ok(());
+        }
+        let message = format!("recordings of type {kind} are not supported");
+        Err(Box::new(Thrown::new("error.unsupported.format", message)))
+    }
+
+    fn check_hangup(&mut self) -> Try<bool> {
+        if !self.hung_up {
+            return Ok(false);
+        }
+        if std::mem::take(&mut self.hangup_pending) {
+            return Err(Box::new(Thrown::plain("connection.disconnect.hangup")));
+        }
+        self.phase = Phase::Select;
+        self.finish(Ending::Hangup);
+        Ok(true)
+    }
+
+    /// The prompts are over: the caller speaks.
+    pub(super) fn begin_record(&mut self) -> Try<()> {
+        if self.check_hangup()? {
+            return Ok(());
+        }
+        let dialog = self.dialog()?;
+        let item = self.context().item.and_then(|at| dialog.items.get(at));
+        let Some(ItemKind::Record(record)) = item.map(|item| &item.kind) else {
+            return Err(Box::new(Thrown::semantic("there is no recording here")));
+        };
+        let time = |text: &Option<String>| text.as_deref().map(time_of).transpose();
+        let max_time_ms = time(&record.max_time)?
+            .unwrap_or(RECORD_MS)
+            .min(RECORD_MAX_MS);
+        let final_silence_ms = time(&record.final_silence)?;
+        let timeout_ms = self.time_property("timeout", SILENCE_MS)?;
+        let id = self.id();
+        self.effect(Effect::Record(RecordRequest {
+            id,
+            beep: record.beep,
+            max_time_ms,
+            final_silence_ms,
+            timeout_ms,
+            kind: record.kind.clone(),
+        }));
+        self.phase = Phase::Record(Box::new(Recorder {
+            id,
+            ends_by_key: record.ends_by_key,
+            key: None,
+        }));
+        Ok(())
+    }
+
+    pub(super) fn key_while_recording(&mut self, mut recorder: Box<Recorder>, key: char) {
+        if recorder.ends_by_key && recorder.key.is_none() {
+            recorder.key = Some(key);
+            self.effect(Effect::StopRecord(recorder.id));
+        }
+        self.phase = Phase::Record(recorder);
+    }
+
+    pub(super) fn recorded(&mut self, id: u64, recording: Recording) {
+        let recorder = match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Record(recorder) if recorder.id == id => recorder,
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
+        let done = self.keep_recording(&recorder, recording);
+        self.caught(done);
+    }
+
+    fn keep_recording(&mut self, recorder: &Recorder, recording: Recording) -> Try<()> {
+        let at = self.context().item.unwrap_or_default();
+        let has_sound = !recording.handle.is_empty();
+        if has_sound {
+            let shadow = json!({
+                "duration": recording.duration_ms, "size": recording.size,
+                "termchar": recorder.key.map(String::from), "maxtime": recording.at_max_time,
+            });
+            self.fill(at, &Json::from(recording.handle.as_str()), Some(&shadow))?;
+            self.recordings.insert(recording.handle);
+        }
+        if std::mem::take(&mut self.hangup_pending) {
+            return Err(Box::new(Thrown::plain("connection.disconnect.hangup")));
+        }
+        if !has_sound {
+            return Err(Box::new(Thrown::plain("noinput")));
+        }
+        self.context().just_filled = vec![at];
+        self.fill_on(0)
+    }
+
+    /// The prompts are over: the call is passed on.
+    pub(super) fn begin_transfer(&mut self) -> Try<()> {
+        if self.check_hangup()? {
+            return Ok(());
+        }
+        let dialog = self.dialog()?;
+        let item = self.context().item.and_then(|at| dialog.items.get(at));
+        let Some((item, ItemKind::Transfer(transfer))) = item.map(|item| (item, &item.kind)) else {
+            return Err(Box::new(Thrown::semantic("there is no transfer here")));
+        };
+        if !self.start.transfers.contains(&transfer.kind) {
+            let kind = match transfer.kind {
+                TransferKind::Blind => "blind",
+                TransferKind::Bridge => "bridge",
+                TransferKind::Consultation => "consultation",
+            };
+            let message = format!("this line cannot do a {kind} transfer");
+            return Err(Box::new(Thrown::new(
+                format!("error.unsupported.transfer.{kind}"),
+                message,
+            )));
+        }
+        let request = self.transfer_request(transfer)?;
+        let id = request.id;
+        self.effect(Effect::Transfer(Box::new(request)));
+        let grammars = item.grammars.iter().filter(|grammar| !grammar.voice);
+        let matchers = grammars.filter_map(|grammar| match &grammar.source {
+            GrammarSource::Inline(grammar) => {
+                let linked = Linked::new(grammar, None, "", &Fetched::new()).ok()?;
+                Some(Matcher::new(&Arc::new(linked)))
+            }
+            _ => None,
+        });
+        self.phase = Phase::Transfer(Box::new(Transferring {
+            id,
+            matchers: matchers.collect(),
+            keys: String::new(),
+            ended: false,
+        }));
+        Ok(())
+    }
+
+    fn transfer_request(&mut self, transfer: &Transfer) -> Try<TransferRequest> {
+        let base = self.base();
+        let destination = self.world.string(&transfer.dest, base)?.trim().to_owned();
+        match address::scheme(&destination) {
+            Some("tel" | "sip" | "sips") => {}
+            Some(scheme) => {
+                let message = format!("a call cannot be passed on to {scheme}:");
+                return Err(Box::new(Thrown::new("error.unsupported.uri", message)));
+            }
+            None => {
+                let message = format!("{destination} is no address of a telephone");
+                return Err(Box::new(Thrown::new(
+                    "error.connection.baddestination",
+                    message,
+                )));
+            }
+        }
+        let time = |text: &Option<String>| text.as_deref().map(time_of).transpose();
+        let aai = match &transfer.aai {
+            Some(aai) => Some(self.world.string(aai, base)?),
+            None => None,
+        };
+        let audio = transfer.audio.as_deref();
+        let audio = audio.map(|audio| address::resolve(&self.address_base(), audio));
+        Ok(TransferRequest {
+            id: self.id(),
+            destination,
+            kind: transfer.kind,
+            connect_timeout_ms: time(&transfer.connect_timeout)?,
+            max_time_ms: time(&transfer.max_time)?.filter(|ms| *ms > 0),
+            audio,
+            aai,
+        })
+    }
+
+    pub(super) fn key_in_transfer(&mut self, mut transferring: Box<Transferring>, key: char) {
+        if !transferring.ended && !transferring.matchers.is_empty() {
+            transferring.keys.push(key);
+            for matcher in &mut transferring.matchers {
+                matcher.press(key);
+            }
+            let states = || transferring.matchers.iter().map(Matcher::state);
+            if states().any(|state| state.complete) {
+                transferring.ended = true;
+                self.effect(Effect::StopTransfer(transferring.id));
+            } else if !states().any(|state| state.extendable) {
+                // Keys for the other side: the next ones may be for us.
+                transferring.keys.clear();
+                for matcher in &mut transferring.matchers {
+                    *matcher = Matcher::new(&Arc::clone(matcher.linked()));
+                }
+            }
+        }
+        self.phase = Phase::Transfer(transferring);
+    }
+
+    pub(super) fn transferred(&mut self, id: u64, outcome: TransferOutcome) {
+        let transferring = match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Transfer(transferring) if transferring.id == id => transferring,
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
+        let done = match outcome {
+            TransferOutcome::Left => {
+                self.hung_up = true;
+                Err(Box::new(Thrown::plain("connection.disconnect.transfer")))
+            }
+            TransferOutcome::Failed(kind) => {
+                let event = format!("error.connection.{kind}");
+                Err(Box::new(Thrown::new(event, "the transfer failed")))
+            }
+            TransferOutcome::Ended {
+                result,
+                duration_ms,
+            } => self.bridge_ended(&transferring, &result, duration_ms),
+        };
+        self.caught(done);
+    }
+
+    fn bridge_ended(
+        &mut self,
+        transferring: &Transferring,
+        result: &str,
+        duration_ms: u64,
+    ) -> Try<()> {
+        let at = self.context().item.unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "seconds of a call")]
+        let seconds = duration_ms as f64 / 1_000.0;
+        let mut shadow = json!({"duration": seconds});
+        let mut result = result;
+        if transferring.ended {
+            shadow =
+                json!({"duration": seconds, "inputmode": "dtmf", "utterance": transferring.keys});
+            result = "near_end_disconnect";
+        }
+        self.fill(at, &Json::from(result), Some(&shadow))?;
+        self.context().just_filled = vec![at];
+        self.fill_on(0)
+    }
+}

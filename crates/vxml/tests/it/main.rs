@@ -1,0 +1,12 @@
+//! Tests of the interpreter from outside.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod examples;
+mod hostile;
+mod rules;
+mod support;
+mod treatment;

@@ -1,0 +1,138 @@
+//! Prompts and audio.
+
+use serde_json::json;
+
+use crate::support::page;
+
+/// V2.0 4.1.1: text, values and audio are played in their order.
+#[test]
+fn prompts_are_played_in_order() {
+    let report =
+        page("<form><block>Hello <value expr='1+1'/> <audio src='a.wav'/> bye</block></form>")
+            .run();
+    assert_eq!(report.prompts(), ["Hello 2 [http://pages.test/a.wav] bye"]);
+}
+
+/// V2.0 4.1.3: without its audio the content of `audio` is played.
+#[test]
+fn audio_has_a_fallback() {
+    let report =
+        page("<form><block><audio src='a.wav'>words <audio src='b.wav'/></audio></block></form>")
+            .without_audio("a.wav")
+            .run();
+    assert_eq!(report.prompts(), ["words [http://pages.test/b.wav]"]);
+}
+
+/// V2.0 4.1.3: audio that cannot be had and has no content is silence without an event.
+#[test]
+fn missing_audio_is_silence() {
+    let report = page("<form><block><audio src='a.wav'/><exit/></block></form>")
+        .silent()
+        .without_audio("a.wav")
+        .run();
+    assert!(report.events().is_empty());
+}
+
+/// V2.0 4.1.3: `expr` computes the address; undefined means the content.
+#[test]
+fn audio_may_be_computed() {
+    let report = page("<var name='none'/><form><block><audio expr=\"'x' + '.wav'\"/><audio expr='none'>else</audio></block></form>").run();
+    assert_eq!(report.prompts(), ["[http://pages.test/x.wav] else"]);
+}
+
+/// V2.0 4.1.4: an undefined value is left out.
+#[test]
+fn an_undefined_value_is_left_out() {
+    let report =
+        page("<var name='none'/><form><block>a <value expr='none'/> b</block></form>").run();
+    assert_eq!(report.prompts(), ["a b"]);
+}
+
+/// V2.0 4.1.6: of the prompts those with the highest fitting count are played.
+#[test]
+fn counts_choose_prompts() {
+    let report = page("<form><field type='digits'><prompt>1a</prompt><prompt>1b</prompt><prompt count='3'>3</prompt><noinput><reprompt/></noinput><noinput count='4'><exit/></noinput></field></form>").run();
+    assert_eq!(report.prompts(), ["1a", "1b", "1a", "1b", "3", "3"]);
+}
+
+/// V2.0 4.1.6: prompts with a false `cond` do not count.
+#[test]
+fn a_false_condition_takes_a_prompt_out() {
+    let report = page("<form><field type='digits'><prompt>one</prompt><prompt count='2' cond='false'>never</prompt><noinput><reprompt/></noinput><noinput count='2'><exit/></noinput></field></form>").run();
+    assert_eq!(report.prompts(), ["one", "one"]);
+    let report = page("<form><field type='digits'><prompt>one</prompt><prompt count='2' cond='false'>never</prompt><noinput count='3'><exit/></noinput></field></form>").run();
+    assert_eq!(report.prompts(), ["one", "one", "one"]);
+}
+
+/// V2.0 4.1.6: counters of prompts start again when the form is entered again.
+#[test]
+fn prompt_counters_start_again_with_the_form() {
+    let report = page("<var name='n' expr='0'/><form id='f'><field type='digits'><prompt>one</prompt><prompt count='2'>two</prompt><noinput><assign name='n' expr='n+1'/><if cond='n == 2'><exit/></if><goto next='#f'/></noinput></field></form>").run();
+    assert_eq!(report.prompts(), ["one", "one"]);
+}
+
+/// V2.0 4.1.8: prompts queued before a jump are played at the next wait.
+#[test]
+fn prompts_outlive_a_jump() {
+    let report = page("<form><block>first<goto next='#g'/></block></form><form id='g'><field type='digits'><prompt>second</prompt><noinput><exit/></noinput></field></form>").run();
+    assert_eq!(report.prompts(), ["first", "second"]);
+}
+
+/// V2.0 4.1.8: prompts queued before an exit are played first.
+#[test]
+fn prompts_are_played_before_the_exit() {
+    let report = page("<form><block>bye<exit/></block></form>").run();
+    assert_eq!(report.prompts(), ["bye"]);
+}
+
+/// V2.0 4.1.1: `break` is silence of its time or strength.
+#[test]
+fn break_is_silence() {
+    let report = page("<form><block><prompt>a<break time='2s'/>b<break strength='weak'/><break/><break strength='none'/></prompt></block></form>").run();
+    assert_eq!(
+        report.prompts(),
+        ["a [silence 2000 ms] b [silence 250 ms] [silence 500 ms]"]
+    );
+}
+
+/// V2.1 4: `mark` has a name, fixed or computed.
+#[test]
+fn marks_have_names() {
+    let report = page(
+        "<form><block><prompt>a<mark name='m'/><mark nameexpr=\"'n'+1\"/></prompt></block></form>",
+    )
+    .run();
+    assert_eq!(report.prompts(), ["a [mark m] [mark n1]"]);
+}
+
+/// V2.0 4.1.1: other markup goes to the synthesiser as it is.
+#[test]
+fn markup_goes_to_the_synthesiser() {
+    let report = page("<form><block><prompt><p>one <emphasis>two</emphasis></p><say-as interpret-as='date'>x</say-as></prompt></block></form>").run();
+    assert_eq!(report.prompts(), ["one two x"]);
+}
+
+/// R 5: without a synthesiser text raises an error when it is queued; audio with text does not.
+#[test]
+fn text_needs_a_synthesiser() {
+    let value = page("<form><block><prompt>text</prompt></block><catch event='error.noresource'><exit expr=\"'none'\"/></catch></form>").silent().value();
+    assert_eq!(value, json!("none"));
+    let report = page("<form><block><audio src='a.wav'>text</audio><exit/></block></form>")
+        .silent()
+        .run();
+    assert!(report.events().is_empty());
+}
+
+/// R 11: without a synthesiser and without its audio a prompt raises an error when it is played.
+#[test]
+fn missing_audio_with_text_needs_a_synthesiser() {
+    let form = "<form><field type='digits'><prompt><audio src='a.wav'>text</audio></prompt><catch event='error.noresource'><exit expr=\"'none'\"/></catch></field></form>";
+    assert_eq!(
+        page(form).silent().without_audio("a.wav").value(),
+        json!("none")
+    );
+    assert_eq!(
+        page(form).without_audio("a.wav").run().prompts().first(),
+        Some(&"text")
+    );
+}

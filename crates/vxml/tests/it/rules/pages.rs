@@ -1,0 +1,189 @@
+//! Pages, jumps, submits and ends.
+
+use serde_json::json;
+use vxml::{Body, FetchKind};
+
+use crate::support::{document, page, vxml};
+
+/// V2.0 1.5.1: a page begins with its first dialog.
+#[test]
+fn a_page_begins_with_its_first_dialog() {
+    assert_eq!(page("<form><block><exit expr='1'/></block></form><form><block><exit expr='2'/></block></form>").value(), json!(1));
+}
+
+/// V2.0 5.3.7: `goto next` jumps to a dialog of the page, or to another page and its dialog.
+#[test]
+fn goto_jumps() {
+    let start = |next: &str| {
+        page(&format!("<form><block><goto next='{next}'/></block></form><form id='b'><block><exit expr=\"'here'\"/></block></form>"))
+            .file("sub/o.vxml", &vxml("<form><block><exit expr=\"'first'\"/></block></form><form id='z'><block><exit expr=\"'z'\"/></block></form>"))
+            .value()
+    };
+    assert_eq!(start("#b"), json!("here"));
+    assert_eq!(start("sub/o.vxml"), json!("first"));
+    assert_eq!(start("sub/o.vxml#z"), json!("z"));
+}
+
+/// V2.0 5.3.7: `goto expr` computes the address.
+#[test]
+fn goto_may_compute_the_address() {
+    assert_eq!(page("<form><block><goto expr=\"'#' + 'b'\"/></block></form><form id='b'><block><exit expr='1'/></block></form>").value(), json!(1));
+}
+
+/// V2.0 5.3.7: relative addresses are resolved against the page, or its `xml:base`.
+#[test]
+fn addresses_are_relative_to_the_page() {
+    let report = page("<form><block><goto next='a/b.vxml?x=1'/></block></form>").run();
+    assert_eq!(
+        report.requests.last().unwrap().url,
+        "http://pages.test/a/b.vxml?x=1"
+    );
+    let based = "<vxml version='2.1' xml:base='http://other.test/dir/'><form><block><goto next='c.vxml'/></block></form></vxml>";
+    assert_eq!(
+        document(based).run().requests.last().unwrap().url,
+        "http://other.test/dir/c.vxml"
+    );
+}
+
+/// V2.0 5.3.8: `submit` sends the named variables by GET.
+#[test]
+fn submit_sends_names_by_get() {
+    let report = page("<var name='a' expr=\"'x y'\"/><var name='o' expr='{n: 1}'/><form><block><submit next='s.vxml' namelist='a o'/></block></form>").run();
+    assert_eq!(
+        report.requests.last().unwrap().url,
+        "http://pages.test/s.vxml?a=x%20y&o=%7B%22n%22%3A1%7D"
+    );
+}
+
+/// V2.0 5.3.8: `submit` sends by POST when the page says so.
+#[test]
+fn submit_sends_by_post() {
+    let report = page("<var name='a' expr='1'/><form><block><submit expr=\"'s.vxml'\" method='post' namelist='a'/></block></form>").run();
+    let request = report.requests.last().unwrap();
+    assert_eq!(
+        (request.url.as_str(), request.body.clone()),
+        (
+            "http://pages.test/s.vxml",
+            Some(Body::Form("a=1".to_owned()))
+        )
+    );
+}
+
+/// V2.0 5.3.8: without a namelist `submit` sends the named input items.
+#[test]
+fn submit_sends_input_items_by_itself() {
+    let report = page("<var name='v' expr='1'/><form><field name='k' type='digits?length=1'/><block name='b'><submit next='s.vxml'/></block></form>").keys(&["5"]).run();
+    assert_eq!(
+        report.requests.last().unwrap().url,
+        "http://pages.test/s.vxml?k=5"
+    );
+}
+
+/// V2.0 5.3.9: `exit` ends with a value or with names.
+#[test]
+fn exit_ends() {
+    assert_eq!(
+        page("<form><block><exit expr='1+1'/></block></form>").value(),
+        json!(2)
+    );
+    assert_eq!(page("<var name='a' expr='1'/><form><var name='b' expr=\"'x'\"/><block><exit namelist='a b'/></block></form>").value(), json!({"a": 1, "b": "x"}));
+}
+
+/// V2.1 9: `disconnect` ends with names.
+#[test]
+fn disconnect_ends_with_names() {
+    let report =
+        page("<var name='a' expr='1'/><form><block><disconnect namelist='a'/></block></form>")
+            .run();
+    let vxml::Ending::Disconnect { names } = report.ending else {
+        panic!("no disconnect")
+    };
+    assert_eq!(names["a"], json!(1));
+}
+
+/// V2.0 6.1.2: attributes and properties govern fetching.
+#[test]
+fn fetching_has_properties() {
+    let report = page("<property name='fetchtimeout' value='4s'/><property name='documentmaxage' value='60'/><form><block><goto next='a.vxml' maxstale='5'/></block></form>").run();
+    let request = report.requests.last().unwrap();
+    assert_eq!(
+        (
+            request.kind,
+            request.timeout_ms,
+            request.max_age_s,
+            request.max_stale_s
+        ),
+        (FetchKind::Document, 4_000, Some(60), Some(5))
+    );
+    let report = page("<property name='fetchaudio' value='wait.wav'/><form><block><goto next='a.vxml' fetchtimeout='1500ms'/></block></form>").run();
+    let request = report.requests.last().unwrap();
+    assert_eq!(
+        (request.timeout_ms, request.audio.as_deref()),
+        (1_500, Some("http://pages.test/wait.wav"))
+    );
+}
+
+/// V2.0 5.2.6: an error of loading a page belongs to the page that wanted it.
+#[test]
+fn an_error_of_loading_belongs_to_the_old_page() {
+    let value = page("<form><block><goto next='gone.vxml'/></block><catch event='error.badfetch'><exit expr='_event'/></catch></form>").value();
+    assert_eq!(value, json!("error.badfetch.http.404"));
+}
+
+/// V2.0 5.2.6: an error in the variables of a page belongs to that page.
+#[test]
+fn an_error_of_initialising_belongs_to_the_new_page() {
+    let value = page("<form><block><goto next='new.vxml'/></block></form><catch event='error'><exit expr=\"'old'\"/></catch>")
+        .file("new.vxml", &vxml("<var name='x' expr='nobody'/><catch event='error.semantic'><exit expr=\"'new'\"/></catch><form/>"))
+        .value();
+    assert_eq!(value, json!("new"));
+}
+
+/// V2.0 6.3: properties hold from where they stand inwards; the innermost one wins.
+#[test]
+fn the_innermost_property_wins() {
+    let page = page(
+        "<property name='timeout' value='1s'/><form><property name='timeout' value='2s'/><field type='digits'><property name='timeout' value='7s'/><noinput><exit/></noinput></field></form>",
+    );
+    assert_eq!(page.run().now_ms, 7_000);
+}
+
+/// V2.0 6.3: unknown properties are accepted.
+#[test]
+fn unknown_properties_are_accepted() {
+    assert_eq!(page("<property name='com.genesyslab.x' value='1'/><form><block><exit expr='1'/></block></form>").value(), json!(1));
+}
+
+/// G 7: `gvp:expr` computes the value of a property.
+#[test]
+fn a_property_may_be_computed() {
+    let text = "<vxml version='2.1' xmlns:gvp='http://www.genesyslab.com/2006/vxml21-extension'><var name='t' expr='3'/><property name='timeout' gvp:expr=\"t + 's'\"/><form><field type='digits'><noinput><exit/></noinput></field></form></vxml>";
+    assert_eq!(document(text).run().now_ms, 3_000);
+}
+
+/// V2.0 2.5: a link jumps or throws from anywhere in its scope.
+#[test]
+fn a_link_jumps_or_throws() {
+    let content = |link: &str| {
+        format!(
+            "{link}<form><field type='digits?length=2'/></form><form id='z'><block><exit expr=\"'z'\"/></block></form><catch event='e'><exit expr=\"'e' + _message\"/></catch>"
+        )
+    };
+    assert_eq!(
+        page(&content("<link next='#z' dtmf='*'/>"))
+            .keys(&["*"])
+            .value(),
+        json!("z")
+    );
+    assert_eq!(page(&content("<link event='e' message='m'><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>* 0</rule></grammar></link>")).keys(&["*0"]).value(), json!("em"));
+}
+
+/// G 7: `gvp:send` hands data out and `gvp:receive` waits for data.
+#[test]
+fn data_goes_out_and_comes_in() {
+    let text = "<vxml version='2.1' xmlns:gvp='http://www.genesyslab.com/2006/vxml21-extension'><var name='a' expr='1'/><form><block><gvp:send namelist='a' event='done'/><gvp:receive maxtime='2s'/><exit expr='application.lastmessage$.content.x'/></block></form><catch event='error.com.genesyslab.composer.receiveerror'><exit expr=\"'late'\"/></catch></vxml>";
+    let report = document(text).keys(&["{\"x\": 5}"]).run();
+    assert_eq!(report.logs(), ["done {\"a\":1}"]);
+    assert_eq!(document(text).keys(&["{\"x\": 5}"]).value(), json!(5));
+    assert_eq!(document(text).value(), json!("late"));
+}
