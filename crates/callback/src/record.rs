@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::admission::Counted;
 use crate::confirm::Confirmation;
+use crate::plugin::{Answer, PluginCall, PluginRecord};
 use crate::routing::Found;
 use crate::settings::Settings;
 use crate::{AgentId, CallbackId, LegKey, ServiceName, Timestamp};
@@ -85,6 +86,8 @@ pub enum Reason {
     FailCallToCustomer,
     /// A fax answered.
     FailFaxReached,
+    /// A plugin sent the call somewhere else, or a request says that it went there.
+    TransferredToRp,
     /// Ended by a request that gave no reason.
     NotAvailable,
     /// The customer never confirmed.
@@ -95,8 +98,6 @@ pub enum Reason {
     FailIxnUnknownMediaType,
     /// The texts of the service could not be loaded; set by requests only.
     FailLoadMessageFile,
-    /// Transferred to a route point; set by requests only.
-    TransferredToRp,
 }
 
 impl Reason {
@@ -112,6 +113,7 @@ impl Reason {
         Self::FailInteractionDeleted,
         Self::FailCallToCustomer,
         Self::FailFaxReached,
+        Self::TransferredToRp,
         Self::NotAvailable,
         Self::FailUserNoConfirm,
         Self::FailNoCustomerNumber,
@@ -140,12 +142,12 @@ impl Reason {
             Self::FailInteractionDeleted => "FAIL_INTERACTION_DELETED",
             Self::FailCallToCustomer => "FAIL_CALL_TO_CUSTOMER",
             Self::FailFaxReached => "FAIL_FAX_REACHED",
+            Self::TransferredToRp => "TRANSFERRED_TO_RP",
             Self::NotAvailable => "NOT_AVAILABLE",
             Self::FailUserNoConfirm => "FAIL_USER_NO_CONFIRM",
             Self::FailNoCustomerNumber => "FAIL_NO_CUSTOMER_NUMBER",
             Self::FailIxnUnknownMediaType => "FAIL_IXN_UNKNOWN_MEDIA_TYPE",
             Self::FailLoadMessageFile => "FAIL_LOAD_MESSAGE_FILE",
-            Self::TransferredToRp => "TRANSFERRED_TO_RP",
         }
     }
 }
@@ -173,6 +175,22 @@ pub enum Phase {
     Dialing,
     /// Answered; the detector listens.
     Detecting,
+    /// The plugin is asked what to do.
+    Plugin {
+        /// `_call_state` of the question.
+        call_state: u8,
+        /// Where the customer's call is.
+        call: PluginCall,
+        /// An accepted answer that waits for the plugin to let go of the call.
+        answer: Option<Box<Answer>>,
+    },
+    /// The destination of `route_to_rp` rings, the customer hears the waiting music.
+    RoutingOut {
+        /// Where to.
+        destination: String,
+        /// Dials of it begun.
+        tries: u32,
+    },
     /// The greeting plays.
     Greeting,
     /// The customer hears the waiting music and may be routed.
@@ -216,6 +234,10 @@ pub enum TimerKind {
     RetryDial,
     /// Telephony owes us an event: dialing, detection, agent ringing, playing.
     Guard,
+    /// The plugin's answer (`_plugin_on_dial_timeout`).
+    PluginAnswer,
+    /// The plugin has answered and should let go of the call.
+    Detach,
     /// `_max_time_to_wait_for_agent_on_the_call`.
     AgentWait,
     /// `_max_queue_wait`.
@@ -314,6 +336,8 @@ pub struct Callback {
     pub timers: BTreeMap<TimerKind, Timestamp>,
     /// What of it counts for throttles and the in-queue rule.
     pub counted: Counted,
+    /// Questions to the plugin and what its answers changed.
+    pub plugin: PluginRecord,
     /// It is held.
     #[serde(default)]
     pub held: Option<Box<Held>>,
@@ -358,6 +382,7 @@ impl Callback {
             play_token: 0,
             timers: BTreeMap::new(),
             counted: Counted::default(),
+            plugin: PluginRecord::default(),
             held: None,
             confirmation: None,
         }
@@ -375,6 +400,20 @@ impl Callback {
     #[must_use]
     pub fn service(&self) -> &ServiceName {
         &self.settings.service
+    }
+
+    /// The number that the next attempt dials, without prefix: an answer of a plugin may have
+    /// changed it.
+    #[must_use]
+    pub fn number_to_dial(&self) -> &str {
+        self.plugin.number.as_deref().unwrap_or(&self.dial_number)
+    }
+
+    /// What is dialed before the number.
+    #[must_use]
+    pub fn dial_prefix(&self) -> &str {
+        let changed = self.plugin.prefix.as_deref();
+        changed.unwrap_or(&self.settings.prefix_dial_out)
     }
 
     /// It is not over.

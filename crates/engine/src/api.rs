@@ -3,6 +3,7 @@
 mod admin;
 mod create;
 mod notification;
+mod plugin;
 mod publishing;
 mod storage;
 mod transactions;
@@ -34,10 +35,13 @@ use crate::limits;
 use crate::metrics::Metrics;
 use crate::notify::Subscriptions;
 use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
+use crate::plugin::{HostConfig, PluginHost};
+use crate::sessions::SessionsConfig;
 use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::trunks::{TrunkInfo, Trunks};
+use crate::voicexml::VoiceXmlConfig;
 
 /// What the engine has to know from the configuration.
 #[derive(Debug)]
@@ -60,6 +64,12 @@ pub struct EngineConfig {
     pub node: u16,
     /// `retention.days`.
     pub retention_days: u32,
+    /// Base of every URL that is handed out, `http.public_url`.
+    pub public_url: String,
+    /// How SCXML sessions are hosted.
+    pub sessions: SessionsConfig,
+    /// How `VoiceXML` applications are hosted.
+    pub voicexml: VoiceXmlConfig,
 }
 
 /// A create request.
@@ -126,6 +136,7 @@ struct Inner {
     subscriptions: Arc<Subscriptions>,
     subscription_default_s: u32,
     publisher: Arc<Publisher>,
+    plugins: PluginHost,
     outbox: Outbox,
     directory: Arc<AgentDirectory>,
     dialplan: Arc<Dialplan>,
@@ -153,10 +164,8 @@ impl Engine {
         directory: Arc<AgentDirectory>,
     ) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let supervisor = Supervisor::default();
-        let metrics = Arc::new(Metrics::new());
-        let shared = Arc::new(Shared::default());
-        let dialplan = Arc::new(config.dialplan);
+        let (supervisor, shared) = (Supervisor::default(), Arc::new(Shared::default()));
+        let (metrics, dialplan) = (Arc::new(Metrics::new()), Arc::new(config.dialplan));
         let allow_hosts = config.sender.allow_hosts.clone();
         let (commands, command_receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
         let subscriptions = Arc::new(Subscriptions::new(store.subscriptions().await?));
@@ -165,10 +174,17 @@ impl Engine {
             config: config.notify,
             subscriptions: subscriptions.clone(),
         });
+        let treatments = Treatments::new(config.treatments_dir)?;
+        let host = HostConfig {
+            sessions: config.sessions,
+            voicexml: config.voicexml,
+            treatments: treatments.clone(),
+        };
+        let plugins = PluginHost::start(&config.public_url, host, &clock, &commands, &supervisor)?;
         let parts = notify::Parts {
             store: store.clone(),
             clock: clock.clone(),
-            sender: Sender::new(config.sender)?,
+            sender: Sender::new(config.sender)?.with_sessions(plugins.sessions.clone()),
             metrics: metrics.clone(),
             subscriptions: subscriptions.clone(),
         };
@@ -181,7 +197,8 @@ impl Engine {
             publisher: publisher.clone(),
             metrics: metrics.clone(),
             supervisor: supervisor.clone(),
-            treatments: Treatments::new(config.treatments_dir)?,
+            treatments,
+            plugins: plugins.clone(),
             dialplan: dialplan.clone(),
             trunks: Trunks::new(config.trunks),
             max_running: config.max_running_callbacks,
@@ -194,32 +211,42 @@ impl Engine {
         let services = stored_services(store.as_ref()).await?;
         let stop_shard = CancellationToken::new();
         supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
-        let engine = Self {
-            inner: Arc::new(Inner {
-                store,
-                telephony,
-                clock,
-                commands,
-                services: RwLock::new(services),
-                subscriptions,
-                subscription_default_s,
-                publisher,
-                outbox,
-                directory,
-                dialplan,
-                resolver,
-                allow_hosts,
-                node: config.node,
-                metrics,
-                shared,
-                supervisor: supervisor.clone(),
-                stop_shard,
-                imports: tokio::sync::Mutex::new(()),
-                storage: tokio::sync::Mutex::new(()),
-            }),
-        };
-        supervisor.spawn("retention", engine.clone().sweep(config.retention_days));
+        let engine = Self::of(Inner {
+            store,
+            telephony,
+            clock,
+            commands,
+            services: RwLock::new(services),
+            subscriptions,
+            subscription_default_s,
+            publisher,
+            plugins,
+            outbox,
+            directory,
+            dialplan,
+            resolver,
+            allow_hosts,
+            node: config.node,
+            metrics,
+            shared,
+            supervisor,
+            stop_shard,
+            imports: tokio::sync::Mutex::default(),
+            storage: tokio::sync::Mutex::default(),
+        });
+        engine.look_after(config.retention_days);
         Ok(engine)
+    }
+
+    fn of(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        Self { inner }
+    }
+
+    /// Removes what was over long ago, again and again.
+    fn look_after(&self, retention_days: u32) {
+        let sweep = self.clone().sweep(retention_days);
+        self.inner.supervisor.spawn("retention", sweep);
     }
 
     /// Now, by the engine's clock.
@@ -434,6 +461,7 @@ impl Engine {
     pub async fn drain(&self) {
         self.begin_drain();
         self.inner.stop_shard.cancel();
+        self.inner.plugins.stop();
         self.inner.supervisor.stop(limits::DRAIN_MAX).await;
     }
 

@@ -20,7 +20,9 @@ mod imports;
 pub mod limits;
 mod metrics;
 pub mod notify;
+mod plugin;
 mod pool;
+mod sessions;
 mod shard;
 pub mod speech;
 mod supervisor;
@@ -36,4 +38,6 @@ pub use imports::{
     AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport, TransactionImport,
 };
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
+pub use sessions::SessionsConfig;
 pub use trunks::TrunkInfo;
+pub use voicexml::{OnError, VoiceXmlConfig};

@@ -96,6 +96,40 @@ pub const APPLICATIONS_MAX: usize = 2_000;
 pub const APPLICATION_INPUTS_MAX: usize = 1_000;
 /// Longest prompt that is put together, samples: ten minutes.
 pub const PROMPT_SAMPLES_MAX: usize = 600 * 8_000;
+/// Inputs that wait for one session; further events are refused (ors-scxml §10).
+pub const SESSION_INPUTS_MAX: usize = 1_000;
+/// Live sessions; one of a hand-written page takes about 0.2 MB.
+pub const SESSIONS_MAX: usize = 5_000;
+/// Sessions that one session may start under itself.
+pub const SESSIONS_UNDER_MAX: usize = 50;
+/// Inputs that a session takes before the next session has its turn.
+pub const SESSION_TURN_MAX: usize = 32;
+/// Time after which a thread that runs one input is set aside (ors-scxml §10).
+pub const SESSION_STUCK: Duration = Duration::from_secs(2);
+/// How often threads are looked after.
+pub const SESSION_LOOK: Duration = Duration::from_millis(250);
+/// Fetches of one session under way (ors-scxml §10).
+pub const SESSION_FETCHES_MAX: usize = 16;
+/// Bytes of an answer to a fetch (ors-scxml §4.1).
+pub const SESSION_FETCH_MAX: usize = 1024 * 1024;
+/// Longest time of a fetch, s; the element may ask for less.
+pub const SESSION_FETCH_S: u64 = 300;
+/// Time of a fetch that does not say, s.
+pub const SESSION_FETCH_DEFAULT_S: u64 = 30;
+/// What a plugin's session may live beyond the time for its answer (ors-scxml §10).
+pub const SESSION_AFTER_TTL: Duration = Duration::from_secs(60);
+/// How long a request to a session waits for its response (ors-scxml §9).
+pub const SESSION_RESPONSE: Duration = Duration::from_secs(30);
+/// Requests to one session that wait for a response.
+pub const SESSION_REQUESTS_MAX: usize = 100;
+/// Documents kept compiled.
+pub const DOCUMENTS_MAX: usize = 256;
+/// Time to fetch one file of a document.
+pub const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a plugin's answer in its response; an answer has a handful of short keys.
+pub const PLUGIN_ANSWER_MAX: usize = 64 * 1024;
+/// Time to connect to a plugin.
+pub const PLUGIN_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
 /// A store that goes on refusing is told of once in so many tries: every 10 s.

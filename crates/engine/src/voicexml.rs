@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use telephony::media::audio::Clip;
 use tokio::sync::mpsc;
 use vxml::{Ending, Library, Watch as _};
 
@@ -164,6 +165,13 @@ impl VoiceXml {
         };
         self.push(&cell, input);
         true
+    }
+
+    /// A recording on the call of an application is over.
+    pub(crate) fn recorded(&self, token: &str, number: u64, clip: Option<Clip>, at_max: bool) {
+        if let Some(cell) = self.of_token(token) {
+            self.push(&cell, Input::Recorded(number, clip, at_max));
+        }
     }
 
     /// Nobody waits for the application any more: it ends without further events.

@@ -22,6 +22,7 @@ mod number;
 mod openapi;
 mod path;
 mod server;
+mod session;
 #[cfg(test)]
 mod testing;
 
@@ -101,6 +102,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .merge(gms::routes(&api))
         .merge(api::routes())
+        .merge(session::routes())
         .merge(health::routes())
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::method_not_allowed)

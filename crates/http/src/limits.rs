@@ -27,6 +27,8 @@ pub const GMS_USER_MAX: usize = 255;
 pub const NAME_MAX: usize = 255;
 /// Body of a small native command, e.g. an agent's state, bytes.
 pub const COMMAND_BODY_MAX: usize = 16 * 1024;
+/// Body that starts a session: its parameters, as much as attached data may be.
+pub const SESSION_BODY_MAX: usize = 64 * 1024;
 /// Deliveries of one native answer.
 pub const DELIVERIES_MAX: usize = 1000;
 /// Rows of one export; more are asked for with from and until.
@@ -42,3 +44,5 @@ pub const SUBSCRIPTION_TEXT_MAX: usize = 2048;
 pub const TAIL_LISTENERS_MAX: usize = 32;
 /// How often a quiet event stream says that it is still there.
 pub const TAIL_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How far ahead a session may be started, s.
+pub(crate) const IDEALTIME_MAX_S: i64 = 30 * 86_400;

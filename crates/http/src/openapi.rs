@@ -101,6 +101,7 @@ impl Operation {
         let tag = match self.path {
             path if path.starts_with("/api/") => "native",
             path if path.starts_with("{app}") => "compatible",
+            path if path.starts_with("/scxml/") => "sessions",
             _ => "probes",
         };
         let mut operation = json!({
@@ -223,6 +224,7 @@ mod tests {
     fn every_route_is_described_and_every_description_has_a_route() {
         let mut routed = routes(include_str!("api.rs"), "");
         routed.extend(routes(include_str!("health.rs"), ""));
+        routed.extend(routes(include_str!("session.rs"), ""));
         routed.extend(routes(include_str!("gms.rs"), "{app}"));
         let described: BTreeSet<(String, String)> = OPERATIONS
             .iter()

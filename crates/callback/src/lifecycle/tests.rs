@@ -21,6 +21,7 @@ mod confirm;
 mod contact_options;
 mod decision_table;
 mod hold;
+mod plugin;
 mod races;
 
 fn file(name: &str) -> Treatment {
@@ -70,6 +71,7 @@ fn settings() -> Settings {
             keep_machine: true,
             keep_silence: true,
             sit_detail: false,
+            keep_fax: false,
         },
         treatments: Treatments {
             greeting: file("welcome.wav"),
@@ -91,6 +93,7 @@ fn settings() -> Settings {
         },
         attach_udata: AttachUserData::SingleJson,
         cpn_digits: None,
+        plugin: None,
         pending: BTreeMap::new(),
     }
 }
@@ -135,6 +138,7 @@ impl Walk {
         let context = Context {
             now: self.now,
             submission: self.submission.clone(),
+            random: u128::from(self.callback.attempts) + 1,
             paused: self.paused,
         };
         let step = step(self.callback.clone(), input, &context)?;
@@ -813,6 +817,7 @@ fn what_is_not_built_is_said_in_the_history() {
     let context = Context {
         now: walk.now,
         submission: Ok(()),
+        random: 1,
         paused: false,
     };
     let step = step(

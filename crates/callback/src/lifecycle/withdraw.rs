@@ -32,6 +32,8 @@ pub(super) fn cancel(run: &mut Run<'_>) -> Result<(), Error> {
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::Offering { .. }
@@ -57,6 +59,8 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
         | Phase::RetryPause => callback.attempts == 0,
         Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::Offering { .. }

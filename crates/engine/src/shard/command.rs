@@ -24,6 +24,23 @@ impl Shard {
                 self.on_ask(service.as_ref(), &id, input, reply, round)
                     .await;
             }
+            Command::PluginAnswer {
+                id,
+                token,
+                answer,
+                reply,
+            } => {
+                self.on_plugin_answer(&id, token, answer, reply, round)
+                    .await;
+            }
+            Command::Control {
+                id,
+                token,
+                act,
+                reply,
+            } => self.on_control(&id, token, act, reply, round),
+            Command::Tell { id, input } => self.step(&id, input, round),
+            Command::Send(command) => self.send(*command),
             Command::Play(clip) => self.play_clip(*clip, round),
             Command::SetAgents { agents, reply } => {
                 self.set_agents(agents);

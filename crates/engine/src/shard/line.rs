@@ -94,6 +94,8 @@ const fn is_needed(command: &TelephonyCommand) -> bool {
         | TelephonyCommand::Ring { .. }
         | TelephonyCommand::Progress { .. }
         | TelephonyCommand::Play { .. }
+        | TelephonyCommand::Record { .. }
+        | TelephonyCommand::StopRecord { .. }
         | TelephonyCommand::Stop { .. }
         | TelephonyCommand::SendDigits { .. } => false,
     }

@@ -88,6 +88,14 @@ impl Stage {
         });
         let outbox = Notifier::start(parts, &supervisor);
         let (commands, receiver) = mpsc::channel(8);
+        let treatments = Treatments::new(dir.path().to_owned()).unwrap();
+        let config = crate::plugin::HostConfig {
+            sessions: crate::SessionsConfig::default(),
+            voicexml: crate::VoiceXmlConfig::default(),
+            treatments: treatments.clone(),
+        };
+        let base = "http://127.0.0.1:1";
+        let plugins = PluginHost::start(base, config, &clock, &commands, &supervisor).unwrap();
         let mut shard = Shard::new(Parts {
             store: store.clone(),
             telephony: line.clone(),
@@ -96,7 +104,8 @@ impl Stage {
             publisher,
             metrics,
             supervisor,
-            treatments: Treatments::new(dir.path().to_owned()).unwrap(),
+            treatments,
+            plugins,
             dialplan: Arc::new(dialplan()),
             trunks: Trunks::new(vec![TrunkInfo {
                 name: "carrier".to_owned(),

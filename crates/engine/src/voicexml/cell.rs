@@ -23,6 +23,8 @@ pub(super) enum Input {
     Rendered(u64, Option<Clip>),
     /// The play of this number is over.
     Played(u64),
+    /// The recording of this number is over.
+    Recorded(u64, Option<Clip>, bool),
     /// Something may be due.
     Tick,
 }
@@ -62,11 +64,23 @@ pub(super) struct Playing {
     pub(super) barge_in: bool,
 }
 
+/// A recording of the customer for the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Recording {
+    /// The application's number.
+    pub(super) id: u64,
+    /// The call's number.
+    pub(super) number: u64,
+    /// `audio/x-wav` or another name of what the page wants.
+    pub(super) kind: String,
+}
+
 /// What only the thread touches that runs the application.
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) session: Option<Session>,
     pub(super) playing: Option<Playing>,
+    pub(super) recording: Option<Recording>,
     pub(super) hung_up: bool,
 }
 

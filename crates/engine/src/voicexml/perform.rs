@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use telephony::media::audio::Clip;
+use telephony::port::RecordOrder;
 use tokio::sync::oneshot;
-use vxml::{
-    Effect, FetchRequest, Play, RecordRequest, Recording, Session, TransferOutcome, TransferRequest,
-};
+use vxml::{Effect, FetchRequest, Play, RecordRequest, Session, TransferOutcome, TransferRequest};
 
 use super::VoiceXml;
-use super::cell::{Beginning, Body, Cell, Input, Playing};
+use super::cell::{Beginning, Body, Cell, Input, Playing, Recording};
 use crate::shard::{Act, Command, PLUGIN_PLAYS};
 
 /// Longest line of a log.
@@ -33,6 +32,13 @@ impl VoiceXml {
                 {
                     body.playing = None;
                     handle(&mut body, vxml::Input::Played(playing.id), now_ms);
+                }
+            }
+            Input::Recorded(number, clip, at_max) => {
+                let known = body.recording.take_if(|r| r.number == number);
+                if let Some(recording) = known {
+                    let recorded = cell.recordings.keep(&recording, clip, at_max);
+                    handle(&mut body, recorded, now_ms);
                 }
             }
             Input::Tick => {
@@ -83,8 +89,13 @@ impl VoiceXml {
                     self.act_and_forget(cell, Act::Stop);
                 }
             }
-            Effect::Record(request) => self.record(cell, &request),
-            Effect::StopRecord(_) => {}
+            Effect::Record(request) => self.record(cell, body, request),
+            Effect::StopRecord(id) => {
+                if let Some(recording) = body.recording.as_ref().filter(|r| r.id == id) {
+                    let number = recording.number;
+                    self.record_or_none(cell, number, Act::StopRecord);
+                }
+            }
             Effect::Transfer(request) => self.transfer(cell, *request),
             Effect::StopTransfer(_) => {}
             Effect::Send(message) => cell.owner.message(message),
@@ -164,8 +175,7 @@ impl VoiceXml {
                 handle(body, vxml::Input::Played(id), now_ms);
             }
             Some(clip) => {
-                playing.number =
-                    PLUGIN_PLAYS + self.inner.plays.fetch_add(1, Ordering::Relaxed) + 1;
+                playing.number = self.number();
                 let act = Act::Sound {
                     clip,
                     play: playing.number,
@@ -186,13 +196,39 @@ impl VoiceXml {
         }
     }
 
-    /// Recording is not there on calls: nothing was heard.
-    fn record(&self, cell: &Arc<Cell>, request: &RecordRequest) {
-        let (id, recording) = (request.id, Recording::default());
-        self.push(
-            cell,
-            Input::Handle(Box::new(vxml::Input::Recorded { id, recording })),
-        );
+    fn record(&self, cell: &Arc<Cell>, body: &mut Body, request: RecordRequest) {
+        let number = self.number();
+        let order = RecordOrder {
+            token: number,
+            beep: request.beep,
+            max_ms: request.max_time_ms,
+            final_silence_ms: request.final_silence_ms,
+            timeout_ms: request.timeout_ms,
+        };
+        body.recording = Some(Recording {
+            id: request.id,
+            number,
+            kind: request.kind,
+        });
+        self.record_or_none(cell, number, Act::Record(order));
+    }
+
+    /// Does something about a recording; on a call that cannot be used there is none.
+    fn record_or_none(&self, cell: &Arc<Cell>, number: u64, act: Act) {
+        let done = self.control(cell, act);
+        let (all, cell) = (self.clone(), Arc::clone(cell));
+        self.inner
+            .supervisor
+            .spawn("application recording", async move {
+                if done.await.is_err() {
+                    all.push(&cell, Input::Recorded(number, None, false));
+                }
+            });
+    }
+
+    /// A number for a play or recording on a call.
+    fn number(&self) -> u64 {
+        PLUGIN_PLAYS + self.inner.plays.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Passes the call on; the callback ends with it.

@@ -53,6 +53,17 @@ const IMPORT_LIST: &[(&str, &str)] = &[
     ("strict", "true: repairs are refused"),
 ];
 
+const PLUGIN_ANSWER: &[(&str, &str)] = &[
+    ("action", "cancel, route_to_agent, route_to_rp or retry"),
+    (
+        "message",
+        "OK, interaction_deleted, or the destination of route_to_rp",
+    ),
+    ("customer_number", "number that later attempts dial"),
+    ("customer_number_prefix", "prefix that later attempts dial"),
+    ("delay", "seconds until the next attempt"),
+];
+
 pub(super) const OPERATIONS: &[Operation] = &[
     // Native.
     op(
@@ -375,6 +386,46 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Answer::Json("Published"),
     )
     .body(Body::Json("Publish")),
+    op(
+        "post",
+        "/scxml/session/start",
+        "Starts an SCXML session; src is the document, other keys are its parameters",
+        Answer::Json("Object"),
+    )
+    .body(Body::Keys("Object")),
+    op(
+        "get",
+        "/scxml/session/{session}/query",
+        "How a session stands",
+        Answer::Json("Object"),
+    ),
+    op(
+        "post",
+        "/scxml/session/{session}/terminate",
+        "Ends a session",
+        Answer::Json("Object"),
+    ),
+    op(
+        "post",
+        "/scxml/session/{session}/event/{name}",
+        "Sends an external event to a session; keys of body and query are its data",
+        Answer::Json("Object"),
+    )
+    .body(Body::Keys("Object")),
+    op(
+        "get",
+        "/scxml/session/{session}/request/{name}",
+        "An answer of an on-dial plugin in the query",
+        Answer::Json("Accepted"),
+    )
+    .query(PLUGIN_ANSWER),
+    op(
+        "post",
+        "/scxml/session/{session}/request/{name}",
+        "An answer of an on-dial plugin: the reply URL that it was told, with its token",
+        Answer::Json("Accepted"),
+    )
+    .body(Body::Keys("PluginAnswer")),
     op(
         "get",
         "{app}/1/phonenumber",

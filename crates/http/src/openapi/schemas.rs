@@ -58,6 +58,20 @@ fn general() -> Value {
             "properties": {"type": text(), "title": text(), "status": number(),
                 "detail": text(), "field": text()},
         },
+        "Accepted": {
+            "type": "object",
+            "required": ["status"],
+            "properties": {"status": text()},
+        },
+        "PluginAnswer": {
+            "type": "object",
+            "required": ["action", "message"],
+            "properties": {
+                "action": {"type": "string",
+                    "enum": ["cancel", "route_to_agent", "route_to_rp", "retry"]},
+                "message": text(), "customer_number": text(),
+                "customer_number_prefix": text(), "delay": number()},
+        },
         "Readiness": {
             "type": "object",
             "required": ["ready", "reasons", "running"],

@@ -146,7 +146,8 @@ impl Server {
                 )
             })?;
         let line: Arc<dyn Telephony> = telephony.clone();
-        let settings = wiring::engine(&config)?;
+        let public_url = public_url(&config, &http_address);
+        let settings = wiring::engine(&config, &public_url)?;
         let engine = Engine::start(settings, Arc::clone(&store), line, events, directory)
             .await
             .map_err(|error| {
@@ -159,7 +160,7 @@ impl Server {
         let mut api = Api::new(
             engine.clone(),
             credentials(&config),
-            public_url(&config, &http_address),
+            public_url,
             wiring::store_dir(&config),
             stopping.clone(),
         );
