@@ -38,6 +38,6 @@ pub use imports::{
     AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport, TransactionImport,
 };
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
-pub use sessions::SessionsConfig;
+pub use sessions::{SessionsConfig, is_session_id};
 pub use trunks::TrunkInfo;
 pub use voicexml::{OnError, VoiceXmlConfig};

@@ -108,6 +108,10 @@ pub const SESSION_TURN_MAX: usize = 32;
 pub const SESSION_STUCK: Duration = Duration::from_secs(2);
 /// How often threads are looked after.
 pub const SESSION_LOOK: Duration = Duration::from_millis(250);
+/// How often a query looks at a session that a thread runs right now.
+pub const SESSION_LOOKS: u32 = 20;
+/// Time between these looks.
+pub const SESSION_LOOK_PAUSE: Duration = Duration::from_millis(5);
 /// Fetches of one session under way (ors-scxml §10).
 pub const SESSION_FETCHES_MAX: usize = 16;
 /// Bytes of an answer to a fetch (ors-scxml §4.1).

@@ -474,6 +474,13 @@ fn new_id() -> String {
     text
 }
 
+/// Whether a text is made as the ids of sessions are; those of callbacks never are.
+#[must_use]
+pub fn is_session_id(text: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte);
+    text.len() == 26 && text.bytes().all(digit)
+}
+
 /// `_genesys.ixn.callState`.
 fn call_states() -> Map<String, Value> {
     callback::call_state::NAMES
@@ -508,9 +515,8 @@ mod tests {
     #[test]
     fn ids_have_26_characters_of_base_32() {
         let (a, b) = (new_id(), new_id());
-        assert_eq!(a.len(), 26);
-        let fits = |c: char| c.is_ascii_uppercase() || ('2'..='7').contains(&c);
-        assert!(a.chars().all(fits), "{a}");
+        assert!(is_session_id(&a), "{a}");
+        assert!(!is_session_id("1-0199a2b3c4d5e6f7a8b9c0d1"));
         assert_ne!(a, b);
     }
 }

@@ -73,8 +73,8 @@ impl Engine {
     ///
     /// # Errors
     /// `NOT_FOUND` without such a session.
-    pub fn session(&self, id: &str) -> Result<Value, Error> {
-        self.inner.plugins.sessions.query(id)
+    pub async fn session(&self, id: &str) -> Result<Value, Error> {
+        self.inner.plugins.sessions.query(id).await
     }
 
     /// Ends a session.

@@ -113,19 +113,22 @@ impl Sessions {
         }
     }
 
-    /// How a session stands.
-    pub(crate) fn query(&self, id: &str) -> Result<Value, Error> {
+    /// How a session stands; the bare id when a thread runs it for longer than a moment.
+    pub(crate) async fn query(&self, id: &str) -> Result<Value, Error> {
         let cell = self.cell(id).ok_or_else(missing)?;
-        let body = cell.try_body();
-        let session = body.as_ref().and_then(|body| body.hub.session(id));
-        Ok(match session {
-            Some(session) => json!({
-                "sessionId": id, "configuration": session.configuration(),
-                "events": session.events(), "heap_bytes": session.heap_bytes(),
-            }),
-            // A thread runs it right now.
-            None => json!({"sessionId": id}),
-        })
+        for _ in 0..limits::SESSION_LOOKS {
+            if let Some(body) = cell.try_body() {
+                return Ok(match body.hub.session(id) {
+                    Some(session) => json!({
+                        "sessionId": id, "configuration": session.configuration(),
+                        "events": session.events(), "heap_bytes": session.heap_bytes(),
+                    }),
+                    None => json!({"sessionId": id}),
+                });
+            }
+            tokio::time::sleep(limits::SESSION_LOOK_PAUSE).await;
+        }
+        Ok(json!({"sessionId": id}))
     }
 
     /// Ends a session.

@@ -15,5 +15,5 @@ pub(super) async fn query(
     State(api): State<Arc<Api>>,
     ApiPath(session): ApiPath<String>,
 ) -> Result<Response, ApiError> {
-    Ok(answer::ok(&api.engine.session(&session)?)?)
+    Ok(answer::ok(&api.engine.session(&session).await?)?)
 }

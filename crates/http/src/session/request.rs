@@ -46,6 +46,10 @@ pub(super) async fn request(
         let response = api.engine.session_request(&session, &name, data).await?;
         return Ok(answer::ok(&response)?);
     }
+    if engine::is_session_id(&session) {
+        let message = "There is no session with this id";
+        return Err(Failure::new(ErrorCode::NotFound, message).into());
+    }
     let given = Answer::parse(&keys)?;
     api.engine
         .plugin_answer(CallbackId::new(session), name, given)

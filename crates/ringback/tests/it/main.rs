@@ -25,4 +25,5 @@ mod rules;
 mod sessions;
 mod treatments;
 mod trunks;
+mod voicexml;
 mod walk;

@@ -189,9 +189,16 @@ async fn bad_input_starts_nothing() {
 
 #[tokio::test]
 async fn starting_needs_an_operator_and_an_event_only_the_id() {
-    let site = sessions(COUNTER).await;
-    let id = start(&site.server.api, json!({"src": site.documents.url})).await;
-    let anybody = Api::new(&site.server.url);
+    let documents = Receiver::start().await;
+    documents.answer(|_| Reply::Json(200, COUNTER));
+    let server = server(9)
+        .set("server", "username = \"operator\"")
+        .set("server", "password = \"pass\"")
+        .start()
+        .await;
+    let operator = server.api.login("operator", "pass");
+    let id = start(&operator, json!({"src": documents.url})).await;
+    let anybody = &server.api;
     let at = format!("/scxml/session/{id}");
     for path in ["/scxml/session/start".to_owned(), format!("{at}/terminate")] {
         let answer = anybody.post(&path, &json!({"src": "x"})).await;

@@ -139,7 +139,7 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
         retention_days: config.retention.days,
         public_url: public_url.to_owned(),
         voicexml: VoiceXmlConfig {
-            synthesiser: Synthesiser::parse(&config.vxml.tts).map_err(anyhow::Error::msg)?,
+            synthesiser: Synthesiser::parse(&config.vxml.tts).map_err(bad)?,
             on_error: match config.vxml.on_error {
                 config::OnError::Error => OnError::Fail,
                 config::OnError::RouteToAgent => OnError::RouteToAgent,
