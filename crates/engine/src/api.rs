@@ -39,7 +39,6 @@ use crate::plugin::{HostConfig, PluginHost};
 use crate::sessions::SessionsConfig;
 use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
-use crate::treatment::Treatments;
 use crate::trunks::{TrunkInfo, Trunks};
 use crate::voicexml::VoiceXmlConfig;
 
@@ -174,12 +173,7 @@ impl Engine {
             config: config.notify,
             subscriptions: subscriptions.clone(),
         });
-        let treatments = Treatments::new(config.treatments_dir)?;
-        let host = HostConfig {
-            sessions: config.sessions,
-            voicexml: config.voicexml,
-            treatments: treatments.clone(),
-        };
+        let host = HostConfig::new(config.sessions, config.voicexml, config.treatments_dir)?;
         let plugins = PluginHost::start(&config.public_url, host, &clock, &commands, &supervisor)?;
         let parts = notify::Parts {
             store: store.clone(),
@@ -197,7 +191,7 @@ impl Engine {
             publisher: publisher.clone(),
             metrics: metrics.clone(),
             supervisor: supervisor.clone(),
-            treatments,
+            treatments: plugins.treatments.clone(),
             plugins: plugins.clone(),
             dialplan: dialplan.clone(),
             trunks: Trunks::new(config.trunks),

@@ -2,6 +2,7 @@
 
 mod http;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use callback::plugin::Question;
@@ -23,6 +24,7 @@ pub(crate) struct PluginHost {
     pub(crate) http: HttpPlugins,
     pub(crate) sessions: Sessions,
     pub(crate) voicexml: VoiceXml,
+    pub(crate) treatments: Treatments,
 }
 
 /// How sessions and applications are hosted.
@@ -31,6 +33,21 @@ pub(crate) struct HostConfig {
     pub(crate) sessions: SessionsConfig,
     pub(crate) voicexml: VoiceXmlConfig,
     pub(crate) treatments: Treatments,
+}
+
+impl HostConfig {
+    /// How to host what plays files of this folder.
+    pub(crate) fn new(
+        sessions: SessionsConfig,
+        voicexml: VoiceXmlConfig,
+        treatments_dir: PathBuf,
+    ) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            sessions,
+            voicexml,
+            treatments: Treatments::new(treatments_dir)?,
+        })
+    }
 }
 
 impl PluginHost {
@@ -52,7 +69,7 @@ impl PluginHost {
         });
         let voicexml = VoiceXml::start(voicexml::Parts {
             config: config.voicexml,
-            treatments: config.treatments,
+            treatments: config.treatments.clone(),
             clock: Arc::clone(clock),
             commands: commands.clone(),
             supervisor: supervisor.clone(),
@@ -62,6 +79,7 @@ impl PluginHost {
             http,
             sessions,
             voicexml,
+            treatments: config.treatments,
         })
     }
 

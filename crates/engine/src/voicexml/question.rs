@@ -32,7 +32,7 @@ impl VoiceXml {
         };
         let asker = Asker {
             call: call.clone(),
-            url: callback::mask::url(&question.url).to_string(),
+            url: callback::mask::url(&question.url),
             commands: self.inner.commands.clone(),
             supervisor: self.inner.supervisor.clone(),
             on_error: self.inner.on_error,
