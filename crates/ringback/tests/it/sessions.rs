@@ -114,8 +114,8 @@ async fn a_session_is_terminated_and_then_unknown() {
 async fn a_session_begins_at_the_time_it_is_given() {
     let site = sessions(COUNTER).await;
     let api = &site.server.api;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let in_a_second = u64::try_from(now.unwrap().as_millis()).unwrap() + 1_000;
+    // Whole seconds: between one and two from now.
+    let in_a_second = (testkit::unix_seconds() + 2) * 1_000;
     let id = start(
         api,
         json!({"src": site.documents.url, "idealtime": in_a_second}),
@@ -124,7 +124,7 @@ async fn a_session_begins_at_the_time_it_is_given() {
     let at = format!("/scxml/session/{id}");
     let looked = api.get(&format!("{at}/query")).await;
     assert_eq!(looked.body, json!({"sessionId": id}), "it waits");
-    let begun = std::time::Instant::now();
+    let begun = testkit::now();
     // What comes before waits for the start.
     let asked = api.get(&format!("{at}/request/sum")).await;
     assert_eq!(asked.body, json!({"sum": 1}));

@@ -125,7 +125,7 @@ fn orscb_is_an_event_of_a_session_on_a_node() {
     );
     let row = rows(NotifyConfig::default(), subscription("1", "orscb", "S1"));
     assert_eq!(
-        row.target, "session:S1/event/x",
+        row.target, "session:S1/event/tag",
         "without a node it runs here"
     );
     let target = local_session("S/event/1", "x");
