@@ -24,6 +24,8 @@ pub enum PluginKind {
     Scxml,
     /// A program that takes the question as JSON over HTTP.
     Http,
+    /// A `VoiceXML` application that talks to the customer.
+    VoiceXml,
 }
 
 impl PluginKind {
@@ -33,6 +35,7 @@ impl PluginKind {
         match self {
             Self::Scxml => "scxml",
             Self::Http => "http",
+            Self::VoiceXml => "vxml",
         }
     }
 }

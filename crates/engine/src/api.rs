@@ -35,12 +35,12 @@ use crate::limits;
 use crate::metrics::Metrics;
 use crate::notify::Subscriptions;
 use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
-use crate::plugin::PluginHost;
+use crate::plugin::{HostConfig, PluginHost};
 use crate::sessions::SessionsConfig;
 use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
-use crate::treatment::Treatments;
 use crate::trunks::{TrunkInfo, Trunks};
+use crate::voicexml::VoiceXmlConfig;
 
 /// What the engine has to know from the configuration.
 #[derive(Debug)]
@@ -67,6 +67,8 @@ pub struct EngineConfig {
     pub public_url: String,
     /// How SCXML sessions are hosted.
     pub sessions: SessionsConfig,
+    /// How `VoiceXML` applications are hosted.
+    pub voicexml: VoiceXmlConfig,
 }
 
 /// A create request.
@@ -171,8 +173,8 @@ impl Engine {
             config: config.notify,
             subscriptions: subscriptions.clone(),
         });
-        let (url, sessions) = (&config.public_url, config.sessions);
-        let plugins = PluginHost::start(url, sessions, &clock, &commands, &supervisor)?;
+        let host = HostConfig::new(config.sessions, config.voicexml, config.treatments_dir)?;
+        let plugins = PluginHost::start(&config.public_url, host, &clock, &commands, &supervisor)?;
         let parts = notify::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -189,7 +191,7 @@ impl Engine {
             publisher: publisher.clone(),
             metrics: metrics.clone(),
             supervisor: supervisor.clone(),
-            treatments: Treatments::new(config.treatments_dir)?,
+            treatments: plugins.treatments.clone(),
             plugins: plugins.clone(),
             dialplan: dialplan.clone(),
             trunks: Trunks::new(config.trunks),
@@ -454,7 +456,7 @@ impl Engine {
     pub async fn drain(&self) {
         self.begin_drain();
         self.inner.stop_shard.cancel();
-        self.inner.plugins.sessions.stop();
+        self.inner.plugins.stop();
         self.inner.supervisor.stop(limits::DRAIN_MAX).await;
     }
 

@@ -21,11 +21,14 @@ pub mod limits;
 mod metrics;
 pub mod notify;
 mod plugin;
+mod pool;
 mod sessions;
 mod shard;
+pub mod speech;
 mod supervisor;
 mod treatment;
 mod trunks;
+mod voicexml;
 
 pub use api::{
     Engine, EngineConfig, Idempotency, NewCallback, Readiness, StartError, Tail, Tailed,
@@ -37,3 +40,4 @@ pub use imports::{
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
 pub use sessions::{SessionsConfig, is_session_id};
 pub use trunks::TrunkInfo;
+pub use voicexml::{OnError, VoiceXmlConfig};

@@ -72,6 +72,30 @@ pub const TREATMENT_REDIRECTS_MAX: usize = 3;
 pub const TREATMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Treatments kept decoded.
 pub const TREATMENTS_CACHED_MAX: usize = 256;
+/// Texts kept as audio.
+pub const SPOKEN_MAX: usize = 512;
+/// Samples of texts kept as audio: 32 MiB, half an hour of speech.
+pub const SPOKEN_SAMPLES_MAX: usize = 16 << 20;
+/// Synthesisers at work at once; each takes a processor for some ten milliseconds.
+pub const SPEAKERS_MAX: usize = 4;
+/// Time of one text, the wait for a free place included (vxml.md §5).
+pub const SPEECH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of audio of one text (vxml.md §5).
+pub const SPEECH_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Pages, scripts, grammars and data kept by their address.
+pub const PAGES_KEPT_MAX: usize = 512;
+/// Bytes of all that are kept.
+pub const PAGES_KEPT_BYTES_MAX: usize = 32 << 20;
+/// Redirects that are followed for a page.
+pub const PAGE_REDIRECTS_MAX: usize = 5;
+/// Longest time to fetch a page; pages may ask for less.
+pub const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Applications at once; one takes about 0.3 MB.
+pub const APPLICATIONS_MAX: usize = 2_000;
+/// Inputs that wait for one application; further keys are left out.
+pub const APPLICATION_INPUTS_MAX: usize = 1_000;
+/// Longest prompt that is put together, samples: ten minutes.
+pub const PROMPT_SAMPLES_MAX: usize = 600 * 8_000;
 /// Inputs that wait for one session; further events are refused (ors-scxml §10).
 pub const SESSION_INPUTS_MAX: usize = 1_000;
 /// Live sessions; one of a hand-written page takes about 0.2 MB.

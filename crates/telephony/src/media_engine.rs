@@ -45,7 +45,7 @@ use self::ports::Ports;
 use self::queue::{Action, Command, Queue};
 use self::stats::Counters;
 pub use self::stats::MediaStats;
-use crate::port::{CallId, Repeat};
+use crate::port::{CallId, RecordOrder, Repeat};
 
 /// Where and how the engine works.
 #[derive(Clone, Debug)]
@@ -100,6 +100,17 @@ pub enum MediaEvent {
         token: u64,
         /// It was played to its end.
         finished: bool,
+    },
+    /// A recording ended.
+    Recorded {
+        /// The leg.
+        call: CallId,
+        /// Token of the order.
+        token: u64,
+        /// What was said; nothing when there was no sound.
+        clip: Option<Clip>,
+        /// It was cut at its longest duration.
+        at_max: bool,
     },
     /// A digit arrived: as telephone event, or as tones where events were not agreed.
     Digit {
@@ -266,6 +277,16 @@ impl MediaEngine {
     /// Stops what plays; silence follows.
     pub fn stop(&self, call: &CallId) {
         self.act(call, Action::Stop);
+    }
+
+    /// Records what arrives; replaces a recording under way.
+    pub fn record(&self, call: &CallId, order: RecordOrder) {
+        self.act(call, Action::Record(order));
+    }
+
+    /// Ends a recording.
+    pub fn stop_record(&self, call: &CallId) {
+        self.act(call, Action::StopRecord);
     }
 
     /// Sends digits: as telephone events when agreed, else as tones; other characters are left

@@ -1,6 +1,7 @@
 //! Customers' phones behind one UDP port, in the test process: many at once, each INVITE counted.
 
 mod message;
+mod talker;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
 use self::message::Request;
+pub use self::talker::{Heard, Talker};
 use crate::clock::{Moment, now};
 
 /// How often the phones look at their clocks.

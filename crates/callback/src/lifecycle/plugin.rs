@@ -52,9 +52,13 @@ pub(super) fn ask(run: &mut Run<'_>, call_state: u8, live: bool) {
     put_question(run, &plugin, call_state, call);
 }
 
-/// A program behind HTTP cannot hold a call; a document may.
+/// A program behind HTTP cannot hold a call; a document may, an application has to.
 fn attaches(plugin: &PluginSettings) -> bool {
-    plugin.kind == PluginKind::Scxml && plugin.associate
+    match plugin.kind {
+        PluginKind::Scxml => plugin.associate,
+        PluginKind::Http => false,
+        PluginKind::VoiceXml => true,
+    }
 }
 
 fn put_question(run: &mut Run<'_>, plugin: &PluginSettings, call_state: u8, call: PluginCall) {

@@ -438,22 +438,31 @@ fn detection(values: &Values, server: DetectionDefaults) -> Result<DetectionSett
 
 const PLUGIN_URL: &str = "_plugin_on_dial_url";
 
-/// The plugin, `None` without its URL.
+const VOICEXML_URL: &str = "_on_customer_connect_treatment_url";
+
+/// The plugin, else the `VoiceXML` application, which is for human answers only; `None` without
+/// either URL.
 fn plugin(values: &Values, server: &PluginDefaults) -> Result<Option<PluginSettings>, Error> {
-    let url = checked(values, PLUGIN_URL)?;
+    let (name, url, kind) = match checked(values, PLUGIN_URL)? {
+        "" => {
+            let url = checked(values, VOICEXML_URL)?;
+            (VOICEXML_URL, url, PluginKind::VoiceXml)
+        }
+        url => (PLUGIN_URL, url, plugin_kind(values)?),
+    };
     if url.is_empty() {
         return Ok(None);
     }
-    if values.is_host_from_request(PLUGIN_URL, url) {
+    if values.is_host_from_request(name, url) {
         // The server would ask an address of the caller's choice (notifications §7.6).
-        let message = "_plugin_on_dial_url: a request may not choose the host of a plugin";
-        return Err(Error::new(ErrorCode::AddressNotAllowed, message).field(PLUGIN_URL));
+        let message = format!("{name}: a request may not choose the host of a plugin");
+        return Err(Error::new(ErrorCode::AddressNotAllowed, message).field(name));
     }
-    let kind = plugin_kind(values)?;
+    let is_page = kind == PluginKind::VoiceXml;
     Ok(Some(PluginSettings {
         url: url.to_owned(),
         kind,
-        on_failure: flag(values, "_plugin_on_dial_invoke_on_call_failed")?,
+        on_failure: !is_page && flag(values, "_plugin_on_dial_invoke_on_call_failed")?,
         associate: flag(values, "_plugin_on_dial_associate_ixn")?,
         timeout_s: number(values, "_plugin_on_dial_timeout")?,
         exit_is_cancel: server.exit_is_cancel,

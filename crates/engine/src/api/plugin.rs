@@ -88,6 +88,6 @@ impl Engine {
     /// Why the process should be started anew; `None` when it is healthy.
     #[must_use]
     pub fn illness(&self) -> Option<String> {
-        self.inner.plugins.sessions.illness()
+        self.inner.plugins.illness()
     }
 }

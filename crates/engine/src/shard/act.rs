@@ -60,9 +60,9 @@ impl Shard {
             // A program behind HTTP has no session: nothing is ended or told.
             Effect::CallDeleted { token, attached } => {
                 let signal = Signal::Deleted { attached };
-                self.parts.plugins.sessions.signal(&token, signal);
+                self.parts.plugins.signal(&token, signal);
             }
-            Effect::EndPlugin { token } => self.parts.plugins.sessions.end_plugin(&token),
+            Effect::EndPlugin { token } => self.parts.plugins.end(&token),
             Effect::RouteOut(route) => self.route_out(*route),
             Effect::HandOver { customer, other } => self.hand_over(&customer, &other),
             Effect::Silence { leg } => self.send(TelephonyCommand::Stop {

@@ -5,7 +5,8 @@ use callback::plugin::{PluginCall, check_destination};
 use callback::record::Phase;
 use callback::{CallbackId, LegKey};
 use serde_json::{Map, Value};
-use telephony::port::{Command as TelephonyCommand, EventKind, Repeat};
+use telephony::media::audio::Clip;
+use telephony::port::{Command as TelephonyCommand, EventKind, RecordOrder, Repeat};
 
 use super::act::call_id;
 use super::round::Round;
@@ -26,6 +27,17 @@ pub(crate) enum Act {
         play: u64,
         forever: bool,
     },
+    /// Play sound that is there.
+    Sound {
+        clip: Clip,
+        play: u64,
+        /// A digit stops it.
+        until_digit: bool,
+    },
+    /// Record the customer.
+    Record(RecordOrder),
+    /// End a recording.
+    StopRecord,
     /// Stop what plays.
     Stop,
     /// Give the call back.
@@ -82,6 +94,35 @@ impl Shard {
                 forever,
             } => {
                 self.play_for_session(token, &leg, source, play, forever);
+                return Ok(());
+            }
+            Act::Sound {
+                clip,
+                play,
+                until_digit,
+            } => {
+                let repeat = if until_digit {
+                    Repeat::UntilDigit
+                } else {
+                    Repeat::Once
+                };
+                let (call, token) = (call_id(&leg), play);
+                self.send(TelephonyCommand::Play {
+                    call,
+                    token,
+                    clip,
+                    repeat,
+                });
+                return Ok(());
+            }
+            Act::Record(order) => {
+                let call = call_id(&leg);
+                self.send(TelephonyCommand::Record { call, order });
+                return Ok(());
+            }
+            Act::StopRecord => {
+                let call = call_id(&leg);
+                self.send(TelephonyCommand::StopRecord { call });
                 return Ok(());
             }
             Act::Stop => {
@@ -147,28 +188,50 @@ impl Shard {
         });
     }
 
-    /// Passes what a session wants to know about its call on to it.
+    /// Passes what who has the call wants to know about it on.
     pub(super) fn signal_session(&self, leg: &LegKey, kind: &EventKind) {
-        let signal = match kind {
-            EventKind::Digit(digit) => Signal::Digit(*digit),
+        let plugins = &self.parts.plugins;
+        let token = || self.token_of_call(leg);
+        match kind {
+            EventKind::Digit(digit) => {
+                if let Some(token) = token() {
+                    plugins.signal(token, Signal::Digit(*digit));
+                }
+            }
             EventKind::Played {
-                token,
+                token: play,
                 finished: true,
-            } if *token >= PLUGIN_PLAYS => Signal::Played(*token),
-            _ => return,
-        };
-        if leg.agent.is_some() {
-            return;
+            } if *play >= PLUGIN_PLAYS => {
+                if let Some(token) = token() {
+                    plugins.signal(token, Signal::Played(*play));
+                }
+            }
+            EventKind::Recorded {
+                token: number,
+                clip,
+                at_max,
+            } => {
+                if let Some(token) = token() {
+                    plugins
+                        .voicexml
+                        .recorded(token, *number, clip.clone(), *at_max);
+                }
+            }
+            _ => {}
         }
-        if let Some(callback) = self.callbacks.get(&leg.callback)
-            && callback.attempts == leg.attempt
-            && let Phase::Plugin {
+    }
+
+    /// The question that gives somebody else control of this leg.
+    fn token_of_call(&self, leg: &LegKey) -> Option<&str> {
+        let callback = self.callbacks.get(&leg.callback)?;
+        let is_plugins = matches!(
+            callback.phase,
+            Phase::Plugin {
                 call: PluginCall::Plugins,
                 ..
-            } = callback.phase
-            && let Some(token) = callback.plugin.token()
-        {
-            self.parts.plugins.sessions.signal(token, signal);
-        }
+            }
+        );
+        let is_this = leg.agent.is_none() && callback.attempts == leg.attempt;
+        callback.plugin.token().filter(|_| is_this && is_plugins)
     }
 }

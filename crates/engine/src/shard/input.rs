@@ -420,6 +420,7 @@ impl Shard {
                 finished: false, ..
             }
             | EventKind::Digit(_)
+            | EventKind::Recorded { .. }
             | EventKind::Incoming { .. } => return,
         };
         let input = match leg.agent {

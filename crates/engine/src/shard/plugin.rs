@@ -25,6 +25,7 @@ impl Shard {
                 let task = ask_over_http(host, commands, question);
                 self.parts.supervisor.spawn("plugin", task);
             }
+            PluginKind::VoiceXml => host.voicexml.ask(&question),
             PluginKind::Scxml => {
                 let reply_url = host.reply_url(&question);
                 host.sessions.ask(question, reply_url);

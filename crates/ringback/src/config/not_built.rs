@@ -19,8 +19,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
         "route_to_rp.method",
         "sending the customer on by REFER; bridge is there",
     ),
-    ("vxml.on_error", "VoiceXML"),
-    ("vxml.tts", "VoiceXML"),
 ];
 
 /// The keys that ask for something that is not built, with what it is.

@@ -23,6 +23,9 @@ pub(super) fn check(config: &Config, lines: &Lines) -> Vec<Problem> {
     dialplan(config, &mut found);
     callback(config, &mut found);
     trunks(config, &mut found);
+    if let Err(why) = engine::speech::Synthesiser::parse(&config.vxml.tts) {
+        found.add("vxml.tts", why, "write none, command:espeak-ng or a URL");
+    }
     for (key, what) in not_built::asked_for(config) {
         found.add(key, format!("not built yet: {what}"), "leave the default");
     }

@@ -27,4 +27,5 @@ mod rules;
 mod sessions;
 mod treatments;
 mod trunks;
+mod voicexml;
 mod walk;

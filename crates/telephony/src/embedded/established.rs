@@ -164,6 +164,16 @@ impl Call {
             MediaEvent::Played {
                 token, finished, ..
             } => EventKind::Played { token, finished },
+            MediaEvent::Recorded {
+                token,
+                clip,
+                at_max,
+                ..
+            } => EventKind::Recorded {
+                token,
+                clip,
+                at_max,
+            },
             MediaEvent::Digit { digit, .. } => EventKind::Digit(digit),
             MediaEvent::Timeout { .. } => EventKind::MediaTimeout,
         };

@@ -105,9 +105,14 @@ impl Request {
         format!("{}{extra}Content-Length: 0\r\n\r\n", self.head(status, tag))
     }
 
-    /// 200 with an SDP answer.
+    /// 200 with an SDP answer that takes keys as events when they are offered.
     pub(super) fn accept(&self, tag: &str, port: u16, audio: u16) -> String {
         let keys = self.media().map(|(_, payload_type)| payload_type);
+        self.accept_with(tag, port, audio, keys)
+    }
+
+    /// 200 with an SDP answer; `keys` is the payload type of events.
+    pub(super) fn accept_with(&self, tag: &str, port: u16, audio: u16, keys: Option<u8>) -> String {
         let sdp = format!(
             "v=0\r\no=line 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
              m=audio {audio} RTP/AVP 0{}\r\na=rtpmap:0 PCMU/8000\r\n{}a=sendrecv\r\n",

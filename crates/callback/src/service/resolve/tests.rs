@@ -246,10 +246,6 @@ fn user_originated_and_chat_are_refused_by_name() {
 fn what_is_not_built_yet_is_told_with_what_happens_instead() {
     let s = ok(
         &[
-            (
-                "_on_customer_connect_treatment_url",
-                "http://plug.example.net/a.vxml",
-            ),
             ("_agent_preview", "true"),
             ("_agent_preview_timeout", "20"),
             ("_enable_disposition_dialog", "false"),
@@ -270,7 +266,6 @@ fn what_is_not_built_yet_is_told_with_what_happens_instead() {
             "_business_hours_service",
             "_device_os",
             "_ixn_redirect_hints",
-            "_on_customer_connect_treatment_url",
             "_userterminated_first_connect_party=AGENT",
         ]
     );

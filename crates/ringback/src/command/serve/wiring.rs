@@ -10,7 +10,10 @@ use std::time::Duration;
 use callback::number::{Dialplan, NumberFormat};
 use callback::service::{DetectionDefaults, PluginDefaults, ServerDefaults};
 use engine::notify::{OutgoingHttp, Secret, SenderConfig};
-use engine::{EngineConfig, NotifyConfig, Provider, SessionsConfig, TrunkInfo};
+use engine::speech::Synthesiser;
+use engine::{
+    EngineConfig, NotifyConfig, OnError, Provider, SessionsConfig, TrunkInfo, VoiceXmlConfig,
+};
 use telephony::embedded::{self, SipTimers};
 use telephony::media_engine::MediaConfig;
 
@@ -137,6 +140,15 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
         node: config.engine.node,
         retention_days: config.retention.days,
         public_url: public_url.to_owned(),
+        voicexml: VoiceXmlConfig {
+            synthesiser: Synthesiser::parse(&config.vxml.tts).map_err(bad)?,
+            on_error: match config.vxml.on_error {
+                config::OnError::Error => OnError::Fail,
+                config::OnError::RouteToAgent => OnError::RouteToAgent,
+            },
+            max_age_s: config.fetch.max_age,
+            max_stuck_threads: config.script.max_stuck_threads,
+        },
         sessions: SessionsConfig {
             max_age_s: config.fetch.max_age,
             max_stuck_threads: config.script.max_stuck_threads,
