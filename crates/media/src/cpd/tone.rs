@@ -17,6 +17,12 @@ const REST_MS: u64 = 70;
 const SAME_DB: f32 = 12.0;
 /// A tone this much weaker than the tones before it is background, dB.
 const BACKGROUND_DB: f32 = 15.0;
+/// What is this much weaker than a calling tone is behind it, dB.
+const QUIETER_DB: f32 = 9.0;
+/// Hops whose levels are remembered.
+const RECENT_HOPS: usize = 70;
+/// Hops after a tone that its end may reach into.
+const EDGE_HOPS: usize = 4;
 /// A hole in a tone that is no pause (a lost packet and the windows that see it), ms.
 const HOLE_MS: u64 = 60;
 /// Hops at another frequency that end a run.
@@ -191,6 +197,8 @@ pub(super) struct Found {
 pub(super) struct Heard {
     /// Voice so far, ms.
     pub(super) voiced_ms: u64,
+    /// Beginning of the first voice.
+    pub(super) first_voice_ms: Option<u64>,
     /// End of the last voice.
     pub(super) last_voice_ms: Option<u64>,
 }
@@ -209,6 +217,8 @@ pub(super) struct Tracker {
     ring_ms: Option<u64>,
     /// Levels of the last hops, dBFS.
     levels: [f32; 3],
+    /// Levels of the last 0.7 s, dBFS.
+    recent: VecDeque<f32>,
     /// Level of the loudest tone, dBFS, and when it sounded last.
     loudest: (f32, u64),
 }
@@ -225,6 +235,7 @@ impl Tracker {
             near_2100: 0,
             ring_ms: None,
             levels: [-120.0; 3],
+            recent: VecDeque::with_capacity(RECENT_HOPS),
             loudest: (-120.0, start_ms),
         }
     }
@@ -292,6 +303,10 @@ impl Tracker {
             .peak
             .is_some_and(|(hz, s)| (hz - 2_100.0).abs() <= 40.0 && s > 0.5);
         self.near_2100 = (self.near_2100 << 1 | u128::from(at_2100)) & ((1 << 100) - 1);
+        if self.recent.len() == RECENT_HOPS {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(hop.dbfs);
         let edge = self.follow(hop, at_ms);
         self.note_level(at_ms);
         self.note_ring(at_ms);
@@ -439,15 +454,17 @@ impl Tracker {
                 750.0,
             );
         }
-        let last = self.last()?;
+        let last = self.loud_last()?;
         let quiet_ms = at_ms - last.end_ms;
+        // What was said before was neither much weaker than the tone nor only a word.
+        let spoken =
+            heard.voiced_ms >= 300 && heard.first_voice_ms.is_some_and(|v| v < last.start_ms);
         let cng = (last.hz - 1_100.0).abs() <= 38.0
             && last.second_hz.is_none()
             && (360..=660).contains(&last.ms())
             && (350..=700).contains(&quiet_ms)
-            && self.run.is_none()
-            && heard.voiced_ms < 300
-            && heard.last_voice_ms.is_none_or(|v| v <= last.start_ms + 60);
+            && !spoken
+            && self.is_quiet_after(last, at_ms, heard);
         cng.then(|| Found {
             outcome: Outcome::Fax,
             detail: "cng",
@@ -466,6 +483,31 @@ impl Tracker {
                 },
             ],
         })
+    }
+
+    /// The last tone but for those that are background to it.
+    fn loud_last(&self) -> Option<&Segment> {
+        let last = self.last()?;
+        let louder = |s: &&Segment| s.dbfs > last.dbfs + QUIETER_DB;
+        self.segments.iter().rev().find(louder).or(Some(last))
+    }
+
+    /// Whether nothing follows a tone, or only what was behind it: music or voices in a room.
+    fn is_quiet_after(&self, tone: &Segment, at_ms: u64, heard: Heard) -> bool {
+        let silent =
+            self.run.is_none() && heard.last_voice_ms.is_none_or(|v| v <= tone.start_ms + 60);
+        let hops = usize::try_from((at_ms - tone.end_ms) / HOP_MS).unwrap_or(0);
+        // The windows that see the end of the tone are left out.
+        let mut after: Vec<f32> = self
+            .recent
+            .iter()
+            .rev()
+            .take(hops.saturating_sub(EDGE_HOPS))
+            .copied()
+            .collect();
+        after.sort_by(f32::total_cmp);
+        let loud = after.get(after.len() * 4 / 5);
+        silent || loud.is_some_and(|l| *l < tone.dbfs - QUIETER_DB)
     }
 
     fn sit(&self, at_ms: u64, heard: Heard) -> Option<Found> {
