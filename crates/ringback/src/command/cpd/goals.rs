@@ -48,7 +48,7 @@ pub(super) fn of(judged: &[Judged], profile: Profile) -> Vec<Goal> {
     let mut goals = people(judged, profile);
     goals.extend(times(judged));
     // Companies are found by waiting: `human` pays for them with the time of its machines.
-    if profile != Profile::Human {
+    if !matches!(profile, Profile::Human) {
         let machine = onset_ms(judged, "machine");
         let p95_ms = percentile(&machine, 0.95);
         goals.push(at_most("machine_p95_ms", p95_ms, 3_600.0, machine.len()));
