@@ -161,7 +161,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         Name::Cpd(args) => cpd::run(&args)?,
         Name::Create(args) => create::run(&args, &dir).await?,
         Name::Deliver(args) => deliver::run(&args, &dir).await?,
-        Name::Detect(args) => detect::run(&args, &dir).await?,
+        Name::Detect(args) => Box::pin(detect::run(&args, &dir)).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
         Name::Media(args) => media::run(&args, &dir).await?,
         Name::Phones(args) => {

@@ -39,7 +39,7 @@ pub(crate) struct Cpd {
     #[arg(long, value_enum, default_value_t)]
     stage: Stage,
     /// Time after the answer until a verdict is given in any case, ms; a service has the smaller of
-    /// rb.cpd_hard_stop_ms and _call_timeguard_timeout
+    /// `rb.cpd_hard_stop_ms` and `_call_timeguard_timeout`
     #[arg(long, default_value_t = 8_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(2_000..=30_000))]
     hard_stop_ms: u32,
     /// Draw the waveform and what the detector sees of it
