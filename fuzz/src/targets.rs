@@ -131,7 +131,8 @@ pub(crate) fn detector(data: &[u8]) {
                 call.hear(&tone::tone(&[hz, hz * 1.3], ms, -15.0));
             }
             5 => {
-                call.hear(&[[i16::MAX, i16::MIN], [0, 1]][usize::from(how % 2)].repeat(ms as usize))
+                let extreme = [[i16::MAX, i16::MIN], [0, 1]][usize::from(how % 2)];
+                call.hear(&extreme.repeat(usize::from(step[1])));
             }
             // A frame of an odd length.
             6 => call.hear(&tone::noise(1, -10.0, 3)[..usize::from(how % 9).min(8)]),
