@@ -25,6 +25,9 @@ use crate::source::Source;
 use crate::workspace::Workspace;
 use crate::{Outcome, environment, process};
 
+/// Inputs of the fuzz targets: bytes, whatever they look like.
+const FUZZ_CORPUS: &str = "fuzz/corpus/";
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
@@ -143,6 +146,9 @@ impl House {
         };
         for path in &house.paths {
             let bytes = fs::read(workspace.root.join(path)).with_context(|| path.clone())?;
+            if path.starts_with(FUZZ_CORPUS) {
+                continue;
+            }
             let Ok(text) = String::from_utf8(bytes) else {
                 continue;
             };

@@ -15,11 +15,13 @@ mod tests;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use media::audio;
 use telephony::port::{
-    Account, CallId, Command, Event, EventKind, HangUpCause, Refused, Telephony,
+    Account, CallId, Command, Event, EventKind, HangUpCause, Refused, Repeat, Telephony,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -264,6 +266,7 @@ impl Carrier {
                         repeat,
                     });
                 }
+                Act::File(path) => self.play_file(call, &path),
                 Act::In(ms, step) => {
                     let at = Instant::now() + Duration::from_millis(ms);
                     self.reminders
@@ -273,6 +276,23 @@ impl Carrier {
             }
         }
         Ok(())
+    }
+
+    /// Plays an audio file; one that cannot be read is silence.
+    fn play_file(&mut self, call: &CallId, path: &Path) {
+        let name = path.display().to_string();
+        let clip = std::fs::read(path)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| audio::load(&bytes, &name).map_err(|error| error.to_string()));
+        match clip {
+            Ok(clip) => self.send(Command::Play {
+                call: call.clone(),
+                token: self.counter,
+                clip,
+                repeat: Repeat::Once,
+            }),
+            Err(error) => tracing::error!(file = name, error, "a clip cannot be played"),
+        }
     }
 
     fn note(&mut self, call: &CallId, what: &str) -> io::Result<()> {

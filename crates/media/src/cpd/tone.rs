@@ -1,5 +1,7 @@
 //! Runs of tonal hops: fax, special information tones, cadences, ring-back.
 
+mod fax;
+
 use std::collections::VecDeque;
 
 use super::cadence::{self, Interval};
@@ -17,6 +19,8 @@ const REST_MS: u64 = 70;
 const SAME_DB: f32 = 12.0;
 /// A tone this much weaker than the tones before it is background, dB.
 const BACKGROUND_DB: f32 = 15.0;
+/// Hops whose levels are remembered.
+const RECENT_HOPS: usize = 70;
 /// A hole in a tone that is no pause (a lost packet and the windows that see it), ms.
 const HOLE_MS: u64 = 60;
 /// Hops at another frequency that end a run.
@@ -191,6 +195,8 @@ pub(super) struct Found {
 pub(super) struct Heard {
     /// Voice so far, ms.
     pub(super) voiced_ms: u64,
+    /// Beginning of the first voice.
+    pub(super) first_voice_ms: Option<u64>,
     /// End of the last voice.
     pub(super) last_voice_ms: Option<u64>,
 }
@@ -209,6 +215,8 @@ pub(super) struct Tracker {
     ring_ms: Option<u64>,
     /// Levels of the last hops, dBFS.
     levels: [f32; 3],
+    /// Levels of the last 0.7 s, dBFS.
+    recent: VecDeque<f32>,
     /// Level of the loudest tone, dBFS, and when it sounded last.
     loudest: (f32, u64),
 }
@@ -225,6 +233,7 @@ impl Tracker {
             near_2100: 0,
             ring_ms: None,
             levels: [-120.0; 3],
+            recent: VecDeque::with_capacity(RECENT_HOPS),
             loudest: (-120.0, start_ms),
         }
     }
@@ -292,6 +301,10 @@ impl Tracker {
             .peak
             .is_some_and(|(hz, s)| (hz - 2_100.0).abs() <= 40.0 && s > 0.5);
         self.near_2100 = (self.near_2100 << 1 | u128::from(at_2100)) & ((1 << 100) - 1);
+        if self.recent.len() == RECENT_HOPS {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(hop.dbfs);
         let edge = self.follow(hop, at_ms);
         self.note_level(at_ms);
         self.note_ring(at_ms);
@@ -409,63 +422,6 @@ impl Tracker {
                     .iter()
                     .any(|c| c.outcome == Outcome::Ring && c.times_ms.len() == 4)
             })
-    }
-
-    fn fax(&self, at_ms: u64, heard: Heard) -> Option<Found> {
-        let ced = |rule, value: f64, limit| {
-            let reasons = vec![Reason {
-                rule,
-                value,
-                limit,
-                unit: "ms",
-            }];
-            Some(Found {
-                outcome: Outcome::Fax,
-                detail: "ced",
-                reasons,
-            })
-        };
-        if let Some(run) = &self.run {
-            let segment = run.segment();
-            let near = (segment.hz - 2_100.0).abs() <= 25.0 && segment.second_hz.is_none();
-            if near && segment.ms() >= 600 && run.purity() > 0.85 {
-                return ced("ced", segment.ms() as f64, 600.0);
-            }
-        }
-        if self.near_2100.count_ones() >= 75 {
-            return ced(
-                "ansam",
-                f64::from(self.near_2100.count_ones()) * 10.0,
-                750.0,
-            );
-        }
-        let last = self.last()?;
-        let quiet_ms = at_ms - last.end_ms;
-        let cng = (last.hz - 1_100.0).abs() <= 38.0
-            && last.second_hz.is_none()
-            && (360..=660).contains(&last.ms())
-            && (350..=700).contains(&quiet_ms)
-            && self.run.is_none()
-            && heard.voiced_ms < 300
-            && heard.last_voice_ms.is_none_or(|v| v <= last.start_ms + 60);
-        cng.then(|| Found {
-            outcome: Outcome::Fax,
-            detail: "cng",
-            reasons: vec![
-                Reason {
-                    rule: "cng",
-                    value: last.ms() as f64,
-                    limit: 360.0,
-                    unit: "ms",
-                },
-                Reason {
-                    rule: "hz",
-                    value: last.hz.into(),
-                    limit: 1_100.0,
-                    unit: "Hz",
-                },
-            ],
-        })
     }
 
     fn sit(&self, at_ms: u64, heard: Heard) -> Option<Found> {

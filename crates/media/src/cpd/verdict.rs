@@ -223,6 +223,7 @@ impl Detector {
         let at_ms = self.media_ms;
         let heard = Heard {
             voiced_ms: self.voice.speech_ms(),
+            first_voice_ms: self.voice.first_ms(),
             last_voice_ms: self.voice.last_ms(),
         };
         let found = self.tracker.handle(hop, at_ms, heard);

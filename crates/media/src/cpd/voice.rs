@@ -339,7 +339,7 @@ impl Floor {
 struct Vad {
     inner: Box<earshot::Detector>,
     /// The last samples of the frame before, for the interpolation.
-    tail: [f32; TAPS],
+    tail: Vec<f32>,
     pending: Vec<i16>,
     score: f32,
 }
@@ -357,23 +357,21 @@ impl Vad {
     fn new() -> Self {
         Self {
             inner: Box::default(),
-            tail: [0.0; TAPS],
+            tail: vec![0.0; TAPS - 1],
             pending: Vec::new(),
             score: 0.0,
         }
     }
 
     fn handle(&mut self, frame: &[i16]) {
-        for sample in frame {
-            self.tail.rotate_left(1);
-            if let Some(newest) = self.tail.last_mut() {
-                *newest = f32::from(*sample);
-            }
-            let between: f32 = self.tail.iter().zip(HALF_WAY).map(|(s, h)| s * h).sum();
-            let at = self.tail.get(TAPS / 2 - 1).copied().unwrap_or_default();
+        self.tail.extend(frame.iter().map(|s| f32::from(*s)));
+        for around in self.tail.windows(TAPS) {
+            let between: f32 = around.iter().zip(HALF_WAY).map(|(s, h)| s * h).sum();
+            let at = around.get(TAPS / 2 - 1).copied().unwrap_or_default();
             self.pending.push(crate::pcm::to_i16(at));
             self.pending.push(crate::pcm::to_i16(between));
         }
+        self.tail.drain(..frame.len().min(self.tail.len()));
         while self.pending.len() >= VAD_SAMPLES {
             let rest = self.pending.split_off(VAD_SAMPLES);
             self.score = self.inner.predict_i16(&self.pending);

@@ -4,6 +4,8 @@
 //! what is to be done. Both sides prove that they hear each other: an agent's phone sends the
 //! digit [`AGENT_SAYS`] until the customer's digit [`CUSTOMER_SAYS`] comes back.
 
+use std::path::PathBuf;
+
 use telephony::port::{CallId, Command, EndedBy, EventKind, HangUpCause, Repeat};
 
 use super::script::{Agent, Customer, Kind, Pickup};
@@ -51,6 +53,8 @@ pub(crate) enum Act {
     Do(Command),
     /// Plays a sound, once or for ever.
     Sound(Sound, Repeat),
+    /// Plays an audio file once.
+    File(PathBuf),
     /// Calls [`Leg::due`] after this many milliseconds.
     In(u64, Step),
     /// An entry of the journal.
@@ -138,7 +142,13 @@ impl Leg {
                 Kind::Decline => vec![ring, Act::In(script.ring_ms, Step::Refuse)],
                 Kind::EarlyBusy => self.early(Sound::Busy, script),
                 Kind::Sit => self.early(Sound::Sit, script),
-                Kind::Human | Kind::BusyThenHuman | Kind::Machine | Kind::Fax => {
+                Kind::Clip if script.early => vec![
+                    Act::Do(Command::Progress {
+                        call: self.call.clone(),
+                    }),
+                    Act::File(script.file.clone()),
+                ],
+                Kind::Human | Kind::BusyThenHuman | Kind::Machine | Kind::Fax | Kind::Clip => {
                     vec![ring, Act::In(script.ring_ms, Step::Answer)]
                 }
             },
@@ -218,7 +228,7 @@ impl Leg {
             Party::Customer { script, .. } => {
                 acts.push(Act::In(script.speak_after_ms, Step::Speak));
                 acts.push(match script.behaviour {
-                    Kind::Machine | Kind::Fax => Act::In(LINE_OPEN_MS, Step::HangUp),
+                    Kind::Machine | Kind::Fax | Kind::Clip => Act::In(LINE_OPEN_MS, Step::HangUp),
                     _ => Act::In(script.patience_ms, Step::GiveUp),
                 });
             }
@@ -265,6 +275,11 @@ impl Leg {
     }
 
     fn played(&mut self) -> Vec<Act> {
+        let early = matches!(&self.party, Party::Customer { script, .. }
+            if script.behaviour == Kind::Clip && script.early);
+        if early {
+            return self.refuse();
+        }
         let machine = matches!(&self.party, Party::Customer { script, .. }
             if script.behaviour == Kind::Machine);
         if machine && !std::mem::replace(&mut self.beeped, true) {
@@ -275,6 +290,11 @@ impl Leg {
 
     fn first_sound(&self) -> Act {
         let voice = self.voice;
+        if let Party::Customer { script, .. } = &self.party
+            && script.behaviour == Kind::Clip
+        {
+            return Act::File(script.file.clone());
+        }
         let sound = match &self.party {
             Party::Customer { script, .. } => match script.behaviour {
                 Kind::Machine => Sound::Greeting {
@@ -299,7 +319,7 @@ impl Leg {
             Party::Customer { script, .. } => match script.behaviour {
                 Kind::Decline => (603, Some(21)),
                 // 480 without a cause leaves the result to the tone (reference: telephony 5.1).
-                Kind::Sit => (480, None),
+                Kind::Sit | Kind::Clip => (480, None),
                 _ => (486, Some(17)),
             },
         };
@@ -358,6 +378,7 @@ mod tests {
             Act::Do(Command::HangUp { .. }) => "hang up".to_owned(),
             Act::Do(other) => format!("{other:?}"),
             Act::Sound(sound, _) => format!("{sound:?}"),
+            Act::File(path) => path.display().to_string(),
             Act::In(ms, step) => format!("{step:?} in {ms}"),
             Act::Note(note) => (*note).to_owned(),
         };
@@ -422,6 +443,27 @@ mod tests {
     fn tones_are_played_before_the_answer() {
         let start = words(&leg("1=early_busy,tone_ms=2500", "1").start());
         assert_eq!(start, ["progress", "Busy", "Refuse in 2500"]);
+    }
+
+    #[test]
+    fn a_file_is_heard_after_the_answer_or_before_a_refusal() {
+        let mut after = leg("1=clip,file=a.wav,speak_after_ms=0", "1");
+        assert_eq!(words(&after.start()), ["ring", "Answer in 1000"]);
+        assert_eq!(
+            words(&after.handle(&ANSWERED)),
+            ["answered", "Speak in 0", "HangUp in 45000"]
+        );
+        assert_eq!(words(&after.due(Step::Speak)), ["a.wav", "spoke"]);
+        let mut before = leg("1=clip,file=b.wav,early=true", "1");
+        assert_eq!(words(&before.start()), ["progress", "b.wav"]);
+        let played = EventKind::Played {
+            token: 1,
+            finished: true,
+        };
+        assert_eq!(
+            words(&before.handle(&played)),
+            ["reject 480 None", "refused"]
+        );
     }
 
     #[test]

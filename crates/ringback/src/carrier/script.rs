@@ -1,5 +1,7 @@
 //! What the carrier does for which number, and how each agent's phone behaves.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -26,6 +28,8 @@ pub(crate) enum Kind {
     EarlyBusy,
     /// Special information tone in early media, then a refusal.
     Sit,
+    /// Lets one hear an audio file after the answer, or before it and then refuses with 480.
+    Clip,
 }
 
 impl Kind {
@@ -41,6 +45,7 @@ impl Kind {
             Self::Fax => "fax",
             Self::EarlyBusy => "early_busy",
             Self::Sit => "sit",
+            Self::Clip => "clip",
         }
     }
 }
@@ -71,6 +76,10 @@ pub(crate) struct Customer {
     pub(crate) beep_hz: u16,
     /// Length of early-media tones before the refusal, ms.
     pub(crate) tone_ms: u64,
+    /// Path of the audio file (`clip`).
+    pub(crate) file: PathBuf,
+    /// The audio file is heard before the answer, which never comes (`clip`).
+    pub(crate) early: bool,
     /// Final status instead of the usual one of the behaviour; 0 = the usual one.
     pub(crate) status: u16,
 }
@@ -89,6 +98,8 @@ impl Default for Customer {
             greeting_ms: 5_000,
             beep_hz: 1_000,
             tone_ms: 4_000,
+            file: PathBuf::new(),
+            early: false,
             status: 0,
         }
     }

@@ -4,6 +4,7 @@ mod calls;
 mod cpd;
 mod create;
 mod deliver;
+mod detect;
 mod idle;
 mod load;
 mod media;
@@ -25,6 +26,7 @@ use self::calls::CallsArgs;
 use self::cpd::CpdArgs;
 use self::create::CreateArgs;
 use self::deliver::DeliverArgs;
+use self::detect::DetectArgs;
 use self::idle::IdleArgs;
 use self::load::LoadArgs;
 use self::media::MediaArgs;
@@ -54,6 +56,8 @@ enum Name {
     Create(CreateArgs),
     /// Events of many callbacks through store and sender to a receiver in another process
     Deliver(DeliverArgs),
+    /// Clips played over real calls, many at once, against the detector on the same files
+    Detect(DetectArgs),
     /// A server that does nothing: how fast it is ready and how much memory it takes
     Idle(IdleArgs),
     /// Two-way legs with music or detection against phones in another process
@@ -157,6 +161,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         Name::Cpd(args) => cpd::run(&args)?,
         Name::Create(args) => create::run(&args, &dir).await?,
         Name::Deliver(args) => deliver::run(&args, &dir).await?,
+        Name::Detect(args) => Box::pin(detect::run(&args, &dir)).await?,
         Name::Idle(args) => idle::run(&args, &dir).await?,
         Name::Media(args) => media::run(&args, &dir).await?,
         Name::Phones(args) => {

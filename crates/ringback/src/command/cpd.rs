@@ -1,12 +1,12 @@
 //! `ringback cpd`: what the detector makes of audio files, one by one or a labelled corpus.
 
 mod baseline;
-mod clip;
+pub(super) mod clip;
 mod corpus;
 mod drawing;
 mod figures;
 mod goals;
-mod index;
+pub(super) mod index;
 mod png;
 mod report;
 
@@ -38,6 +38,10 @@ pub(crate) struct Cpd {
     /// Part of the call that the files are
     #[arg(long, value_enum, default_value_t)]
     stage: Stage,
+    /// Time after the answer until a verdict is given in any case, ms; a service has the smaller of
+    /// `rb.cpd_hard_stop_ms` and `_call_timeguard_timeout`
+    #[arg(long, default_value_t = 8_000, value_name = "MS", value_parser = clap::value_parser!(u32).range(2_000..=30_000))]
+    hard_stop_ms: u32,
     /// Draw the waveform and what the detector sees of it
     #[arg(long, value_name = "FILE.png")]
     plot: Option<PathBuf>,
@@ -145,6 +149,7 @@ impl Cpd {
                 country: &self.plan,
                 stage: self.stage.into(),
                 to_the_end: false,
+                hard_stop_ms: self.hard_stop_ms,
             };
             let samples = clip::load(file)?;
             let seen = clip::run(samples.samples(), &options);

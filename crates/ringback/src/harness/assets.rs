@@ -60,7 +60,7 @@ fn music() -> Vec<i16> {
 }
 
 /// A RIFF file with one `fmt ` and one `data` chunk (PCM, one channel).
-fn wav(samples: &[i16]) -> Vec<u8> {
+pub(crate) fn wav(samples: &[i16]) -> Vec<u8> {
     let data_len = u32::try_from(samples.len() * 2).unwrap_or(u32::MAX);
     let mut out = Vec::with_capacity(44 + samples.len() * 2);
     out.extend(b"RIFF");

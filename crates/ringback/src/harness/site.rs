@@ -211,6 +211,9 @@ pub(crate) fn start_server(dir: &Path, trunk: Option<SocketAddr>) -> anyhow::Res
 fn start_carrier(plan: &Plan, registrar_file: &Path) -> anyhow::Result<Process> {
     let mut args: Vec<OsString> = vec!["carrier".into(), "--json".into()];
     args.push("--until-stdin-closes".into());
+    // A long script does not fit into an argument.
+    let script = plan.dir.join("carrier.json");
+    std::fs::write(&script, plan.script.to_string()).context("script of the carrier")?;
     let options: [(&str, OsString); 6] = [
         ("--agents", plan.agents.len().to_string().into()),
         (
@@ -220,7 +223,7 @@ fn start_carrier(plan: &Plan, registrar_file: &Path) -> anyhow::Result<Process> 
         ("--agent-password", PHONE_PASSWORD.into()),
         ("--rtp-ports", CARRIER_PORTS.into()),
         ("--server-file", registrar_file.into()),
-        ("--script", plan.script.to_string().into()),
+        ("--script", script.into()),
     ];
     for (name, value) in options {
         args.extend([name.into(), value]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use testkit::{Behaviour, Line, PATIENCE, Ports, Receiver, Server, Sipp, audio};
 
-use crate::common::{check, site, story};
+use crate::common::{PROGRAM, check, site, story};
 
 const ON: [&str; 2] = ["_cpd_enable = true", "_ixn_createcall_timeout = 15"];
 
@@ -163,4 +163,22 @@ async fn a_call_that_ends_before_a_verdict_is_call_state_26() {
     let notes = receiver.whole(&id, PATIENCE).await;
 
     assert_eq!(story(&notes)[3], "dial_done(26,1)");
+}
+
+#[tokio::test]
+async fn clips_over_real_calls_are_judged_as_offline() {
+    // Thirty calls at once; the whole corpus is played by hand, see docs/detection.md.
+    let args = [
+        "bench",
+        "detect",
+        "--clips",
+        "30",
+        "--at-once",
+        "30",
+        "--json",
+    ];
+    let output = testkit::run(PROGRAM, &args, Duration::from_secs(50)).await;
+    let report: Value = serde_json::from_str(output.stdout.trim()).unwrap();
+    assert_eq!(output.code, 0, "{report:#}");
+    assert_eq!(report["result"]["by_label"].as_object().unwrap().len(), 8);
 }

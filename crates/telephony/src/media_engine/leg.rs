@@ -353,7 +353,12 @@ impl Leg {
     }
 
     fn listen(&mut self, codec: Codec, sequence: u16, payload: &[u8], ctx: &mut Context<'_>) {
-        if self.detector.is_some() || self.recorder.is_some() || self.takes_tones() {
+        if self.detector.is_none() && !self.takes_tones() {
+            return;
+        }
+        if self.incoming.reorder.passes(sequence) {
+            self.hear_one(codec, payload, ctx);
+        } else {
             self.incoming
                 .reorder
                 .push(sequence, codec, payload, ctx.now_ms);
@@ -371,23 +376,25 @@ impl Leg {
     /// Listens to the packets whose turn it is.
     fn hear(&mut self, ctx: &mut Context<'_>) {
         while let Some((codec, payload)) = self.incoming.reorder.pop(ctx.now_ms) {
-            self.incoming
-                .receiver
-                .decode(codec, &payload, &mut ctx.scratch.pcm);
-            if self.takes_tones() {
-                for digit in self.incoming.tones.handle(&ctx.scratch.pcm) {
-                    self.yield_to_digit(ctx);
-                    ctx.report(MediaEvent::Digit {
-                        call: self.call.clone(),
-                        digit,
-                    });
-                }
+            self.hear_one(codec, &payload, ctx);
+        }
+    }
+
+    fn hear_one(&mut self, codec: Codec, payload: &[u8], ctx: &mut Context<'_>) {
+        self.incoming
+            .receiver
+            .decode(codec, payload, &mut ctx.scratch.pcm);
+        if self.takes_tones() {
+            for digit in self.incoming.tones.handle(&ctx.scratch.pcm) {
+                ctx.report(MediaEvent::Digit {
+                    call: self.call.clone(),
+                    digit,
+                });
             }
-            self.record_heard(ctx);
-            if let Some(detector) = self.detector.as_mut() {
-                let finding = detector.handle_frame(&ctx.scratch.pcm, ctx.now_ms);
-                self.found(finding, ctx);
-            }
+        }
+        if let Some(detector) = self.detector.as_mut() {
+            let finding = detector.handle_frame(&ctx.scratch.pcm, ctx.now_ms);
+            self.found(finding, ctx);
         }
     }
 

@@ -42,6 +42,8 @@ pub struct MediaStats {
     pub tick_p999_ms: f64,
     /// Greatest lateness, ms.
     pub tick_max_ms: f64,
+    /// 99.9th percentile of the time from the tick to the last packet that it sent, ms.
+    pub served_p999_ms: f64,
     /// Commands refused because a thread did not keep up.
     pub commands_refused: u64,
     /// Events left out because the receiver did not keep up; never results.
@@ -69,6 +71,7 @@ pub(super) struct Counters {
     late_ticks: AtomicU64,
     max_us: AtomicU64,
     buckets: [AtomicU64; BUCKETS],
+    served: [AtomicU64; BUCKETS],
 }
 
 impl Default for Counters {
@@ -89,6 +92,7 @@ impl Default for Counters {
             late_ticks: AtomicU64::new(0),
             max_us: AtomicU64::new(0),
             buckets: [const { AtomicU64::new(0) }; BUCKETS],
+            served: [const { AtomicU64::new(0) }; BUCKETS],
         }
     }
 }
@@ -101,12 +105,21 @@ impl Counters {
             self.late_ticks.fetch_add(1, Relaxed);
         }
         self.max_us.fetch_max(late_us, Relaxed);
-        let bucket = usize::try_from(late_us / BUCKET_US)
-            .unwrap_or(BUCKETS)
-            .min(BUCKETS - 1);
-        if let Some(count) = self.buckets.get(bucket) {
-            count.fetch_add(1, Relaxed);
-        }
+        count(&self.buckets, late_us);
+    }
+
+    /// Counts that the last leg of a tick was served `after_us` after the tick's time.
+    pub(super) fn served(&self, after_us: u64) {
+        count(&self.served, after_us);
+    }
+}
+
+fn count(buckets: &[AtomicU64; BUCKETS], us: u64) {
+    let bucket = usize::try_from(us / BUCKET_US)
+        .unwrap_or(BUCKETS)
+        .min(BUCKETS - 1);
+    if let Some(count) = buckets.get(bucket) {
+        count.fetch_add(1, Relaxed);
     }
 }
 
@@ -114,6 +127,7 @@ impl Counters {
 pub(super) fn total<'a>(threads: impl Iterator<Item = &'a Counters>) -> MediaStats {
     let mut stats = MediaStats::default();
     let mut buckets = [0u64; BUCKETS];
+    let mut served = [0u64; BUCKETS];
     let mut max_us = 0;
     for counters in threads {
         stats.rtp_sent += counters.sent.load(Relaxed);
@@ -132,10 +146,14 @@ pub(super) fn total<'a>(threads: impl Iterator<Item = &'a Counters>) -> MediaSta
         for (sum, count) in buckets.iter_mut().zip(&counters.buckets) {
             *sum += count.load(Relaxed);
         }
+        for (sum, count) in served.iter_mut().zip(&counters.served) {
+            *sum += count.load(Relaxed);
+        }
     }
     stats.tick_max_ms = max_us as f64 / 1_000.0;
     stats.tick_p99_ms = percentile_ms(&buckets, 0.99).min(stats.tick_max_ms);
     stats.tick_p999_ms = percentile_ms(&buckets, 0.999).min(stats.tick_max_ms);
+    stats.served_p999_ms = percentile_ms(&served, 0.999);
     stats
 }
 
@@ -166,7 +184,9 @@ mod tests {
         for _ in 0..10 {
             counters.tick(12_100);
         }
+        counters.served(6_100);
         let stats = total(std::iter::once(&counters));
+        assert_eq!(stats.served_p999_ms, 6.25);
         assert_eq!((stats.ticks, stats.late_ticks), (1_000, 10));
         assert_eq!(stats.tick_p99_ms, 0.5);
         assert_eq!(stats.tick_p999_ms, 12.1);

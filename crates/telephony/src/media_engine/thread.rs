@@ -105,6 +105,8 @@ impl Worker {
                 .map(|t| t.0);
             for key in again.into_iter().chain(ready) {
                 self.read(key);
+                // What is sent goes first: a packet that waits here is heard by nobody yet.
+                due_us = self.handle_ticks(due_us);
             }
             due_us = self.handle_ticks(due_us);
         }
@@ -127,6 +129,8 @@ impl Worker {
             };
             self.counters.tick(late_us);
             self.tick(now_us / 1_000);
+            let over_us = self.shared.clock.now_us();
+            self.counters.served(over_us.saturating_sub(due_us));
             if (due_us / TICK_US).is_multiple_of(TICKS_PER_COUNT) {
                 let lost = self.legs.values().map(Leg::lost).sum();
                 self.counters.lost_now.store(lost, Ordering::Relaxed);

@@ -8,6 +8,7 @@
 
 mod calls;
 mod crash;
+mod fuzz_corpus;
 mod garbage;
 mod load;
 mod media;

@@ -252,6 +252,7 @@ fn judge(
         "tick_p99_ms": rounded(stats.tick_p99_ms),
         "tick_p999_ms": rounded(stats.tick_p999_ms),
         "tick_max_ms": rounded(stats.tick_max_ms),
+        "served_p999_ms": rounded(stats.served_p999_ms),
         "late_ticks": stats.late_ticks,
         "cores": rounded(cores),
         "verdicts": span.verdicts,

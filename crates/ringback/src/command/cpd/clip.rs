@@ -15,31 +15,33 @@ const FRAME: usize = media::FRAME_SAMPLES;
 
 /// How a clip is looked at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Options<'a> {
-    pub(super) profile: Profile,
-    pub(super) country: &'a str,
-    pub(super) stage: Stage,
+pub(in crate::command) struct Options<'a> {
+    pub(in crate::command) profile: Profile,
+    pub(in crate::command) country: &'a str,
+    pub(in crate::command) stage: Stage,
     /// Stop with the clip: what a network sends goes on for ever.
-    pub(super) to_the_end: bool,
+    pub(in crate::command) to_the_end: bool,
+    /// When a verdict is given in any case, ms after the answer.
+    pub(in crate::command) hard_stop_ms: u32,
 }
 
 /// What the detector made of a clip.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) verdict: Option<Verdict>,
+pub(in crate::command) struct Seen {
+    pub(in crate::command) verdict: Option<Verdict>,
     /// End of the beep and its frequency, ms and Hz.
-    pub(super) beep: Option<(u32, f32)>,
+    pub(in crate::command) beep: Option<(u32, f32)>,
     /// When the greeting turned out to be that of a screening assistant, ms.
-    pub(super) screening_ms: Option<u32>,
+    pub(in crate::command) screening_ms: Option<u32>,
     /// When ring-back was recognised, ms.
-    pub(super) ring_ms: Option<u32>,
+    pub(in crate::command) ring_ms: Option<u32>,
     /// What the detector saw, every 20 ms.
-    pub(super) trace: Vec<Sight>,
+    pub(in crate::command) trace: Vec<Sight>,
 }
 
 impl Seen {
     /// The result as one word.
-    pub(super) fn result(&self) -> &'static str {
+    pub(in crate::command) fn result(&self) -> &'static str {
         match &self.verdict {
             Some(verdict) => verdict.outcome.word(),
             None if self.ring_ms.is_some() => Outcome::Ring.word(),
@@ -48,7 +50,7 @@ impl Seen {
     }
 
     /// The fixed word of what was found.
-    pub(super) fn detail(&self) -> &'static str {
+    pub(in crate::command) fn detail(&self) -> &'static str {
         if self.screening_ms.is_some() {
             return "screening";
         }
@@ -58,14 +60,14 @@ impl Seen {
     }
 
     /// When the result was known, ms.
-    pub(super) fn at_ms(&self) -> Option<u32> {
+    pub(in crate::command) fn at_ms(&self) -> Option<u32> {
         let verdict = self.verdict.as_ref().map(|v| v.decided_after_ms);
         verdict.or(self.ring_ms)
     }
 }
 
 /// Reads an audio file.
-pub(super) fn load(path: &Path) -> Result<Clip, Failure> {
+pub(in crate::command) fn load(path: &Path) -> Result<Clip, Failure> {
     let named = |error: &dyn std::error::Error| {
         let message = format!("{}: {}", path.display(), chain(error));
         Failure::bad_input(message, "give a WAV file or raw .ulaw or .alaw")
@@ -75,11 +77,12 @@ pub(super) fn load(path: &Path) -> Result<Clip, Failure> {
 }
 
 /// Runs the detector over samples at 8 kHz.
-pub(super) fn run(samples: &[i16], options: &Options<'_>) -> Seen {
+pub(in crate::command) fn run(samples: &[i16], options: &Options<'_>) -> Seen {
     let settings = Settings {
         profile: options.profile,
         country: options.country.to_owned(),
         wait_for_beep: true,
+        hard_stop_ms: options.hard_stop_ms,
         ..Settings::default()
     };
     let mut detector = Detector::new(settings, options.stage, 0);

@@ -89,6 +89,7 @@ fn judge(dir: &Path, entry: &Entry, args: &Cpd) -> Result<Judged, Failure> {
         } else {
             Stage::Answered
         },
+        hard_stop_ms: args.hard_stop_ms,
         to_the_end: !entry.country().is_empty(),
     };
     let mut seen = clip::run(loaded.samples(), &options);

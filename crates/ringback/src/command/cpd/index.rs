@@ -7,44 +7,44 @@ use crate::outcome::Failure;
 
 /// A clip with its truth.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Entry {
+pub(in crate::command) struct Entry {
     /// Path below the folder of the corpus.
-    pub(super) file: String,
-    pub(super) label: String,
-    pub(super) kind: String,
-    pub(super) source: String,
-    pub(super) noise: String,
-    pub(super) snr_db: String,
-    pub(super) codec: String,
-    pub(super) loss_percent: String,
+    pub(in crate::command) file: String,
+    pub(in crate::command) label: String,
+    pub(in crate::command) kind: String,
+    pub(in crate::command) source: String,
+    pub(in crate::command) noise: String,
+    pub(in crate::command) snr_db: String,
+    pub(in crate::command) codec: String,
+    pub(in crate::command) loss_percent: String,
     /// Start of the first sound, ms.
-    pub(super) onset_ms: Option<f64>,
+    pub(in crate::command) onset_ms: Option<f64>,
     /// End of the first utterance, ms.
-    pub(super) offset_ms: Option<f64>,
+    pub(in crate::command) offset_ms: Option<f64>,
     /// Length of a cycle of the tone, ms.
-    pub(super) cycle_ms: f64,
+    pub(in crate::command) cycle_ms: f64,
     /// End of the beep, ms.
-    pub(super) beep_off_ms: Option<f64>,
+    pub(in crate::command) beep_off_ms: Option<f64>,
 }
 
 impl Entry {
     /// Whether the noise is at most this strong; without noise it always is.
-    pub(super) fn snr_at_least(&self, db: f64) -> bool {
+    pub(in crate::command) fn snr_at_least(&self, db: f64) -> bool {
         self.snr_db.parse::<f64>().map_or(true, |snr| snr >= db)
     }
 
     /// Length of the first utterance, ms.
-    pub(super) fn utterance_ms(&self) -> Option<f64> {
+    pub(in crate::command) fn utterance_ms(&self) -> Option<f64> {
         Some(self.offset_ms? - self.onset_ms?)
     }
 
     /// Whether the clip holds speech.
-    pub(super) fn is_speech(&self) -> bool {
+    pub(in crate::command) fn is_speech(&self) -> bool {
         matches!(self.label.as_str(), "human" | "machine")
     }
 
     /// The country of the tone, empty when the source is none.
-    pub(super) fn country(&self) -> &str {
+    pub(in crate::command) fn country(&self) -> &str {
         match self.label.as_str() {
             "busy" | "congestion" | "ring" | "sit" => &self.source,
             _ => "",
@@ -53,7 +53,7 @@ impl Entry {
 }
 
 /// Reads `index.csv` of a corpus.
-pub(super) fn read(dir: &Path) -> Result<Vec<Entry>, Failure> {
+pub(in crate::command) fn read(dir: &Path) -> Result<Vec<Entry>, Failure> {
     let path = dir.join("index.csv");
     let text = std::fs::read_to_string(&path).map_err(|error| {
         let remedy = "generate a corpus, or write an index.csv with the columns file and label";
