@@ -13,6 +13,7 @@ mod load;
 mod media;
 mod phones;
 mod raw;
+mod results;
 mod scripted;
 mod sessions;
 mod sipp;
