@@ -11,6 +11,7 @@ mod crash;
 mod garbage;
 mod load;
 mod media;
+mod page;
 mod phones;
 mod raw;
 mod results;
