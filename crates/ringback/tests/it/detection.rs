@@ -272,3 +272,32 @@ async fn a_fax_is_released_where_the_site_says_so_in_words() {
     customer.wait_for("BYE", PATIENCE).await;
     assert_eq!(customer.calls().len(), 1);
 }
+
+#[tokio::test]
+async fn an_assistant_that_asks_who_is_calling_is_answered_after_its_question() {
+    testkit::require!(testkit::sipp());
+    let mut ports = Ports::block();
+    let mut question = media::tone::voice(5_000, -15.0, 3);
+    question.extend(audio::silence(12_000));
+    let customer = Sipp::scenario("customer_play")
+        .unwrap()
+        .audio("play.ulaw", &question);
+    let customer = customer.start(&mut ports).await;
+    let receiver = Receiver::start().await;
+    let waits = r#"_treatment_call_failure_answering_machine = {"file":"message.wav","hints":{"am-beep-detection":"on"}}"#;
+    let extra = ["_max_dial_attempts = 1", waits];
+    let server = detecting(customer.port, &receiver, &extra).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = receiver.whole(&id, Duration::from_secs(45)).await;
+
+    assert_eq!(story(&notes)[3], "dial_done(9,1)");
+    let verdicts = logged(&server, &id, "rb.verdict").await;
+    assert_eq!(verdicts.len(), 2, "{verdicts:?}");
+    let named = verdicts[1]
+        .to_string()
+        .contains("\"verdict\":\"screening\"");
+    assert!(named, "{verdicts:?}");
+    assert_eq!(logged(&server, &id, "rb.machine_message").await.len(), 1);
+    customer.wait_for("BYE", PATIENCE).await;
+}

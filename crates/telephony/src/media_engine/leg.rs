@@ -383,7 +383,11 @@ impl Leg {
                     verdict: Box::new(verdict),
                 });
             }
-            Some(Finding::BeepEnd { hz, .. }) => ctx.report(MediaEvent::Beep { call, hz }),
+            Some(Finding::BeepEnd { hz, screening, .. }) => ctx.report(MediaEvent::Beep {
+                call,
+                hz,
+                screening,
+            }),
             None => return,
         }
         if self.detector.as_ref().is_some_and(|d| d.is_finished()) {
