@@ -213,7 +213,10 @@ pub enum LegEvent {
     /// The detector decided.
     Verdict(Verdict),
     /// The machine's beep is over (or will not come).
-    BeepOver,
+    BeepOver {
+        /// An assistant asked who is calling (telephony §6.6) and listens now.
+        screening: bool,
+    },
     /// A clip came to its end.
     Played {
         /// Token of the play effect.

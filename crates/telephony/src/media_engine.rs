@@ -91,6 +91,8 @@ pub enum MediaEvent {
         call: CallId,
         /// Its frequency, Hz; 0 when none was heard.
         hz: f32,
+        /// It sounded like an assistant that asks who is calling, and listens now.
+        screening: bool,
     },
     /// A clip ended, was replaced or stopped.
     Played {

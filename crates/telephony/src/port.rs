@@ -355,10 +355,12 @@ pub enum EventKind {
     /// The detector's verdict; after a verdict of the stage before the answer the driver leaves
     /// the call alone: the engine decides.
     Verdict(Box<cpd::Verdict>),
-    /// A machine's beep ended.
+    /// A machine's beep ended, or its greeting did.
     Beep {
-        /// Frequency, Hz.
+        /// Frequency, Hz; 0 when none was heard.
         hz: f32,
+        /// It sounded like an assistant that asks who is calling, and listens now.
+        screening: bool,
     },
     /// A clip ended or was replaced or stopped.
     Played {

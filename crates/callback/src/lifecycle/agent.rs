@@ -93,7 +93,7 @@ pub(super) fn leg(run: &mut Run<'_>, event: LegEvent) {
         // An extension has one way only, so its leg is never rerouted.
         LegEvent::Rerouted { .. }
         | LegEvent::Verdict(_)
-        | LegEvent::BeepOver
+        | LegEvent::BeepOver { .. }
         | LegEvent::Played { .. } => {}
     }
 }

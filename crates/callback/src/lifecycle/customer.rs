@@ -17,7 +17,7 @@ pub(super) fn customer(run: &mut Run<'_>, event: LegEvent) {
         LegEvent::Rerouted { number } => rerouted(run, number),
         LegEvent::Answered => answered(run),
         LegEvent::Verdict(verdict) => judged(run, &verdict),
-        LegEvent::BeepOver => beep_over(run),
+        LegEvent::BeepOver { screening } => beep_over(run, screening),
         LegEvent::Played { token } => {
             if token == run.callback.play_token {
                 played(run);
@@ -205,10 +205,13 @@ fn start_message(run: &mut Run<'_>) {
     run.play(&settings.treatments.machine, false);
 }
 
-fn beep_over(run: &mut Run<'_>) {
+fn beep_over(run: &mut Run<'_>, screening: bool) {
     match run.callback.phase {
         Phase::MachineMessage => {
             if run.callback.settings.treatments.machine.waits_for_beep() {
+                if screening {
+                    run.emit_with(EventId::Verdict, &[("verdict", Value::from("screening"))]);
+                }
                 start_message(run);
             }
         }

@@ -410,7 +410,7 @@ fn machine_message_can_wait_for_the_beep_and_be_final() {
     walk.customer(LegEvent::Answered);
     walk.verdict(Outcome::Machine, call_state::MACHINE);
     assert_eq!(walk.effects, []);
-    walk.customer(LegEvent::BeepOver);
+    walk.customer(LegEvent::BeepOver { screening: false });
     assert!(matches!(walk.effects[..], [Effect::Play { .. }]));
     walk.customer(LegEvent::Played {
         token: walk.callback.play_token,
@@ -876,7 +876,7 @@ fn inputs(walk: &Walk) -> Vec<Input> {
         verdict(Outcome::Fax, 17),
         verdict(Outcome::Silence, 8),
         verdict(Outcome::Tone, 6),
-        LegEvent::BeepOver,
+        LegEvent::BeepOver { screening: true },
         LegEvent::Played { token },
         ended(6),
         ended(11),

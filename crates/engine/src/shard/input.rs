@@ -390,7 +390,7 @@ impl Shard {
             }
             EventKind::Answered { .. } => LegEvent::Answered,
             EventKind::Verdict(verdict) => LegEvent::Verdict(judge(&verdict)),
-            EventKind::Beep { .. } => LegEvent::BeepOver,
+            EventKind::Beep { screening, .. } => LegEvent::BeepOver { screening },
             EventKind::Played {
                 token,
                 finished: true,

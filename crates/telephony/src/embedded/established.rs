@@ -160,7 +160,7 @@ impl Call {
                 self.decided |= verdict.stage == Stage::Answered;
                 EventKind::Verdict(verdict)
             }
-            MediaEvent::Beep { hz, .. } => EventKind::Beep { hz },
+            MediaEvent::Beep { hz, screening, .. } => EventKind::Beep { hz, screening },
             MediaEvent::Played {
                 token, finished, ..
             } => EventKind::Played { token, finished },

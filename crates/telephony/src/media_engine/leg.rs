@@ -353,7 +353,7 @@ impl Leg {
     }
 
     fn listen(&mut self, codec: Codec, sequence: u16, payload: &[u8], ctx: &mut Context<'_>) {
-        if self.detector.is_none() && !self.takes_tones() {
+        if self.detector.is_none() && self.recorder.is_none() && !self.takes_tones() {
             return;
         }
         if self.incoming.reorder.passes(sequence) {
@@ -386,12 +386,14 @@ impl Leg {
             .decode(codec, payload, &mut ctx.scratch.pcm);
         if self.takes_tones() {
             for digit in self.incoming.tones.handle(&ctx.scratch.pcm) {
+                self.yield_to_digit(ctx);
                 ctx.report(MediaEvent::Digit {
                     call: self.call.clone(),
                     digit,
                 });
             }
         }
+        self.record_heard(ctx);
         if let Some(detector) = self.detector.as_mut() {
             let finding = detector.handle_frame(&ctx.scratch.pcm, ctx.now_ms);
             self.found(finding, ctx);
@@ -407,7 +409,11 @@ impl Leg {
                     verdict: Box::new(verdict),
                 });
             }
-            Some(Finding::BeepEnd { hz, .. }) => ctx.report(MediaEvent::Beep { call, hz }),
+            Some(Finding::BeepEnd { hz, screening, .. }) => ctx.report(MediaEvent::Beep {
+                call,
+                hz,
+                screening,
+            }),
             None => return,
         }
         if self.detector.as_ref().is_some_and(|d| d.is_finished()) {
