@@ -8,7 +8,7 @@ pub trait Clock: Send + Sync + std::fmt::Debug + 'static {
     fn now(&self) -> Timestamp;
 }
 
-/// Time since the engine started; only the limits of scripts look at it.
+/// Time since the engine started; the watchdogs of threads that run scripts look at it.
 #[derive(Debug)]
 pub(crate) struct Stopwatch(tokio::time::Instant);
 
@@ -17,10 +17,9 @@ impl Stopwatch {
     pub(crate) fn start() -> Self {
         Self(tokio::time::Instant::now())
     }
-}
 
-impl scxml::Watch for Stopwatch {
-    fn elapsed_us(&self) -> u64 {
+    /// Microseconds since the start.
+    pub(crate) fn elapsed_us(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
-use vxml::Watch as _;
 
 use crate::clock::Stopwatch;
 use crate::limits;

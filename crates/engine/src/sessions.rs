@@ -13,7 +13,6 @@ mod documents;
 mod family;
 mod fetch;
 mod objects;
-mod pool;
 mod treat;
 
 use std::collections::HashMap;
@@ -25,16 +24,16 @@ use callback::lifecycle::{Input as LifecycleInput, PluginEvent};
 use callback::plugin::Question;
 use callback::service::Resolver;
 use rand::RngExt;
-use scxml::{Data, Document, Event, Output, Start, Watch as _};
+use scxml::{Data, Document, Event, Output, Start};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::cell::{Beginning, Cell, Input, PluginOf};
 use self::documents::Documents;
 use self::objects::object_model;
-use self::pool::{Pool, Turn};
 use crate::clock::{Clock, Stopwatch};
 use crate::limits;
+use crate::pool::{Pool, Turn};
 use crate::shard::Command;
 use crate::supervisor::Supervisor;
 
@@ -90,7 +89,7 @@ struct Inner {
     cells: Mutex<HashMap<String, Arc<Cell>>>,
     /// Sessions of plugins by the token of their question.
     plugins: Mutex<HashMap<String, Arc<Cell>>>,
-    pool: Arc<Pool>,
+    pool: Arc<Pool<Cell>>,
     documents: Documents,
     client: reqwest::Client,
     clock: Arc<dyn Clock>,
@@ -110,7 +109,7 @@ impl Sessions {
     /// Starts the threads.
     pub(crate) fn start(parts: Parts) -> Self {
         let watch = Arc::new(Stopwatch::start());
-        let pool = Pool::new(Arc::clone(&watch));
+        let pool = Pool::new("session", Arc::clone(&watch));
         let max_age_s = i64::from(parts.config.max_age_s);
         let inner = Arc::new(Inner {
             cells: Mutex::default(),
@@ -126,7 +125,7 @@ impl Sessions {
             lists: OnceLock::new(),
         });
         let weak = Arc::downgrade(&inner);
-        let turn: Turn = Arc::new(move |cell, since| Self::turn(&weak, cell, since));
+        let turn: Turn<Cell> = Arc::new(move |cell, since| Self::turn(&weak, cell, since));
         for _ in 0..THREADS {
             pool.add_thread(&turn);
         }
@@ -211,7 +210,7 @@ impl Sessions {
             params,
             object_model: Some(object_model(Some(question))),
             functions: self.host_functions(cell),
-            watch: self.inner.watch.clone(),
+            watch: Arc::new(scxml::ThreadTime),
             seed: rand::rng().random(),
             ..Start::default()
         };
@@ -321,7 +320,7 @@ impl Sessions {
     }
 
     /// Replaces threads that hang; their sessions are over.
-    async fn look_after(self, turn: Turn) {
+    async fn look_after(self, turn: Turn<Cell>) {
         loop {
             tokio::time::sleep(limits::SESSION_LOOK).await;
             for cell in self.inner.pool.set_aside() {

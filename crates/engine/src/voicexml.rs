@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use telephony::media::audio::Clip;
 use tokio::sync::mpsc;
-use vxml::{Ending, Library, Watch as _};
+use vxml::{Ending, Library};
 
 use self::cell::{Beginning, Cell, Input};
 use self::pages::Pages;

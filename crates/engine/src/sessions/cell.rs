@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::dialog::Treatment;
 use super::family::{Family, Later, Starter};
 use crate::limits;
+use crate::pool::Hosted;
 
 /// What happens to a session.
 pub(super) enum Input {
@@ -120,6 +121,12 @@ impl std::fmt::Debug for Cell {
         f.debug_struct("Cell")
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+impl Hosted for Cell {
+    fn name(&self) -> &str {
+        &self.id
     }
 }
 

@@ -116,7 +116,7 @@ impl Sessions {
                     .collect(),
                 object_model: Some(object_model(None)),
                 functions: self.host_functions(cell),
-                watch: self.inner.watch.clone(),
+                watch: Arc::new(scxml::ThreadTime),
                 seed: rand::rng().random(),
                 ..Start::default()
             },

@@ -67,6 +67,42 @@ impl Shard {
         let _gone = reply.send(result);
     }
 
+    /// What only the media of the customer's leg is asked for; the rest of [`Act`] changes nothing.
+    fn control_media(&mut self, token: String, leg: &LegKey, act: Act) {
+        let call = call_id(leg);
+        let command = match act {
+            Act::Play {
+                source,
+                play,
+                forever,
+            } => return self.play_for_session(token, leg, source, play, forever),
+            Act::Sound {
+                clip,
+                play,
+                until_digit,
+            } => TelephonyCommand::Play {
+                call,
+                token: play,
+                clip,
+                repeat: if until_digit {
+                    Repeat::UntilDigit
+                } else {
+                    Repeat::Once
+                },
+            },
+            Act::Record(order) => TelephonyCommand::Record { call, order },
+            Act::StopRecord => TelephonyCommand::StopRecord { call },
+            Act::Stop => TelephonyCommand::Stop { call },
+            Act::Look
+            | Act::Detach
+            | Act::Attach
+            | Act::Redirect { .. }
+            | Act::UserData { .. }
+            | Act::HangUp => return,
+        };
+        self.send(command);
+    }
+
     fn control(
         &mut self,
         id: &CallbackId,
@@ -88,49 +124,6 @@ impl Shard {
         }
         let event = match act {
             Act::Look => return Ok(()),
-            Act::Play {
-                source,
-                play,
-                forever,
-            } => {
-                self.play_for_session(token, &leg, source, play, forever);
-                return Ok(());
-            }
-            Act::Sound {
-                clip,
-                play,
-                until_digit,
-            } => {
-                let repeat = if until_digit {
-                    Repeat::UntilDigit
-                } else {
-                    Repeat::Once
-                };
-                let (call, token) = (call_id(&leg), play);
-                self.send(TelephonyCommand::Play {
-                    call,
-                    token,
-                    clip,
-                    repeat,
-                });
-                return Ok(());
-            }
-            Act::Record(order) => {
-                let call = call_id(&leg);
-                self.send(TelephonyCommand::Record { call, order });
-                return Ok(());
-            }
-            Act::StopRecord => {
-                let call = call_id(&leg);
-                self.send(TelephonyCommand::StopRecord { call });
-                return Ok(());
-            }
-            Act::Stop => {
-                self.send(TelephonyCommand::Stop {
-                    call: call_id(&leg),
-                });
-                return Ok(());
-            }
             Act::Detach => PluginEvent::Detached,
             Act::Attach => PluginEvent::Attached,
             Act::Redirect { destination } => {
@@ -147,6 +140,10 @@ impl Shard {
                 return changed.map_err(|_refused| "invalidattribute");
             }
             Act::HangUp => PluginEvent::HangUp,
+            media => {
+                self.control_media(token, &leg, media);
+                return Ok(());
+            }
         };
         self.step(id, Input::Plugin { token, event }, round);
         Ok(())

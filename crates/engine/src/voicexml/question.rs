@@ -1,11 +1,13 @@
 //! Applications that decide about a callback: asked as a plugin is, answered by how they end
 //! (play-treatments §6).
 
+use std::sync::Arc;
+
 use callback::lifecycle::{Input as LifecycleInput, PluginEvent};
 use callback::plugin::{Action, Answer, Question};
 use rand::RngExt as _;
 use tokio::sync::{mpsc, oneshot};
-use vxml::{Connection, Ending, Message, Start};
+use vxml::{Connection, Ending, Message, Start, ThreadTime};
 
 use super::cell::{Beginning, Call, Cell, Owner};
 use super::outcome::{self, Outcome};
@@ -71,7 +73,7 @@ impl VoiceXml {
             session: connection.into_json(),
             speech: self.inner.prompts.speech.is_there(),
             transfers: vec![vxml::TransferKind::Blind],
-            watch: self.inner.watch.clone(),
+            watch: Arc::new(ThreadTime),
             seed: rand::rng().random(),
             library: self.inner.library.clone(),
             ..Start::default()
