@@ -44,6 +44,8 @@ pub(crate) struct Http {
     pub(crate) app: String,
     /// Ids that the header `ContactCenterId` may hold.
     pub(crate) contact_centers: Vec<String>,
+    /// Keys that requests of the compatible API must hold; empty = not checked.
+    pub(crate) api_keys: Vec<Secret>,
     pub(crate) tls_cert: String,
     pub(crate) tls_key: String,
 }
@@ -55,6 +57,7 @@ impl Default for Http {
             public_url: String::new(),
             app: "/genesys".to_owned(),
             contact_centers: Vec::new(),
+            api_keys: Vec::new(),
             tls_cert: String::new(),
             tls_key: String::new(),
         }
