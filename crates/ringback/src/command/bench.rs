@@ -35,7 +35,7 @@ use self::scxml::ScxmlArgs;
 use self::usage::{Machine, Processor};
 use self::vxml::VxmlArgs;
 use crate::outcome::Status;
-use crate::output;
+use crate::output::{self, with_clock};
 
 /// Measures and compares with goals.
 #[derive(Args, Debug)]
@@ -153,17 +153,17 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         .canonicalize()
         .context("folder of the bench")?;
     let outcome = match args.name {
-        Name::Calls(args) => calls::run(&args, &dir, json).await?,
+        Name::Calls(args) => with_clock("bench calls", calls::run(&args, &dir, json)).await?,
         Name::Cpd(args) => cpd::run(&args)?,
-        Name::Create(args) => create::run(&args, &dir).await?,
-        Name::Deliver(args) => deliver::run(&args, &dir).await?,
-        Name::Idle(args) => idle::run(&args, &dir).await?,
-        Name::Media(args) => media::run(&args, &dir).await?,
+        Name::Create(args) => with_clock("bench create", create::run(&args, &dir)).await?,
+        Name::Deliver(args) => with_clock("bench deliver", deliver::run(&args, &dir)).await?,
+        Name::Idle(args) => with_clock("bench idle", idle::run(&args, &dir)).await?,
+        Name::Media(args) => with_clock("bench media", media::run(&args, &dir)).await?,
         Name::Phones(args) => {
             phones::run(&args).await?;
             return Ok(Status::Ok);
         }
-        Name::Recover(args) => recover::run(&args, &dir).await?,
+        Name::Recover(args) => with_clock("bench recover", recover::run(&args, &dir)).await?,
         Name::Load(args) => {
             tokio::task::spawn_blocking(move || load::run(&args)).await??;
             return Ok(Status::Ok);
