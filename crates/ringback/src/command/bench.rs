@@ -153,17 +153,25 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         .canonicalize()
         .context("folder of the bench")?;
     let outcome = match args.name {
-        Name::Calls(args) => with_clock("bench calls", calls::run(&args, &dir, json)).await?,
+        Name::Calls(args) => {
+            with_clock("bench calls", Box::pin(calls::run(&args, &dir, json))).await?
+        }
         Name::Cpd(args) => cpd::run(&args)?,
-        Name::Create(args) => with_clock("bench create", create::run(&args, &dir)).await?,
-        Name::Deliver(args) => with_clock("bench deliver", deliver::run(&args, &dir)).await?,
-        Name::Idle(args) => with_clock("bench idle", idle::run(&args, &dir)).await?,
-        Name::Media(args) => with_clock("bench media", media::run(&args, &dir)).await?,
+        Name::Create(args) => {
+            with_clock("bench create", Box::pin(create::run(&args, &dir))).await?
+        }
+        Name::Deliver(args) => {
+            with_clock("bench deliver", Box::pin(deliver::run(&args, &dir))).await?
+        }
+        Name::Idle(args) => with_clock("bench idle", Box::pin(idle::run(&args, &dir))).await?,
+        Name::Media(args) => with_clock("bench media", Box::pin(media::run(&args, &dir))).await?,
         Name::Phones(args) => {
             phones::run(&args).await?;
             return Ok(Status::Ok);
         }
-        Name::Recover(args) => with_clock("bench recover", recover::run(&args, &dir)).await?,
+        Name::Recover(args) => {
+            with_clock("bench recover", Box::pin(recover::run(&args, &dir))).await?
+        }
         Name::Load(args) => {
             tokio::task::spawn_blocking(move || load::run(&args)).await??;
             return Ok(Status::Ok);
