@@ -457,6 +457,8 @@ pub(crate) struct Trunk {
     pub(crate) register: bool,
     pub(crate) number_format: NumberFormat,
     pub(crate) caller_id: String,
+    pub(crate) priority: u16,
+    pub(crate) weight: u16,
     pub(crate) max_calls: u32,
     pub(crate) cps: u32,
     /// Seconds between two OPTIONS pings; 0 = none.
@@ -479,6 +481,8 @@ impl Default for Trunk {
             register: false,
             number_format: NumberFormat::default(),
             caller_id: String::new(),
+            priority: 0,
+            weight: 0,
             max_calls: 0,
             cps: 0,
             options_ping_s: 30,
