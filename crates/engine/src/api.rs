@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, SystemClock};
 use crate::directory::AgentDirectory;
 use crate::limits;
+use crate::load::QueueLoad;
 use crate::metrics::Metrics;
 use crate::notify::Subscriptions;
 use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
@@ -339,6 +340,15 @@ impl Engine {
     /// The engine is overloaded.
     pub async fn position(&self, id: CallbackId) -> Result<Option<(usize, usize)>, Error> {
         self.ask(|reply| Command::Position { id, reply }).await
+    }
+
+    /// What a virtual queue has to do; a name that nobody uses has nothing to do.
+    ///
+    /// # Errors
+    /// The engine is overloaded.
+    pub async fn queue_load(&self, queue: &str) -> Result<QueueLoad, Error> {
+        let queue = queue.to_owned();
+        self.ask(|reply| Command::Load { queue, reply }).await
     }
 
     /// One callback, completed ones included.

@@ -18,6 +18,7 @@ pub mod clock;
 mod directory;
 mod imports;
 pub mod limits;
+mod load;
 mod metrics;
 pub mod notify;
 mod plugin;
@@ -37,6 +38,7 @@ pub use directory::AgentDirectory;
 pub use imports::{
     AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport, TransactionImport,
 };
+pub use load::QueueLoad;
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
 pub use sessions::{SessionsConfig, is_session_id};
 pub use trunks::TrunkInfo;

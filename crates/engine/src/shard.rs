@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::limits;
+use crate::load::QueueLoad;
 use crate::metrics::Metrics;
 use crate::notify::{Outbox, Publisher};
 use crate::plugin::PluginHost;
@@ -103,6 +104,11 @@ pub(crate) enum Command {
     Position {
         id: CallbackId,
         reply: Reply<Option<(usize, usize)>>,
+    },
+    /// What a virtual queue has to do.
+    Load {
+        queue: String,
+        reply: Reply<QueueLoad>,
     },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },

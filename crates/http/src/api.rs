@@ -6,6 +6,7 @@ mod callbacks;
 mod deliveries;
 mod mode;
 mod options;
+mod queues;
 mod retry;
 mod services;
 mod tail;
@@ -65,6 +66,7 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/api/v1/deliveries/retry", post(retry::all))
         .route("/api/v1/deliveries/{id}/retry", post(retry::one))
         .route("/api/v1/options", get(options::list))
+        .route("/api/v1/queues/{vq}/load", get(queues::load))
         .route("/api/v1/trunks", get(trunks::list))
         .route("/api/v1/backup", post(backup::backup))
 }

@@ -154,9 +154,13 @@ impl Receiver {
     /// The notifications of one callback, in order of arrival.
     #[must_use]
     pub fn of(&self, callback: &str) -> Vec<Note> {
-        let mut notes = self.notes();
-        notes.retain(|note| note.get("_service_id") == callback);
-        notes
+        let notes = self
+            .shared
+            .notes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let of_it = |note: &&Note| note.get("_service_id") == callback;
+        notes.iter().filter(of_it).cloned().collect()
     }
 
     /// Waits for a notification of a callback and returns it.

@@ -189,6 +189,9 @@ fn execute_now(run: &mut Run<'_>) -> Result<(), Error> {
     run.disarm(TimerKind::Reminder);
     run.callback.desired = run.now();
     run.callback.started = run.now();
+    let expires = run.now().plus_seconds(run.callback.settings.ttl_s);
+    run.callback.expires = expires;
+    run.arm(TimerKind::RecordTtl, expires);
     run.callback.state = State::Queued;
     run.emit(EventId::CallbackStatusUpdated);
     submit(run, 1);

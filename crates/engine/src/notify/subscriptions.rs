@@ -70,7 +70,7 @@ impl Subscriptions {
         self.read(HashMap::len)
     }
 
-    /// The one that a subscriber has for a device already.
+    /// The one that a subscriber has for a device already; an operator's is nobody else's.
     pub(crate) fn same(&self, new: &SubscriptionRow) -> Option<Arc<SubscriptionRow>> {
         self.read(|rows| {
             rows.values()
@@ -78,6 +78,7 @@ impl Subscriptions {
                     row.subscriber == new.subscriber
                         && row.channel == new.channel
                         && row.device == new.device
+                        && row.guarded == new.guarded
                 })
                 .cloned()
         })
@@ -213,5 +214,8 @@ mod tests {
         let all = Subscriptions::new(vec![row("1", "*", "http://a/")]);
         assert!(all.same(&row("2", "other", "http://a/")).is_some());
         assert!(all.same(&row("2", "*", "http://b/")).is_none());
+        let mut strangers = row("2", "*", "http://a/");
+        strangers.guarded = !strangers.guarded;
+        assert!(all.same(&strangers).is_none());
     }
 }

@@ -227,10 +227,10 @@ impl Shard {
 
     /// Dials whose turn has come, as far as their trunks have room.
     pub(super) fn on_turns(&mut self, round: &mut Round) {
+        self.turns_at = None;
         if self.turns.is_empty() || self.parts.shared.draining.load(Ordering::Relaxed) {
             return;
         }
-        self.turns_at = None;
         let mut waiting = std::collections::VecDeque::new();
         let mut started = 0;
         while let Some(id) = self.turns.pop_front() {

@@ -228,6 +228,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     op(
         "get",
+        "/api/v1/queues/{vq}/load",
+        "How much a virtual queue has to do",
+        Answer::Json("QueueLoad"),
+    ),
+    op(
+        "get",
         "/api/v1/trunks",
         "Trunks and how they stand",
         Answer::Json("Object"),

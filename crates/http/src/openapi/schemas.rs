@@ -239,6 +239,12 @@ fn reports() -> Value {
             "required": ["retried"],
             "properties": {"retried": number()},
         },
+        "QueueLoad": {
+            "type": "object",
+            "required": ["queue", "waiting", "longest_wait_s", "states"],
+            "properties": {"queue": text(), "waiting": number(), "longest_wait_s": number(),
+                "states": {"type": "object", "additionalProperties": number()}},
+        },
         "Transactions": list_of("transactions", &list),
         "Options": {
             "type": "object",
