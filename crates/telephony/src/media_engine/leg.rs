@@ -522,16 +522,20 @@ impl Leg {
     /// The next frame of the clip, else silence; nothing (false) while the bridged leg sends.
     fn write_audio(&mut self, codec: Codec, ctx: &mut Context<'_>) -> bool {
         if let Some(player) = self.player.as_mut() {
-            if player.next_frame(&mut ctx.scratch.pcm) {
+            let any = player.next_frame(&mut ctx.scratch.pcm);
+            let token = player.token;
+            // Told with the last frame: what is played next follows at the next tick.
+            if player.is_over() {
+                self.player = None;
+                self.played(token, true, ctx);
+            }
+            if any {
                 self.sender
                     .encode(codec, &ctx.scratch.pcm, &mut ctx.scratch.coded);
                 self.outgoing
                     .frame(codec.payload_type(), &ctx.scratch.coded);
                 return true;
             }
-            let token = player.token;
-            self.player = None;
-            self.played(token, true, ctx);
         }
         if let Some(transcoder) = &mut self.transcoder
             && transcoder.next_frame(&mut ctx.scratch.pcm)
