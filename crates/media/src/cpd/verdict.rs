@@ -56,7 +56,7 @@ impl Limits {
             },
             Profile::Balanced => Self {
                 machine_ms: 2_900,
-                span_ms: 3_300,
+                span_ms: 3_150,
                 brief_ms: 1_200,
                 brief_pause_ms: 900,
                 pause_ms: 1_150,

@@ -544,14 +544,18 @@ impl Leg {
     /// The next frame of the clip, else silence; nothing (false) while the bridged leg sends.
     fn write_audio(&mut self, codec: Codec, ctx: &mut Context<'_>) -> bool {
         if let Some(player) = self.player.as_mut() {
-            if player.next_frame(&mut ctx.scratch.pcm) {
+            let any = player.next_frame(&mut ctx.scratch.pcm);
+            // Told with the last frame: what is played next follows at the next tick.
+            if player.is_over() {
+                self.played_out(ctx);
+            }
+            if any {
                 self.sender
                     .encode(codec, &ctx.scratch.pcm, &mut ctx.scratch.coded);
                 self.outgoing
                     .frame(codec.payload_type(), &ctx.scratch.coded);
                 return true;
             }
-            self.played_out(ctx);
         }
         if let Some(transcoder) = &mut self.transcoder
             && transcoder.next_frame(&mut ctx.scratch.pcm)

@@ -62,6 +62,13 @@ impl Player {
     }
 }
 
+impl Player {
+    /// Whether the last frame has been taken, so that what comes next can follow without a gap.
+    pub(super) fn is_over(&self) -> bool {
+        self.at >= self.clip.samples().len()
+    }
+}
+
 /// One tick of a digit that is being sent.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
@@ -156,6 +163,11 @@ mod tests {
         assert_eq!(all.len(), 480);
         assert_eq!(all[..400], clip);
         assert!(all[400..].iter().all(|s| *s == 0));
+        let mut player = Player::new(1, Clip::from_samples(vec![1; 320]), Repeat::Once);
+        frames(&mut player, 1);
+        assert!(!player.is_over());
+        frames(&mut player, 1);
+        assert!(player.is_over(), "known with the last frame, not after it");
         let mut empty = Player::new(1, Clip::from_samples(Vec::new()), Repeat::Forever);
         assert!(
             !empty.next_frame(&mut Vec::new()),

@@ -425,25 +425,6 @@ fn another_source_is_taken_after_three_packets() {
 }
 
 #[tokio::test]
-async fn silence_is_detected_without_a_packet() {
-    let mut rig = Rig::new(31_220..=31_239, 1);
-    let (call, _phone) = rig.leg("a", Codec::Pcmu, None);
-    let settings = cpd::Settings {
-        silence_ms: 200,
-        ..cpd::Settings::default()
-    };
-    rig.engine.detect(&call, settings, cpd::Stage::Answered);
-    let MediaEvent::Verdict { verdict, .. } = rig.event().await else {
-        panic!("a verdict")
-    };
-    assert_eq!(verdict.outcome, cpd::Outcome::Silence);
-    assert!(
-        (200..300).contains(&verdict.decided_after_ms),
-        "{verdict:?}"
-    );
-}
-
-#[tokio::test]
 async fn a_tone_played_on_one_leg_is_detected_on_the_other() {
     let mut rig = Rig::new(31_240..=31_259, 2);
     let (a, b) = (CallId::new("a"), CallId::new("b"));
