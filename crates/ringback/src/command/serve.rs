@@ -192,6 +192,7 @@ impl Server {
         tokio::pin!(limit);
         let mut look = tokio::time::interval(CALLS_LOOK);
         let mut told = None;
+        let mut was_quiet = false;
         loop {
             tokio::select! {
                 _ = look.tick() => {}
@@ -205,10 +206,12 @@ impl Server {
                 }
             }
             let legs = self.engine.legs();
-            if legs == 0 {
+            // A dial that was decided before the drain may become a leg only now.
+            if legs == 0 && was_quiet {
                 return;
             }
-            if told != Some(legs) {
+            was_quiet = legs == 0;
+            if legs > 0 && told != Some(legs) {
                 let seconds = self.drain.as_secs();
                 tracing::info!(
                     legs,
