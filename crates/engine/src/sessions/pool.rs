@@ -13,6 +13,9 @@ use super::cell::Cell;
 use crate::clock::Stopwatch;
 use crate::limits;
 
+/// Priority of threads that run sessions: calls and other callbacks go first when a script takes
+/// all it may.
+const BEHIND: i32 = 10;
 /// Priority of a thread that hangs.
 const IDLE: i32 = 19;
 
@@ -91,6 +94,8 @@ impl Pool {
 
     fn work(&self, number: u64, turn: &Turn) {
         let _runtime = self.runtime.enter();
+        // Without the right to do so it works at the priority of the others.
+        let _kept = setpriority_process(Some(gettid()), BEHIND);
         let since_us = Arc::new(AtomicU64::new(u64::MAX));
         while let Some(cell) = self.next() {
             since_us.store(self.watch.elapsed_us(), Ordering::Relaxed);
