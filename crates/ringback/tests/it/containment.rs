@@ -46,7 +46,10 @@ async fn start(server: &Server, documents: &Receiver) -> String {
     let body = json!({"src": documents.url});
     let answer = server.api.post("/scxml/session/start", &body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    answer.body["sessionId"].as_str().unwrap().to_owned()
+    answer.body["sessionId"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[tokio::test]

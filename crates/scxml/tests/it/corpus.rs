@@ -1,6 +1,6 @@
 //! Replays what fuzzing found worth keeping, whole and damaged.
 
-#[path = "../../fuzz/src/lib.rs"]
+#[path = "../../../../fuzz/scxml/src/lib.rs"]
 #[expect(unreachable_pub, reason = "the fuzz targets use it as a crate")]
 mod targets;
 
@@ -11,7 +11,7 @@ use std::path::Path;
 const COPIES: u64 = 60;
 
 fn corpus() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/scxml/corpus");
     let mut inputs: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| {
