@@ -11,6 +11,9 @@ use rustix::thread::gettid;
 use crate::clock::Stopwatch;
 use crate::limits;
 
+/// Priority of threads that run sessions: calls and other callbacks go first when a script takes
+/// all it may.
+const BEHIND: i32 = 10;
 /// Priority of a thread that hangs.
 const IDLE: i32 = 19;
 
@@ -100,6 +103,8 @@ impl<C: Hosted> Pool<C> {
 
     fn work(&self, number: u64, turn: &Turn<C>) {
         let _runtime = self.runtime.enter();
+        // Without the right to do so it works at the priority of the others.
+        let _kept = setpriority_process(Some(gettid()), BEHIND);
         let since_us = Arc::new(AtomicU64::new(u64::MAX));
         while let Some(cell) = self.next() {
             since_us.store(self.watch.elapsed_us(), Ordering::Relaxed);

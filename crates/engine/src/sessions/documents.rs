@@ -184,3 +184,6 @@ pub(super) fn check_address(url: &str) -> Result<reqwest::Url, String> {
     }
     Ok(url)
 }
+
+#[cfg(test)]
+mod tests;

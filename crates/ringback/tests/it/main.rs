@@ -8,6 +8,7 @@ mod client_commands;
 mod command;
 mod common;
 mod compatible;
+mod containment;
 mod detection;
 mod dialog;
 mod events;
