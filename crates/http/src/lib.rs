@@ -18,12 +18,14 @@ mod gms;
 mod guard;
 mod health;
 pub mod limits;
+mod login;
 mod number;
 mod openapi;
 mod path;
 mod server;
 #[cfg(test)]
 mod testing;
+mod web;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -35,6 +37,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use auth::Credentials;
+pub use login::WebUi;
+pub use openapi::openapi_text;
 pub use server::serve;
 
 /// Prefix of the compatible surface (callback-api §1).
@@ -56,6 +60,12 @@ pub struct Api {
     pub app: String,
     /// Contact centres that the header `ContactCenterId` may name.
     pub contact_centers: Vec<String>,
+    /// How the browser UI is offered.
+    pub web: WebUi,
+    /// Browsers that are logged in.
+    sessions: login::Sessions,
+    /// Wrong logins.
+    guesses: login::Guesses,
     /// One backup at a time.
     backup: Arc<Semaphore>,
     /// Places for listeners of the event stream.
@@ -81,6 +91,9 @@ impl Api {
             stopping,
             app: DEFAULT_APP.to_owned(),
             contact_centers: Vec::new(),
+            web: WebUi::default(),
+            sessions: login::Sessions::default(),
+            guesses: login::Guesses::default(),
             backup,
             tails: Arc::new(Semaphore::new(limits::TAIL_LISTENERS_MAX)),
         }
@@ -102,6 +115,7 @@ pub fn router(api: Api) -> Router {
         .merge(gms::routes(&api))
         .merge(api::routes())
         .merge(health::routes())
+        .merge(web::routes())
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(

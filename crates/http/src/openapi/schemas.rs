@@ -151,17 +151,34 @@ fn notification() -> Value {
 
 fn native() -> Value {
     let service = json!({"type": "object", "required": ["name", "options"],
-        "properties": {"name": text(),
+        "properties": {"name": text(), "changed": {"type": ["string", "null"]},
             "options": {"type": "object", "additionalProperties": text()}}});
-    let agent = json!({"type": "object", "required": ["id", "extension", "state"],
+    let agent = json!({"type": "object", "required": ["id", "extension", "state", "groups", "registered"],
         "properties": {"id": text(), "extension": text(), "state": text(), "reason": text(),
-            "since": {}, "groups": texts(),
+            "since": number(), "groups": texts(),
             "skills": {"type": "object", "additionalProperties": number()},
             "registered": truth(), "call_id": {"type": ["string", "null"]}}});
     let event = json!({"type": "object", "required": ["seq", "at_ms", "event_id", "state"],
         "properties": {"seq": number(), "at_ms": number(), "event_id": text(),
             "state": text(), "data": {"type": "object"}}});
     json!({
+        "Session": {
+            "type": "object",
+            "required": ["authenticated", "required", "version"],
+            "properties": {"authenticated": truth(), "required": truth(), "version": text()},
+        },
+        "Login": {
+            "type": "object",
+            "required": ["username", "password"],
+            "properties": {"username": text(), "password": text()},
+            "additionalProperties": false,
+        },
+        "ServiceOptions": {
+            "type": "object",
+            "required": ["options"],
+            "properties": {"options": {"type": "object", "additionalProperties": text()}},
+            "additionalProperties": false,
+        },
         "Services": list_of("services", &service),
         "Agents": list_of("agents", &agent),
         "AgentState": {
@@ -197,8 +214,12 @@ fn reports() -> Value {
         "option": text(), "message": text()}, "additionalProperties": true});
     let places = json!({"type": "array", "items": place});
     let attempt = json!({"type": "object", "properties": {"at": time(), "status": number(),
-        "error": text(), "ms": number()}});
-    let delivery = json!({"type": "object", "properties": {"id": text(), "callback_id": text(),
+        "error": text(), "ms": number(),
+            "request": text(), "answer": text()}});
+    let delivery = json!({"type": "object",
+        "required": ["id", "callback_id", "seq", "event_id", "channel", "target", "state",
+            "attempts"],
+        "properties": {"id": text(), "callback_id": text(),
         "seq": number(), "event_id": text(), "channel": text(), "target": text(),
         "state": {"type": "string", "enum": ["pending", "delivered", "failed"]},
         "attempts": {"type": "array", "items": attempt},
@@ -206,11 +227,24 @@ fn reports() -> Value {
     let list = json!({"type": "object", "required": ["name", "properties", "events"],
         "properties": {"name": text(), "events": texts(),
             "properties": {"type": "object", "additionalProperties": text()}}});
-    let option = json!({"type": "object", "required": ["name", "section", "status"],
-        "properties": {"name": text(), "section": text(), "type": text(), "unit": {},
+    let preview = json!({"type": "object", "required": ["event_id", "body"],
+        "properties": {"event_id": text(), "body": text()}});
+    let subscription = json!({"type": "object",
+        "required": ["id", "subscriber", "filter", "channel", "device", "expires"],
+        "properties": {"id": text(), "subscriber": text(), "filter": text(), "channel": text(),
+            "device": text(), "provider": text(), "language": text(),
+            "has_authorization": truth(), "expires": time()}});
+    let queue = json!({"type": "object", "required": ["name", "waiting", "oldest"],
+        "properties": {"name": text(), "waiting": number(), "oldest": time()}});
+    let option = json!({"type": "object", "required": ["name", "section", "status", "type", "default", "allowed", "mandatory",
+            "advanced", "reason", "meaning"],
+        "properties": {"name": text(), "section": text(), "type": text(), "unit": {"type": ["string", "null"]},
             "default": text(), "allowed": text(), "mandatory": truth(),
             "advanced": truth(), "aliases": texts(), "status": text(), "reason": text(),
-            "test": {}, "meaning": text()}});
+            "test": {"type": ["string", "null"]}, "meaning": text(),
+            "values": {"type": "array", "items": {"type": "object",
+                "required": ["value", "status", "reason"],
+                "properties": {"value": text(), "status": text(), "reason": text()}}}}});
     json!({
         "ImportReport": {
             "type": "object",
@@ -224,6 +258,39 @@ fn reports() -> Value {
             "type": "object",
             "required": ["retried"],
             "properties": {"retried": number()},
+        },
+        "Trunks": list_of("trunks", &json!({"type": "object",
+            "required": ["name", "up", "reason", "for_ms", "calls", "max_calls", "failures"],
+            "properties": {"name": text(), "up": truth(), "reason": text(), "for_ms": number(),
+                "calls": number(), "max_calls": number(), "cps": number(),
+                "registered": {"type": ["boolean", "null"]}, "failures": number(),
+                "retry_in_ms": {"type": ["integer", "null"]}}})),
+        "EventCatalogue": {
+            "type": "object",
+            "required": ["events", "parameters", "properties"],
+            "properties": {"parameters": texts(), "properties": texts(),
+                "events": {"type": "array", "items": {"type": "object",
+                    "required": ["event_id", "family", "attributes"],
+                    "properties": {"event_id": text(), "attributes": texts(),
+                        "family": {"type": "string", "enum": ["session", "server", "native"]}}}}},
+        },
+        "Count": {"type": "object", "required": ["count"], "properties": {"count": number()}},
+        "Subscriptions": list_of("subscriptions", &subscription),
+        "Message": {
+            "type": "object",
+            "required": ["tag", "message"],
+            "properties": {"tag": text(), "message": text()},
+        },
+        "Previews": list_of("previews", &preview),
+        "Overview": {
+            "type": "object",
+            "required": ["now", "ready", "draining", "store", "running", "states", "queues",
+                "queues_complete", "legs"],
+            "properties": {"now": time(), "ready": truth(), "draining": truth(),
+                "store": truth(), "running": number(), "legs": number(),
+                "states": {"type": "object", "additionalProperties": number()},
+                "queues_complete": truth(),
+                "queues": {"type": "array", "items": queue}},
         },
         "Transactions": list_of("transactions", &list),
         "Options": {

@@ -22,3 +22,4 @@ mod rules;
 mod treatments;
 mod trunks;
 mod walk;
+mod web_ui;
