@@ -1,8 +1,4 @@
 //! Lists the built browser UI (`web/dist`) for embedding; without it the list is empty.
-#![expect(
-    clippy::print_stdout,
-    reason = "cargo reads what a build script prints"
-)]
 
 use std::error::Error;
 use std::fmt::Write as _;

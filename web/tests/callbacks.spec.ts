@@ -24,7 +24,7 @@ test.describe("callbacks", () => {
     await page.goto(`${demo()}/ui/callbacks?state=COMPLETED&reason=FAIL_FAX_REACHED`);
     await expect(page.getByRole("link", { name: "+12025550105" })).toBeVisible();
     await expect(page.getByRole("link", { name: "+12025550104" })).toHaveCount(0);
-    await page.getByRole("textbox", { name: "State" }).click();
+    await page.getByRole("textbox", { name: "State" }).click({ force: true });
     await page.getByRole("option", { name: "QUEUED" }).click();
     await expect(page).toHaveURL(/state=COMPLETED&state=QUEUED/);
   });
@@ -32,7 +32,7 @@ test.describe("callbacks", () => {
   test("columns are chosen and kept", async ({ page }) => {
     await open(page, demo(), "/callbacks", "Callbacks");
     await page.getByRole("button", { name: "Columns" }).click();
-    await page.getByRole("menuitemcheckbox", { name: "Id" }).click();
+    await page.getByRole("checkbox", { name: "Id", exact: true }).check();
     await page.keyboard.press("Escape");
     await expect(page.getByRole("columnheader", { name: "Id" })).toBeVisible();
     await page.reload();

@@ -28,7 +28,7 @@ test.describe("transactions", () => {
     await page.getByLabel("Name").fill("Fresh");
     await page.getByRole("button", { name: "Make it" }).click();
     await expect(page.getByRole("heading", { level: 1, name: "Fresh" })).toBeVisible();
-    await expect(page.getByRole("region", { name: "_cbe_on_service_create" })).toBeVisible();
+    await expect(page.getByRole("region", { name: "_cbe_on_service_create", exact: true })).toBeVisible();
   });
 
   test("the preview follows what is edited, and saving stores it", async ({ page }) => {

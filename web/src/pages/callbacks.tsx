@@ -1,5 +1,5 @@
 // Callbacks: a list of any length, filters, what can be done with one or many.
-import { ActionIcon, Button, Checkbox, Menu, MultiSelect, Select, TextInput } from "@mantine/core";
+import { ActionIcon, Button, Checkbox, Menu, MultiSelect, Popover, Select, TextInput } from "@mantine/core";
 import { useDebouncedValue, useLocalStorage } from "@mantine/hooks";
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
@@ -175,24 +175,23 @@ function MoreMenu({ filter, columns, setColumns, onCancelAll }: MoreProps) {
     setColumns(COLUMNS.filter((one) => (one === column ? !columns.includes(one) : columns.includes(one))));
   return (
     <>
-      <Menu closeOnItemClick={false} position="bottom-end">
-        <Menu.Target>
+      <Popover position="bottom-end" trapFocus>
+        <Popover.Target>
           <Button variant="default">{t("callbacks.columns")}</Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {COLUMNS.filter((column) => column !== "number").map((column) => (
-            <Menu.Item
-              key={column}
-              role="menuitemcheckbox"
-              aria-checked={columns.includes(column)}
-              leftSection={<span aria-hidden="true">{columns.includes(column) ? "✓" : "\u2002"}</span>}
-              onClick={() => toggle(column)}
-            >
-              {t(`column.${column}`)}
-            </Menu.Item>
-          ))}
-        </Menu.Dropdown>
-      </Menu>
+        </Popover.Target>
+        <Popover.Dropdown aria-label={t("callbacks.columns")}>
+          <div className="stack">
+            {COLUMNS.filter((column) => column !== "number").map((column) => (
+              <Checkbox
+                key={column}
+                label={t(`column.${column}`)}
+                checked={columns.includes(column)}
+                onChange={() => toggle(column)}
+              />
+            ))}
+          </div>
+        </Popover.Dropdown>
+      </Popover>
       <Menu position="bottom-end">
         <Menu.Target>
           <ActionIcon variant="default" size="input-sm" aria-label={t("callbacks.more")}>

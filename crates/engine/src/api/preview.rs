@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callback::events::{self, EventId};
+use callback::record::{Reason, State};
 use callback::routing::Found;
 use callback::service::Service;
 use callback::settings::Events;
@@ -38,9 +39,16 @@ impl Engine {
         let settings = Arc::make_mut(&mut callback.settings);
         settings.notification.plan.events = Events::List(wanted);
         let now = self.now();
+        let mut ended = callback.clone();
+        ended.state = State::Completed;
+        ended.reason = Some(Reason::AgentConnected);
         let bodies = known.into_iter().zip(1..);
         Ok(bodies
-            .map(|(id, seq)| (id, events::body(&callback, id, now, seq)))
+            .map(|(id, seq)| {
+                let at_the_end = id == EventId::ServiceExit;
+                let shown = if at_the_end { &ended } else { &callback };
+                (id, events::body(shown, id, now, seq))
+            })
             .collect())
     }
 

@@ -322,7 +322,7 @@ async fn services_are_changed_by_form_and_hidden_passwords_stay() {
 #[tokio::test]
 async fn a_list_is_previewed_with_the_exact_bodies() {
     let server = Server::builder(PROGRAM).start().await;
-    let list = "[_cbe_on_service_exit]\nnotify_params = c_agent_id, topic\n\
+    let list = "[_cbe_on_service_exit]\nnotify_params = c_agent_id, c_termination_type, topic\n\
                 notify_custom = {\"source\":\"crm\"}\n";
     let preview = async |text: &str, query: &str| {
         let path = format!("/api/v1/transactions/preview{query}");
@@ -339,6 +339,7 @@ async fn a_list_is_previewed_with_the_exact_bodies() {
         (&body["c_agent_id"], &body["source"]),
         (&json!("kim"), &json!("crm"))
     );
+    assert_eq!(body["c_termination_type"], "COMPLETED.AGENT_CONNECTED");
     assert_eq!(preview(list, "?service=nobody").await.status, 404);
     assert_eq!(preview("[broken", "").await.status, 400);
     assert_eq!(preview(list, "?other=1").await.status, 400);
