@@ -22,6 +22,7 @@ mod login;
 mod number;
 mod openapi;
 mod path;
+mod refused_head;
 mod server;
 #[cfg(test)]
 mod testing;
@@ -36,7 +37,7 @@ use engine::Engine;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub use auth::Credentials;
+pub use auth::{ApiKeys, Credentials};
 pub use login::WebUi;
 pub use openapi::openapi_text;
 pub use server::serve;
@@ -66,6 +67,8 @@ pub struct Api {
     sessions: login::Sessions,
     /// Wrong logins.
     guesses: login::Guesses,
+    /// Keys that requests of the compatible surface must hold; empty = not checked.
+    pub api_keys: ApiKeys,
     /// One backup at a time.
     backup: Arc<Semaphore>,
     /// Places for listeners of the event stream.
@@ -94,6 +97,7 @@ impl Api {
             web: WebUi::default(),
             sessions: login::Sessions::default(),
             guesses: login::Guesses::default(),
+            api_keys: ApiKeys::default(),
             backup,
             tails: Arc::new(Semaphore::new(limits::TAIL_LISTENERS_MAX)),
         }

@@ -1,5 +1,7 @@
 //! The forms of bodies. Keys that are open by design (attached data) say so.
 
+mod pages;
+
 use callback::events::CHANNELS;
 use serde_json::{Map, Value, json};
 
@@ -8,7 +10,14 @@ use super::{phrases, reference};
 /// Every schema by name.
 pub(super) fn all() -> Map<String, Value> {
     let mut schemas = Map::new();
-    for group in [general(), compatible(), notification(), native(), reports()] {
+    for group in [
+        general(),
+        compatible(),
+        notification(),
+        native(),
+        reports(),
+        pages::all(),
+    ] {
         if let Value::Object(group) = group {
             schemas.extend(group);
         }
@@ -227,15 +236,6 @@ fn reports() -> Value {
     let list = json!({"type": "object", "required": ["name", "properties", "events"],
         "properties": {"name": text(), "events": texts(),
             "properties": {"type": "object", "additionalProperties": text()}}});
-    let preview = json!({"type": "object", "required": ["event_id", "body"],
-        "properties": {"event_id": text(), "body": text()}});
-    let subscription = json!({"type": "object",
-        "required": ["id", "subscriber", "filter", "channel", "device", "expires"],
-        "properties": {"id": text(), "subscriber": text(), "filter": text(), "channel": text(),
-            "device": text(), "provider": text(), "language": text(),
-            "has_authorization": truth(), "expires": time()}});
-    let queue = json!({"type": "object", "required": ["name", "waiting", "oldest"],
-        "properties": {"name": text(), "waiting": number(), "oldest": time()}});
     let option = json!({"type": "object", "required": ["name", "section", "status", "type", "default", "allowed", "mandatory",
             "advanced", "reason", "meaning"],
         "properties": {"name": text(), "section": text(), "type": text(), "unit": {"type": ["string", "null"]},
@@ -265,33 +265,6 @@ fn reports() -> Value {
                 "calls": number(), "max_calls": number(), "cps": number(),
                 "registered": {"type": ["boolean", "null"]}, "failures": number(),
                 "retry_in_ms": {"type": ["integer", "null"]}}})),
-        "EventCatalogue": {
-            "type": "object",
-            "required": ["events", "parameters", "properties"],
-            "properties": {"parameters": texts(), "properties": texts(),
-                "events": {"type": "array", "items": {"type": "object",
-                    "required": ["event_id", "family", "attributes"],
-                    "properties": {"event_id": text(), "attributes": texts(),
-                        "family": {"type": "string", "enum": ["session", "server", "native"]}}}}},
-        },
-        "Count": {"type": "object", "required": ["count"], "properties": {"count": number()}},
-        "Subscriptions": list_of("subscriptions", &subscription),
-        "Message": {
-            "type": "object",
-            "required": ["tag", "message"],
-            "properties": {"tag": text(), "message": text()},
-        },
-        "Previews": list_of("previews", &preview),
-        "Overview": {
-            "type": "object",
-            "required": ["now", "ready", "draining", "store", "running", "states", "queues",
-                "queues_complete", "legs"],
-            "properties": {"now": time(), "ready": truth(), "draining": truth(),
-                "store": truth(), "running": number(), "legs": number(),
-                "states": {"type": "object", "additionalProperties": number()},
-                "queues_complete": truth(),
-                "queues": {"type": "array", "items": queue}},
-        },
         "Transactions": list_of("transactions", &list),
         "Options": {
             "type": "object",

@@ -34,16 +34,20 @@ impl Raw {
 /// Sends a request exactly as written: paths are not tidied, headers are the test's own.
 async fn send(server: &Server, start: &str, headers: &str, body: &str) -> Raw {
     let url = server.url();
-    let address = url.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address)
+        .await
+        .expect("the server listens");
     let length = body.len();
     let request = format!(
         "{start} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
     );
-    stream.write_all(request.as_bytes()).await.unwrap();
+    let written = stream.write_all(request.as_bytes()).await;
+    written.expect("the server reads");
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.unwrap();
+    let read = stream.read_to_end(&mut bytes).await;
+    read.expect("the server answers");
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     Raw {
