@@ -4,6 +4,7 @@ mod admin;
 mod create;
 mod notification;
 mod plugin;
+mod preview;
 mod publishing;
 mod storage;
 mod transactions;
@@ -365,6 +366,22 @@ impl Engine {
     /// The store cannot be read.
     pub async fn query(&self, query: Query) -> Result<Vec<Callback>, Error> {
         self.inner.store.query(query).await.map_err(read_error)
+    }
+
+    /// How many callbacks match, whatever the bounds of the query.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn count(&self, query: Query) -> Result<usize, Error> {
+        self.inner.store.count(query).await.map_err(read_error)
+    }
+
+    /// The services as they are stored, with the time of their last change.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn stored_services(&self) -> Result<Vec<store::ServiceRow>, Error> {
+        self.inner.store.services().await.map_err(read_error)
     }
 
     /// The event log of a callback.

@@ -31,7 +31,7 @@ impl Credentials {
         }
     }
 
-    fn matches(&self, other: &Self) -> bool {
+    pub(crate) fn matches(&self, other: &Self) -> bool {
         let same = self.username.ct_eq(&other.username) & self.password.ct_eq(&other.password);
         same.into()
     }

@@ -40,6 +40,14 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 pub const RETRY_AFTER_S: u32 = 5;
 /// A text of a subscription, bytes: the longest is a URL.
 pub const SUBSCRIPTION_TEXT_MAX: usize = 2048;
+/// Browser sessions at once: more than any site has operators; the one that ends first makes room.
+pub const SESSIONS_MAX: usize = 256;
+/// Wrong logins of one address within the window before it has to wait.
+pub const GUESSES_MAX: u32 = 10;
+/// That window, seconds.
+pub const GUESSES_WINDOW_S: i64 = 300;
+/// Addresses whose wrong logins are remembered.
+pub const GUESSERS_MAX: usize = 4096;
 /// Listeners of the event stream at once; each holds a connection for good.
 pub const TAIL_LISTENERS_MAX: usize = 32;
 /// How often a quiet event stream says that it is still there.

@@ -110,6 +110,14 @@ impl Subscriptions {
         over
     }
 
+    /// Those that have not ended, by their end.
+    pub(crate) fn live(&self, now: Timestamp) -> Vec<Arc<SubscriptionRow>> {
+        let mut rows: Vec<_> = self.read(|rows| rows.values().cloned().collect());
+        rows.retain(|row| row.expires > now);
+        rows.sort_by(|a, b| (a.expires, &a.id).cmp(&(b.expires, &b.id)));
+        rows
+    }
+
     /// Those that are to hear of a publication, by id.
     pub(crate) fn matching(&self, publication: Publication<'_>) -> Vec<Arc<SubscriptionRow>> {
         let mut found: Vec<_> = self.read(|rows| {

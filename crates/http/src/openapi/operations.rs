@@ -38,6 +38,10 @@ const LIST: &[(&str, &str)] = &[
     ("from", "desired at this time or later"),
     ("until", "desired before this time"),
     ("data.<key>", "attached data with this value"),
+    (
+        "order",
+        "desired (default): by desired time; newest: the last made first",
+    ),
     ("skip", "leave out so many: earlier pages"),
     ("limit", "at most so many, 1 to 1000"),
 ];
@@ -74,6 +78,25 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     op(
         "get",
+        "/api/v1/session",
+        "Whether a browser has to log in, and whether it has",
+        Answer::Json("Session"),
+    ),
+    op(
+        "post",
+        "/api/v1/session",
+        "Logs a browser in: the answer sets a cookie",
+        Answer::Json("Session"),
+    )
+    .body(Body::Json("Login")),
+    op(
+        "delete",
+        "/api/v1/session",
+        "Logs a browser out",
+        Answer::Json("Session"),
+    ),
+    op(
+        "get",
         "/api/v1/services",
         "Every service with its options; passwords are hidden",
         Answer::Json("Services"),
@@ -92,6 +115,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     )
     .query(IMPORT)
     .body(Body::Text),
+    op(
+        "put",
+        "/api/v1/services/{name}",
+        "Makes a service or replaces its options; 422 with the same report when refused",
+        Answer::Json("ImportReport"),
+    )
+    .query(IMPORT)
+    .body(Body::Json("ServiceOptions")),
     op(
         "get",
         "/api/v1/agents",
@@ -135,6 +166,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Answer::Json("Object"),
     )
     .body(Body::Json("Object")),
+    op(
+        "get",
+        "/api/v1/callbacks/count",
+        "How many callbacks match, whatever skip and limit",
+        Answer::Json("Count"),
+    )
+    .query(LIST),
     op(
         "get",
         "/api/v1/callbacks/export",
@@ -191,6 +229,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     op(
         "get",
+        "/api/v1/events/catalogue",
+        "Every event with its family and attributes, and what Transaction Lists may ask for",
+        Answer::Json("EventCatalogue"),
+    ),
+    op(
+        "get",
         "/api/v1/events/tail",
         "The events of all callbacks as server-sent events; Last-Event-ID resumes",
         Answer::Other("text/event-stream"),
@@ -199,6 +243,33 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "since_id",
         "id of the last event seen; instead of the header",
     )]),
+    op(
+        "get",
+        "/api/v1/subscriptions",
+        "Who hears of what; credentials are hidden",
+        Answer::Json("Subscriptions"),
+    ),
+    op(
+        "post",
+        "/api/v1/subscriptions/publish",
+        "Sends a text to all whose filter matches a tag",
+        Answer::Json("Published"),
+    )
+    .body(Body::Json("Message")),
+    op(
+        "get",
+        "/api/v1/overview",
+        "How the site stands: callbacks by state, queues, readiness",
+        Answer::Json("Overview"),
+    ),
+    op(
+        "post",
+        "/api/v1/transactions/preview",
+        "The exact bodies that the text of a list would send for an invented callback",
+        Answer::Json("Previews"),
+    )
+    .query(&[("service", "of this service; absent = one that sets nothing")])
+    .body(Body::Text),
     op(
         "get",
         "/api/v1/transactions",
@@ -236,7 +307,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "get",
         "/api/v1/trunks",
         "Trunks and how they stand",
-        Answer::Json("Object"),
+        Answer::Json("Trunks"),
     ),
     op(
         "post",

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use engine::{AgentDirectory, Engine, StartError};
-use http_api::{Api, ApiKeys, Credentials};
+use http_api::{Api, ApiKeys, Credentials, WebUi};
 use store::{SqliteStore, Store, StoreError};
 use telephony::embedded::{Embedded, Started};
 use telephony::port::{PhoneDirectory, Telephony};
@@ -166,6 +166,7 @@ impl Server {
         );
         api.app.clone_from(&config.http.app);
         api.contact_centers.clone_from(&config.http.contact_centers);
+        api.web = web_ui(&config);
         api.api_keys = ApiKeys::new(config.http.api_keys.iter().map(|key| key.expose()));
         let mut http = JoinSet::new();
         http.spawn(http_api::serve(
@@ -282,6 +283,13 @@ fn credentials(config: &Config) -> Option<Credentials> {
     let server = &config.server;
     (!server.username.is_empty())
         .then(|| Credentials::new(&server.username, server.password.expose()))
+}
+
+fn web_ui(config: &Config) -> WebUi {
+    WebUi {
+        enabled: config.http.web_ui,
+        session_hours: config.http.session_hours,
+    }
 }
 
 fn public_url(config: &Config, http_address: &str) -> String {

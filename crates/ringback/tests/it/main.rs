@@ -30,3 +30,4 @@ mod treatments;
 mod trunks;
 mod voicexml;
 mod walk;
+mod web_ui;
