@@ -12,6 +12,7 @@ mod detection;
 mod dialog;
 mod events;
 mod identity;
+mod kamailio;
 mod kill;
 mod notifications;
 mod pause;

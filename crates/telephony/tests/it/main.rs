@@ -18,5 +18,6 @@ mod scripted;
 mod sessions;
 mod sipp;
 mod sites;
+mod strays;
 mod support;
 mod trunks;
