@@ -139,7 +139,7 @@ struct Inner {
     outbox: Outbox,
     directory: Arc<AgentDirectory>,
     dialplan: Arc<Dialplan>,
-    resolver: Resolver,
+    resolver: Arc<Resolver>,
     allow_hosts: Vec<String>,
     node: u16,
     metrics: Arc<Metrics>,
@@ -166,7 +166,7 @@ impl Engine {
         let (supervisor, shared) = (Supervisor::default(), Arc::new(Shared::default()));
         let (metrics, dialplan) = (Arc::new(Metrics::new()), Arc::new(config.dialplan));
         let allow_hosts = config.sender.allow_hosts.clone();
-        let (commands, command_receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
+        let (commands, receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
         let subscriptions = Arc::new(Subscriptions::new(store.subscriptions().await?));
         let subscription_default_s = config.notify.subscription_default_s;
         let publisher = Arc::new(Publisher {
@@ -199,12 +199,13 @@ impl Engine {
             shared: shared.clone(),
             commands: commands.clone(),
         });
-        let resolver = with_lists(config.defaults, store.as_ref()).await?;
+        let resolver = Arc::new(with_lists(config.defaults, store.as_ref()).await?);
+        plugins.sessions.use_lists(resolver.clone());
         shard.set_pauses(pauses(&resolver));
         take_up(&mut shard, store.as_ref(), &directory).await?;
         let services = stored_services(store.as_ref()).await?;
         let stop_shard = CancellationToken::new();
-        supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
+        supervisor.spawn_to_end(shard.run(receiver, events, stop_shard.clone()));
         let engine = Self::of(Inner {
             store,
             telephony,
@@ -228,8 +229,7 @@ impl Engine {
             imports: tokio::sync::Mutex::default(),
             storage: tokio::sync::Mutex::default(),
         });
-        engine.look_after(config.retention_days);
-        Ok(engine)
+        Ok(engine.looked_after(config.retention_days))
     }
 
     fn of(inner: Inner) -> Self {
@@ -238,9 +238,10 @@ impl Engine {
     }
 
     /// Removes what was over long ago, again and again.
-    fn look_after(&self, retention_days: u32) {
+    fn looked_after(self, retention_days: u32) -> Self {
         let sweep = self.clone().sweep(retention_days);
         self.inner.supervisor.spawn("retention", sweep);
+        self
     }
 
     /// Now, by the engine's clock.

@@ -10,24 +10,28 @@ mod api;
 mod cell;
 mod dialog;
 mod documents;
+mod family;
 mod fetch;
+mod objects;
 mod pool;
 mod treat;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use callback::lifecycle::{Input as LifecycleInput, PluginEvent};
 use callback::plugin::Question;
+use callback::service::Resolver;
 use rand::RngExt;
 use scxml::{Data, Document, Event, Output, Start, Watch as _};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::cell::{Beginning, Cell, Input, PluginOf};
 use self::documents::Documents;
+use self::objects::object_model;
 use self::pool::{Pool, Turn};
 use crate::clock::{Clock, Stopwatch};
 use crate::limits;
@@ -94,6 +98,8 @@ struct Inner {
     commands: mpsc::Sender<Command>,
     supervisor: Supervisor,
     max_stuck: usize,
+    /// The operator's lists, once they are there.
+    lists: OnceLock<Arc<Resolver>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -117,6 +123,7 @@ impl Sessions {
             commands: parts.commands,
             supervisor: parts.supervisor.clone(),
             max_stuck: usize::try_from(parts.config.max_stuck_threads).unwrap_or(usize::MAX),
+            lists: OnceLock::new(),
         });
         let weak = Arc::downgrade(&inner);
         let turn: Turn = Arc::new(move |cell, since| Self::turn(&weak, cell, since));
@@ -143,7 +150,7 @@ impl Sessions {
     /// Starts the session of a plugin; what happens is told to its callback.
     pub(crate) fn ask(&self, question: Question, reply_url: String) {
         let plugin = PluginOf::new(&question, reply_url);
-        let cell = Cell::new(new_id(), Some(plugin));
+        let cell = Cell::of_plugin(new_id(), plugin);
         if !self.register(&cell) {
             self.tell(
                 &cell,
@@ -202,7 +209,8 @@ impl Sessions {
         let start = Start {
             id: cell.id.clone(),
             params,
-            constants: vec![("_genesys".to_owned(), object_model(question))],
+            object_model: Some(object_model(Some(question))),
+            functions: self.host_functions(cell),
             watch: self.inner.watch.clone(),
             seed: rand::rng().random(),
             ..Start::default()
@@ -262,7 +270,9 @@ impl Sessions {
     }
 
     fn forget(&self, cell: &Cell) {
-        cell.die();
+        if cell.die() {
+            self.tell_starter(cell);
+        }
         lock(&self.inner.cells).remove(&cell.id);
         if let Some(plugin) = &cell.plugin {
             lock(&self.inner.plugins).remove(&plugin.token);
@@ -479,33 +489,6 @@ fn new_id() -> String {
 pub fn is_session_id(text: &str) -> bool {
     let digit = |byte: u8| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte);
     text.len() == 26 && text.bytes().all(digit)
-}
-
-/// `_genesys.ixn.callState`.
-fn call_states() -> Map<String, Value> {
-    callback::call_state::NAMES
-        .iter()
-        .map(|(number, name)| ((*name).to_owned(), Value::from(*number)))
-        .collect()
-}
-
-/// `_genesys`: call states, and the call that the session gets.
-fn object_model(question: &Question) -> Value {
-    let states = call_states();
-    let mut interactions = Map::new();
-    if let Some(call) = question.call.as_ref().filter(|_| question.attached) {
-        let about = json!({
-            "g_uid": call.to_string(), "category": "voice",
-            "udata": question.user_data,
-            "voice": {"type": "outbound", "dnis": question.customer_number,
-                "callstate": question.call_state},
-        });
-        interactions.insert(call.to_string(), about);
-    }
-    json!({
-        "ixn": {"callState": states, "interactions": interactions,
-            "mediaType": {"TMediaVoice": 0}},
-    })
 }
 
 #[cfg(test)]

@@ -30,6 +30,11 @@ impl Sessions {
         } = action;
         match (module.as_str(), element.name.as_str()) {
             ("session", "fetch") => self.fetch(cell, session, &element, request_id),
+            ("session", "start") => self.start_element(cell, session, &element, request_id),
+            ("session", "terminate" | "updatestart") => {
+                let (name, data) = self.other_session(&element, &request_id);
+                self.answer(body, session, &name, data);
+            }
             ("session", "response") => self.respond(body, &element),
             ("interaction", "detach" | "attach" | "accept" | "redirect" | "terminate") => {
                 self.interaction(cell, body, session, &element, request_id);

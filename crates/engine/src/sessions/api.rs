@@ -1,17 +1,13 @@
 //! What clients ask of sessions: start, event, request, query, terminate (ors-scxml §9).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use callback::{Error, ErrorCode, Timestamp};
-use rand::RngExt;
-use scxml::{Data, Start};
-use serde_json::{Map, Value, json};
+use callback::{Error, ErrorCode};
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::cell::{Beginning, Cell, Input};
-use super::documents::NoDocument;
-use super::{Sessions, call_states, event, new_id};
+use super::cell::{Cell, Input};
+use super::{Sessions, event};
 use crate::limits;
 
 fn missing() -> Error {
@@ -19,61 +15,6 @@ fn missing() -> Error {
 }
 
 impl Sessions {
-    /// Starts a session with the document at an address of the operator; gives its id.
-    pub(crate) async fn begin(
-        &self,
-        src: &str,
-        params: Map<String, Value>,
-        at: Option<Timestamp>,
-    ) -> Result<String, Error> {
-        let document = self.inner.documents.get(src).await.map_err(|why| {
-            let code = match why {
-                NoDocument::Fetch(_) => ErrorCode::FetchFailed,
-                NoDocument::Faulty(_) => ErrorCode::BadParameter,
-            };
-            Error::new(code, format!("src: {why}")).field("src")
-        })?;
-        let cell = Cell::new(new_id(), None);
-        if !self.register(&cell) {
-            let message = "There are too many sessions, try again later";
-            return Err(Error::new(ErrorCode::NotReady, message));
-        }
-        let params = params.into_iter();
-        let start = Start {
-            id: cell.id.clone(),
-            params: params
-                .map(|(name, value)| (name, Data::Json(value)))
-                .collect(),
-            constants: vec![(
-                "_genesys".to_owned(),
-                json!({"ixn": {"callState": call_states(), "interactions": {}}}),
-            )],
-            watch: self.inner.watch.clone(),
-            seed: rand::rng().random(),
-            ..Start::default()
-        };
-        let beginning = Beginning {
-            document,
-            start,
-            events: Vec::new(),
-        };
-        let id = cell.id.clone();
-        let wait_ms = at.map_or(0, |at| at.0.saturating_sub(self.now_ms()));
-        match u64::try_from(wait_ms) {
-            Ok(wait_ms) if wait_ms > 0 => {
-                let sessions = self.clone();
-                self.inner.supervisor.spawn("session start", async move {
-                    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-                    sessions.push(&cell, Input::Start(Box::new(beginning)));
-                });
-            }
-            _ => {
-                self.push(&cell, Input::Start(Box::new(beginning)));
-            }
-        }
-        Ok(id)
-    }
-
     /// A session of this server has this id.
     pub(crate) fn has(&self, id: &str) -> bool {
         self.cell(id).is_some()

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::dialog::Treatment;
+use super::family::{Family, Later, Starter};
 use crate::limits;
 
 /// What happens to a session.
@@ -101,6 +102,11 @@ impl PluginOf {
 pub(super) struct Cell {
     pub(super) id: String,
     pub(super) plugin: Option<PluginOf>,
+    /// The session that started it.
+    pub(super) starter: Option<Starter>,
+    pub(super) family: Arc<Family>,
+    /// It begins later.
+    pub(super) later: Option<Later>,
     inbox: Mutex<Inbox>,
     body: Mutex<Body>,
     /// When the next tick is planned, ms; later ones need no timer of their own.
@@ -118,7 +124,25 @@ impl std::fmt::Debug for Cell {
 }
 
 impl Cell {
-    pub(super) fn new(id: String, plugin: Option<PluginOf>) -> Arc<Self> {
+    /// The session of a plugin.
+    pub(super) fn of_plugin(id: String, plugin: PluginOf) -> Arc<Self> {
+        Self::new(id, Some(plugin), None, None)
+    }
+
+    /// A session that a client or another session starts.
+    pub(super) fn started(id: String, starter: Option<Starter>, later: Option<Later>) -> Arc<Self> {
+        Self::new(id, None, starter, later)
+    }
+
+    fn new(
+        id: String,
+        plugin: Option<PluginOf>,
+        starter: Option<Starter>,
+        later: Option<Later>,
+    ) -> Arc<Self> {
+        let family = starter
+            .as_ref()
+            .map_or_else(Arc::default, |starter| Arc::clone(&starter.cell.family));
         let settings = HubSettings {
             http_base: None,
             sessions_elsewhere: true,
@@ -130,6 +154,9 @@ impl Cell {
         Arc::new(Self {
             id,
             plugin,
+            starter,
+            family,
+            later,
             inbox: Mutex::default(),
             body: Mutex::new(Body {
                 hub: Hub::new(settings),
@@ -193,6 +220,10 @@ impl Cell {
         let mut inbox = self.inbox();
         inbox.queue.clear();
         !std::mem::replace(&mut inbox.dead, true)
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.inbox().begun
     }
 
     pub(super) fn is_dead(&self) -> bool {

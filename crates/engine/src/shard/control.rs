@@ -1,9 +1,10 @@
 //! What a plugin's session may do with the customer's call while it has it.
 
-use callback::lifecycle::{Input, PluginEvent};
+use callback::lifecycle::{Change, Input, PluginEvent};
 use callback::plugin::{PluginCall, check_destination};
 use callback::record::Phase;
 use callback::{CallbackId, LegKey};
+use serde_json::{Map, Value};
 use telephony::media::audio::Clip;
 use telephony::port::{Command as TelephonyCommand, EventKind, RecordOrder, Repeat};
 
@@ -45,6 +46,8 @@ pub(crate) enum Act {
     Attach,
     /// Send it to another destination.
     Redirect { destination: String },
+    /// Attach data to it.
+    UserData { data: Map<String, Value> },
     /// End it.
     HangUp,
 }
@@ -135,6 +138,14 @@ impl Shard {
                     .map_err(|_refused| "invaliddestination")?;
                 PluginEvent::Redirect { destination }
             }
+            Act::UserData { data } => {
+                let change = Box::new(Change {
+                    user_data: data,
+                    ..Change::default()
+                });
+                let changed = self.try_step(id, Input::Update(change), round);
+                return changed.map_err(|_refused| "invalidattribute");
+            }
             Act::HangUp => PluginEvent::HangUp,
         };
         self.step(id, Input::Plugin { token, event }, round);
@@ -198,12 +209,12 @@ impl Shard {
             EventKind::Recorded {
                 token: number,
                 clip,
-                at_max,
+                end,
             } => {
                 if let Some(token) = token() {
                     plugins
                         .voicexml
-                        .recorded(token, *number, clip.clone(), *at_max);
+                        .recorded(token, *number, clip.clone(), *end);
                 }
             }
             _ => {}

@@ -389,7 +389,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(
         "post",
         "/scxml/session/start",
-        "Starts an SCXML session; src is the document, other keys are its parameters",
+        "Starts an SCXML session; src is the document, idealtime (ms since 1970) when, other keys are its parameters",
         Answer::Json("Object"),
     )
     .body(Body::Keys("Object")),
@@ -415,14 +415,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(
         "get",
         "/scxml/session/{session}/request/{name}",
-        "An answer of an on-dial plugin in the query",
+        "A request that a session answers; or an answer of an on-dial plugin in the query",
         Answer::Json("Accepted"),
     )
     .query(PLUGIN_ANSWER),
     op(
         "post",
         "/scxml/session/{session}/request/{name}",
-        "An answer of an on-dial plugin: the reply URL that it was told, with its token",
+        "A request that a session answers; or an answer of an on-dial plugin: the reply URL that it was told, with its token",
         Answer::Json("Accepted"),
     )
     .body(Body::Keys("PluginAnswer")),

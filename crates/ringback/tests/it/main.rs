@@ -16,6 +16,7 @@ mod kill;
 mod notifications;
 mod pause;
 mod plugin;
+mod plugin_composer;
 mod plugin_rows;
 mod plugin_scxml;
 mod receiver;

@@ -114,7 +114,7 @@ async fn a_session_is_terminated_and_then_unknown() {
 async fn a_session_begins_at_the_time_it_is_given() {
     let site = sessions(COUNTER).await;
     let api = &site.server.api;
-    // Whole seconds: between one and two from now.
+    // The next second but one.
     let in_a_second = (testkit::unix_seconds() + 2) * 1_000;
     let id = start(
         api,
@@ -242,4 +242,87 @@ async fn notifications_reach_a_session_of_this_server() {
     let deliveries = server.api.deliveries(&id).await;
     assert!(!deliveries.is_empty());
     assert!(notes.notes().is_empty(), "nobody else is told");
+}
+
+/// Starts a session of itself, is told of its end, and says what it sees of lists and times.
+const FAMILY: &str = r#"<scxml version="1.0" profile="ecmascript" initial="begin"
+    xmlns="http://www.w3.org/2005/07/scxml"
+    xmlns:session="http://www.genesyslab.com/modules/session">
+  <datamodel><data id="child"/><data id="src"/><data id="seen"/><data id="rid"/></datamodel>
+  <state id="begin">
+    <transition cond="_data.child == 'yes'" target="born"/>
+    <transition target="parent"/>
+  </state>
+  <state id="born"><transition event="grow" target="grown"/></state>
+  <state id="parent">
+    <onentry><session:start requestid="_data.rid" srcexpr="_data.src"><param name="child" expr="'yes'"/></session:start></onentry>
+    <transition event="session.start.done" cond="_event.data.requestid == _data.rid" target="waits">
+      <assign location="_data.seen" expr="_event.data.sessionid"/></transition>
+    <transition event="error.session.start" target="sad"/>
+  </state>
+  <state id="waits">
+    <onentry><session:terminate sessionid="_data.seen"/></onentry>
+    <transition event="done.start.*" cond="_event.name == 'done.start.' + _data.seen" target="told"/>
+  </state>
+  <state id="told">
+    <transition event="look"><session:response>
+      <param name="value" expr="_genesys.session.getListItemValue('Colours', 'wall', 'paint')"/>
+      <param name="section" expr="_genesys.session.getListItemValue('Colours', 'wall')"/>
+      <param name="none" expr="_genesys.session.getListItemValue('Colours', 'roof', 'paint')"/>
+      <param name="day" expr="_genesys.session.dayInZone('Europe/Berlin')"/>
+      <param name="state" expr="_genesys.ixn.callState[9]"/>
+      <param name="busy" expr="_genesys.ixn.callState.Busy"/>
+    </session:response></transition>
+    <transition event="touch" target="told"><log expr="_genesys.ixn.interactions['x'].udata"/></transition>
+    <transition event="error.*" target="erred"/>
+  </state>
+  <state id="erred"><transition event="why"><session:response><param name="why" expr="'touched'"/></session:response></transition></state>
+  <state id="sad"/><final id="grown"/>
+</scxml>"#;
+
+#[tokio::test]
+async fn sessions_start_others_hear_of_their_end_and_read_lists() {
+    let site = sessions(FAMILY).await;
+    let api = &site.server.api;
+    let list = b"[wall]\npaint = green\ncoats = 2\n".to_vec();
+    let path = "/api/v1/transactions/import?name=Colours";
+    let imported = api.post_bytes(path, "text/plain", list).await;
+    assert_eq!(imported.status, 200, "{imported:?}");
+    let id = start(api, json!({"src": site.documents.url})).await;
+    // `src` starts the session and is no parameter of it.
+    let at = format!("/scxml/session/{id}");
+    until("it could not start another one", PATIENCE, async || {
+        let looked = api.get(&format!("{at}/query")).await;
+        (looked.body["configuration"] == json!(["sad"])).then_some(())
+    })
+    .await;
+
+    let page: &'static str = Box::leak(
+        FAMILY
+            .replace("_data.src\"", &format!("'{}'\"", site.documents.url))
+            .into_boxed_str(),
+    );
+    let other = Receiver::start().await;
+    other.answer(move |_| Reply::Json(200, page));
+    let id = start(api, json!({"src": other.url})).await;
+    let at = format!("/scxml/session/{id}");
+    until("it was told of the end", PATIENCE, async || {
+        let looked = api.get(&format!("{at}/query")).await;
+        (looked.body["configuration"] == json!(["told"])).then_some(())
+    })
+    .await;
+    let seen = api.get(&format!("{at}/request/look")).await.body;
+    assert_eq!(seen["value"], "green", "{seen}");
+    assert_eq!(seen["section"], json!({"paint": "green", "coats": "2"}));
+    assert_eq!(seen["none"], Value::Null);
+    assert!(
+        seen["day"].as_str().unwrap_or_default().ends_with("day"),
+        "{seen}"
+    );
+    assert_eq!(seen["state"], "AnsweringMachineDetected", "{seen}");
+    assert_eq!(seen["busy"], 6, "{seen}");
+    let touched = api.post(&format!("{at}/event/touch"), &json!({})).await;
+    assert_eq!(touched.status, 200);
+    let asked = api.get(&format!("{at}/request/why")).await;
+    assert_eq!(asked.body, json!({"why": "touched"}), "no crash");
 }
