@@ -11,6 +11,7 @@ mod compatible;
 mod detection;
 mod dialog;
 mod events;
+mod hostile_pages;
 mod identity;
 mod kill;
 mod notifications;

@@ -1,0 +1,160 @@
+//! Pages that loop, grow, hang or are slow: each ends in its limit, other calls go on.
+
+use std::time::Duration;
+
+use testkit::{Behaviour, Line, PATIENCE, Page, Receiver, Server, Web, now};
+
+use crate::common::{agents, server, service};
+
+const VXML: &str = "application/voicexml+xml";
+
+fn page(body: &str) -> String {
+    format!("<vxml version='2.1'><var name='treatment_result'/>{body}</vxml>")
+}
+
+/// A page that cancels the callback when it gets this event.
+fn catches(event: &str, body: &str) -> String {
+    page(&format!(
+        "<catch event='{event}'><assign name='treatment_result' \
+         expr=\"({{action:'cancel',message:'OK'}})\"/><exit namelist='treatment_result'/></catch>{body}"
+    ))
+}
+
+/// Name, page, and how its callback ends.
+fn pages() -> Vec<(&'static str, String, &'static str)> {
+    let limit = "error.com.ringback.limit";
+    let script = |code: &str| format!("<form><block><script>{code}</script></block></form>");
+    let nested = |depth: usize| {
+        let (open, close) = ("<if cond='true'>".repeat(depth), "</if>".repeat(depth));
+        format!("<form><block>{open}{close}</block></form>")
+    };
+    let strings = "var s='x'; while(true) s+=s;";
+    let huge = "x".repeat(3 << 20);
+    vec![
+        ("endless", page(&script("while(true){}")), "FAIL_ERROR"),
+        (
+            "endless_caught",
+            catches(limit, &script("while(true){}")),
+            "CANCELLED",
+        ),
+        (
+            "regexp",
+            catches(limit, &script("/(a*)*b/.test('a'.repeat(40))")),
+            "CANCELLED",
+        ),
+        (
+            "sort",
+            catches(limit, &script("var a=[];while(true)a.push(a.length)")),
+            "CANCELLED",
+        ),
+        ("memory", catches("error", &script(strings)), "CANCELLED"),
+        (
+            "recursion",
+            catches("error", &script("(function f(){f()})()")),
+            "CANCELLED",
+        ),
+        (
+            "goto",
+            catches(
+                limit,
+                "<form id='f'><block><goto next='#f'/></block></form>",
+            ),
+            "CANCELLED",
+        ),
+        (
+            "throws",
+            page(
+                "<catch event='a'><throw event='a'/></catch><form><block><throw event='a'/></block></form>",
+            ),
+            "FAIL_ERROR",
+        ),
+        ("deep", page(&nested(200)), "FAIL_ERROR"),
+        ("huge", page(&format!("<!--{huge}-->")), "FAIL_ERROR"),
+        (
+            "entities",
+            "<!DOCTYPE vxml [<!ENTITY a 'aaaa'>]><vxml version='2.1'>&a;</vxml>".to_owned(),
+            "FAIL_ERROR",
+        ),
+        (
+            "slow",
+            catches(
+                "error.badfetch",
+                "<form><block><goto next='late.vxml' fetchtimeout='300ms'/></block></form>",
+            ),
+            "CANCELLED",
+        ),
+        (
+            "metadata",
+            catches(
+                "error.badfetch",
+                "<form><block><goto next='http://169.254.169.254/latest'/></block></form>",
+            ),
+            "CANCELLED",
+        ),
+        (
+            "file",
+            catches(
+                "error.badfetch",
+                "<form><block><goto next='file:///etc/passwd'/></block></form>",
+            ),
+            "CANCELLED",
+        ),
+        (
+            "pages",
+            catches(limit, "<form><block><goto next='pages'/></block></form>"),
+            "CANCELLED",
+        ),
+        (
+            "subdialogs",
+            catches(
+                "error",
+                "<form id='f'><subdialog name='s' src='#f'/></form>",
+            ),
+            "CANCELLED",
+        ),
+    ]
+}
+
+async fn import(server: &Server, notes: &Receiver, web: &Web, name: &str, body: String) {
+    let url = web.put(&format!("/{name}"), Page::new(VXML, body));
+    let url = format!("_on_customer_connect_treatment_url = {url}");
+    let lines = [url.as_str(), "_plugin_on_dial_timeout = 20"];
+    let text = service(name, notes, &lines);
+    server.api.import_services(&text).await;
+}
+
+#[tokio::test]
+async fn hostile_pages_end_in_their_limit_and_others_go_on() {
+    let press = Behaviour::AnswerAndPress(Duration::ZERO, Duration::from_millis(300), '3');
+    let line = Line::start(move |_, _| press).await;
+    let (notes, web) = (Receiver::start().await, Web::start().await);
+    let late = Page::new(VXML, page("")).after(Duration::from_secs(60));
+    let _url = web.put("/late.vxml", late);
+    let server = server(line.port).start().await;
+    server.api.import_agents(&agents(&[("kim", "7001")])).await;
+    let good = "<form><field name='k' type='digits?length=1'><filled><assign \
+                name='treatment_result' expr=\"({action:'cancel',message:'OK'})\"/>\
+                <exit namelist='treatment_result'/></filled></field></form>";
+    import(&server, &notes, &web, "good", page(good)).await;
+    let pages = pages();
+    let mut calls = Vec::new();
+    for (name, body, end) in &pages {
+        import(&server, &notes, &web, name, body.clone()).await;
+        calls.push((name, end, server.api.call_back(name, "5115").await));
+    }
+    let began = now();
+    for n in 0..5 {
+        let id = server.api.call_back("good", &format!("52{n:02}")).await;
+        let told = notes.whole(&id, PATIENCE).await;
+        let last = told.last().expect("the story is not empty");
+        assert_eq!(last.get("c_termination_type"), "COMPLETED.CANCELLED");
+    }
+    let good = began.elapsed();
+    for (name, end, id) in calls {
+        let told = notes.whole(&id, PATIENCE).await;
+        let last = told.last().expect("the story is not empty");
+        let expected = format!("COMPLETED.{end}");
+        assert_eq!(last.get("c_termination_type"), expected, "{name}");
+    }
+    assert!(good < Duration::from_secs(10), "five calls took {good:?}");
+}
