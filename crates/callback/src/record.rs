@@ -1,5 +1,7 @@
 //! The record of one callback: what the store keeps and what the lifecycle changes.
 
+mod reason;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use crate::plugin::{Answer, PluginCall, PluginRecord};
 use crate::routing::Found;
 use crate::settings::Settings;
 use crate::{AgentId, CallbackId, LegKey, ServiceName, Timestamp};
+
+pub use reason::{OtherReason, Reason};
 
 /// State of the compatible API (callback-api §10.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,96 +62,6 @@ impl State {
             Self::Processing => "PROCESSING",
             Self::Completed => "COMPLETED",
             Self::Paused => "PAUSED",
-        }
-    }
-}
-
-/// Why a callback is over (callback-api §10.4). Clients accept unknown ones, so the set may grow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Reason {
-    /// Routed to the agent.
-    AgentConnected,
-    /// Cancelled.
-    Cancelled,
-    /// Unknown failure.
-    FailError,
-    /// Not handled within `_ttl`.
-    FailTimeoutTtl,
-    /// No submission succeeded.
-    FailQueueing,
-    /// No target could be reserved.
-    FailTargetNotFound,
-    /// The agent could not be connected.
-    FailAgentConnect,
-    /// The customer hung up before an agent was reached.
-    FailInteractionDeleted,
-    /// The customer could not be connected.
-    FailCallToCustomer,
-    /// A fax answered.
-    FailFaxReached,
-    /// A plugin sent the call somewhere else, or a request says that it went there.
-    TransferredToRp,
-    /// Ended by a request that gave no reason.
-    NotAvailable,
-    /// The customer never confirmed.
-    FailUserNoConfirm,
-    /// The number is missing; set by requests only.
-    FailNoCustomerNumber,
-    /// Neither voice nor chat; set by requests only.
-    FailIxnUnknownMediaType,
-    /// The texts of the service could not be loaded; set by requests only.
-    FailLoadMessageFile,
-}
-
-impl Reason {
-    /// Every reason.
-    pub const ALL: &[Self] = &[
-        Self::AgentConnected,
-        Self::Cancelled,
-        Self::FailError,
-        Self::FailTimeoutTtl,
-        Self::FailQueueing,
-        Self::FailTargetNotFound,
-        Self::FailAgentConnect,
-        Self::FailInteractionDeleted,
-        Self::FailCallToCustomer,
-        Self::FailFaxReached,
-        Self::TransferredToRp,
-        Self::NotAvailable,
-        Self::FailUserNoConfirm,
-        Self::FailNoCustomerNumber,
-        Self::FailIxnUnknownMediaType,
-        Self::FailLoadMessageFile,
-        Self::TransferredToRp,
-    ];
-
-    /// Reads the name on the wire.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|r| r.as_str() == text)
-    }
-
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AgentConnected => "AGENT_CONNECTED",
-            Self::Cancelled => "CANCELLED",
-            Self::FailError => "FAIL_ERROR",
-            Self::FailTimeoutTtl => "FAIL_TIMEOUT_TTL",
-            Self::FailQueueing => "FAIL_QUEUEING",
-            Self::FailTargetNotFound => "FAIL_TARGET_NOT_FOUND",
-            Self::FailAgentConnect => "FAIL_AGENT_CONNECT",
-            Self::FailInteractionDeleted => "FAIL_INTERACTION_DELETED",
-            Self::FailCallToCustomer => "FAIL_CALL_TO_CUSTOMER",
-            Self::FailFaxReached => "FAIL_FAX_REACHED",
-            Self::TransferredToRp => "TRANSFERRED_TO_RP",
-            Self::NotAvailable => "NOT_AVAILABLE",
-            Self::FailUserNoConfirm => "FAIL_USER_NO_CONFIRM",
-            Self::FailNoCustomerNumber => "FAIL_NO_CUSTOMER_NUMBER",
-            Self::FailIxnUnknownMediaType => "FAIL_IXN_UNKNOWN_MEDIA_TYPE",
-            Self::FailLoadMessageFile => "FAIL_LOAD_MESSAGE_FILE",
         }
     }
 }

@@ -145,5 +145,8 @@ pub const START_TRIES_MAX: u32 = 30;
 pub const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// How often the retention sweep runs.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// Addresses of one name that are tried for a delivery: a receiver has a few, and an attempt must
+/// not become a scan of other people's hosts.
+pub const ADDRESSES_PER_NAME_MAX: usize = 8;
 /// How long a draining server waits for what is under way.
 pub const DRAIN_MAX: Duration = Duration::from_secs(5);

@@ -125,7 +125,7 @@ impl Metrics {
         {
             self.completed
                 .get_or_create(&ReasonLabel {
-                    reason: reason.as_str(),
+                    reason: reason.label(),
                 })
                 .inc();
         }

@@ -290,18 +290,25 @@ impl Shard {
 
     /// Time until something is due.
     fn wake_in(&self) -> Duration {
+        self.next_at().map_or(Duration::from_secs(60), |at| {
+            Duration::from_millis(at.millis_since(self.parts.clock.now()).min(60_000))
+        })
+    }
+
+    /// When something is due next.
+    fn next_at(&self) -> Option<Timestamp> {
         let is_congested = self.is_congested();
         if !self.arisen.is_empty()
             || !self.agent_states.is_empty()
             || (self.router_changed && !is_congested)
         {
-            return Duration::ZERO;
+            return Some(self.now);
         }
         // Nothing follows from these while no calls are begun.
         let begins = [self.turns_at, self.router.next_deadline(self.now)];
         let begins = begins.into_iter().flatten().filter(|_| !is_congested);
         let unsent = (!self.unsent.is_empty()).then(|| self.now + Duration::from_millis(10));
-        let next = [
+        [
             self.timers.first().map(|(at, _)| *at),
             self.store_again_at,
             self.next_silent_leg(),
@@ -311,10 +318,7 @@ impl Shard {
         .into_iter()
         .flatten()
         .chain(begins)
-        .min();
-        next.map_or(Duration::from_secs(60), |at| {
-            Duration::from_millis(at.millis_since(self.parts.clock.now()).min(60_000))
-        })
+        .min()
     }
 
     /// Everything that time brings: timers, what arose, the router's decisions, dial turns.

@@ -43,6 +43,44 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// Keys that clients behind a gateway send; nothing is checked while there are none
+/// (callback-api §1.1).
+#[derive(Clone, Default)]
+pub struct ApiKeys(Vec<[u8; 32]>);
+
+impl ApiKeys {
+    /// Keeps the keys as digests.
+    #[must_use]
+    pub fn new<'a>(keys: impl Iterator<Item = &'a str>) -> Self {
+        Self(keys.map(digest).collect())
+    }
+
+    /// No key is asked for, or one of the headers `apikey` and `x-api-key` holds one.
+    fn admit(&self, headers: &HeaderMap) -> bool {
+        let sent = API_KEY_HEADERS
+            .iter()
+            .flat_map(|name| headers.get_all(*name))
+            .filter_map(|value| value.to_str().ok());
+        let known = |text: &str| {
+            let given = digest(text.trim());
+            // Every key is compared: the time says nothing about which one fits.
+            self.0.iter().fold(false, |found, key| {
+                found | bool::from(key.as_slice().ct_eq(given.as_slice()))
+            })
+        };
+        self.0.is_empty() || sent.into_iter().any(known)
+    }
+}
+
+impl fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKeys(hidden)")
+    }
+}
+
+/// Headers that may hold the key.
+const API_KEY_HEADERS: [&str; 2] = ["apikey", "x-api-key"];
+
 fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
@@ -128,6 +166,15 @@ fn service_pair(service: &Service) -> Option<Credentials> {
             password.unwrap_or_default(),
         )),
     }
+}
+
+/// Lets requests of the compatible surface pass that hold a key, when keys are checked.
+pub(crate) fn api_key(api: &Api, headers: &HeaderMap) -> Result<(), Failure> {
+    if api.api_keys.admit(headers) {
+        return Ok(());
+    }
+    let message = "The API key is missing or wrong; send it as x-api-key or apikey";
+    Err(Failure::new(ErrorCode::Unauthorized, message))
 }
 
 /// Lets operators pass: the server's pair, or anybody while none is set.
@@ -269,6 +316,27 @@ mod tests {
             );
         }
         assert_eq!(decide(Some(&server), None, &basic("op:x")), Opens::All);
+    }
+
+    #[test]
+    fn api_keys_are_read_from_both_headers() {
+        let keys = ApiKeys::new(["first", "second"].into_iter());
+        let admit = |keys: &ApiKeys, pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(*name, HeaderValue::from_str(value).unwrap());
+            }
+            keys.admit(&headers)
+        };
+        assert!(admit(&keys, &[("apikey", "first")]));
+        assert!(admit(&keys, &[("x-api-key", "second ")]));
+        assert!(admit(&keys, &[("apikey", "other"), ("x-api-key", "first")]));
+        for wrong in ["", "FIRST", "firs", "first,second"] {
+            assert!(!admit(&keys, &[("x-api-key", wrong)]), "{wrong:?}");
+        }
+        assert!(!admit(&keys, &[]));
+        assert!(admit(&ApiKeys::default(), &[]));
+        assert_eq!(format!("{keys:?}"), "ApiKeys(hidden)");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use axum::routing::{delete, get, post};
 use callback::ErrorCode;
 
 use crate::error::{Failure, GmsError};
-use crate::{Api, health};
+use crate::{Api, auth, health};
 
 /// Paths below the prefix with what answers them.
 fn paths() -> Router<Arc<Api>> {
@@ -63,21 +63,25 @@ fn paths() -> Router<Arc<Api>> {
             get(storage::attachment),
         )
         .route("/1/phonenumber", get(phone_number::describe_number))
-        .route("/1/node", get(health::readyz))
 }
 
 /// The compatible surface below its prefix (`http.app`).
 pub(crate) fn routes(api: &Arc<Api>) -> Router<Arc<Api>> {
-    let paths = paths().layer(from_fn_with_state(Arc::clone(api), contact_center));
+    let paths = paths().layer(from_fn_with_state(Arc::clone(api), gateway));
+    // Load balancers ask without keys.
+    let paths = paths.route("/1/node", get(health::readyz));
     match api.app.as_str() {
         "" => paths,
         app => Router::new().nest(app, paths),
     }
 }
 
-/// A multi-site client names its contact centre; an unknown one has nothing here
-/// (callback-api §1.1).
-async fn contact_center(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+/// What a gateway puts into the headers (callback-api §1.1): its key, and the contact centre of a
+/// multi-site client; an unknown one has nothing here.
+async fn gateway(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    if let Err(failure) = auth::api_key(&api, request.headers()) {
+        return GmsError(failure).into_response();
+    }
     let named = request.headers().get("ContactCenterId");
     let named = named.map(|value| value.to_str().unwrap_or("?").trim());
     let known =

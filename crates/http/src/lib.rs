@@ -21,6 +21,7 @@ pub mod limits;
 mod number;
 mod openapi;
 mod path;
+mod refused_head;
 mod server;
 mod session;
 #[cfg(test)]
@@ -35,7 +36,7 @@ use engine::Engine;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub use auth::Credentials;
+pub use auth::{ApiKeys, Credentials};
 pub use server::serve;
 
 /// Prefix of the compatible surface (callback-api §1).
@@ -57,6 +58,8 @@ pub struct Api {
     pub app: String,
     /// Contact centres that the header `ContactCenterId` may name.
     pub contact_centers: Vec<String>,
+    /// Keys that requests of the compatible surface must hold; empty = not checked.
+    pub api_keys: ApiKeys,
     /// One backup at a time.
     backup: Arc<Semaphore>,
     /// Places for listeners of the event stream.
@@ -82,6 +85,7 @@ impl Api {
             stopping,
             app: DEFAULT_APP.to_owned(),
             contact_centers: Vec::new(),
+            api_keys: ApiKeys::default(),
             backup,
             tails: Arc::new(Semaphore::new(limits::TAIL_LISTENERS_MAX)),
         }

@@ -436,7 +436,7 @@ mod tests {
 
     #[test]
     fn secrets_stay_out_of_debug() {
-        let text = "[server]\nusername=\"u\"\npassword=\"hunter2\"\n[[trunk]]\nname=\"a\"\n\
+        let text = "[http]\napi_keys=[\"hunter2\"]\n[server]\nusername=\"u\"\npassword=\"hunter2\"\n[[trunk]]\nname=\"a\"\n\
             host=\"h\"\npassword=\"hunter2\"\n";
         let config = parse(text, &[]).unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));

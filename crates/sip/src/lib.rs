@@ -3,7 +3,8 @@
 //! For: deciding what an offer is answered with ([`sdp`]), who may register and where a phone is
 //! reached ([`digest`], [`registrar`]), how header values are read ([`header`]), what a final
 //! answer means for an attempt ([`result`]), which redirects are followed ([`redirect`]), which trunk takes a call ([`trunk`]), how a session is
-//! kept alive ([`session_timer`]), which sources are known ([`network`]) and how many new calls one source may start ([`admission`]). Not for: sending anything; time comes
+//! kept alive ([`session_timer`]), which sources are known ([`network`]) how many new calls one source may
+//! start ([`admission`]) and what is answered to messages that a stack drops ([`stray`]). Not for: sending anything; time comes
 //! in as milliseconds, randomness as bytes.
 //!
 //! Bytes from the network never panic here: every access is checked, every refusal is a value.
@@ -19,4 +20,5 @@ pub mod registrar;
 pub mod result;
 pub mod sdp;
 pub mod session_timer;
+pub mod stray;
 pub mod trunk;

@@ -1,5 +1,10 @@
 //! Trunks in order of preference: which one may take a call, which one is down, and for how long.
 //!
+//! The order is that of the priorities, then that of the configuration. Trunks of one priority
+//! that have weights share the calls in proportion, by a smooth round robin and not by chance: of
+//! any few calls in a row each trunk gets its part. One that is down or full leaves its part to
+//! the others.
+//!
 //! A trunk is down while its OPTIONS ping fails (no answer, or 503; any other final means alive),
 //! while its registration fails, or, where it is not pinged, after [`FAILURES_MAX`] calls in a row
 //! that found nobody there. Waits between tries begin at [`BACK_OFF_FIRST_MS`] and double up to
@@ -24,6 +29,11 @@ const GRACE_MS: u64 = BACK_OFF_FIRST_MS;
 pub struct Settings {
     /// Name.
     pub name: String,
+    /// Trunks with a lower number are tried first.
+    pub priority: u16,
+    /// Part of the calls among the trunks of this priority; 0 = only after those with a weight,
+    /// in the order of the configuration.
+    pub weight: u16,
     /// Calls at once; 0 = no limit.
     pub max_calls: u32,
     /// New calls a second; 0 = no limit.
@@ -110,10 +120,21 @@ impl Ping {
     }
 }
 
+/// Whether a trunk takes a call.
+enum Open {
+    Now,
+    /// Not before this time, ms.
+    At(u64),
+    Full,
+    Down,
+}
+
 #[derive(Debug)]
 struct Trunk {
     settings: Settings,
     calls: u32,
+    /// What the smooth round robin owes this trunk, in weights.
+    owed: i64,
     next_call_us: u64,
     alive: bool,
     registered: bool,
@@ -133,6 +154,25 @@ impl Trunk {
 
     fn full(&self) -> bool {
         self.settings.max_calls > 0 && self.calls >= self.settings.max_calls
+    }
+
+    /// Whether a call may start now, and when else.
+    fn open(&self, now_ms: u64) -> Open {
+        if !self.up() {
+            let grace_ms = self.since_ms.saturating_add(GRACE_MS);
+            return if grace_ms > now_ms {
+                Open::At(grace_ms)
+            } else {
+                Open::Down
+            };
+        }
+        if self.full() {
+            return Open::Full;
+        }
+        if self.next_call_us > now_ms.saturating_mul(1000) {
+            return Open::At(self.next_call_us.div_ceil(1000));
+        }
+        Open::Now
     }
 
     fn pings(&self) -> bool {
@@ -204,6 +244,7 @@ impl Trunks {
                 },
                 settings,
                 calls: 0,
+                owed: 0,
                 next_call_us: 0,
                 alive: true,
                 registered: false,
@@ -224,42 +265,29 @@ impl Trunks {
             .find(|trunk| trunk.settings.name == name)
     }
 
-    /// Takes a place for a call on the first of the named trunks that is up and below its limits;
-    /// a call that has a place keeps it.
+    /// Takes a place for a call on the first of the named trunks that is up and below its limits,
+    /// in the order that the head of this module describes; a call that has a place keeps it.
     pub fn reserve(&mut self, call: &str, wanted: &[&str], now_ms: u64) -> Room {
         if let Some(trunk) = self.by_call.get(call).and_then(|at| self.trunks.get(*at)) {
             return Room::Taken(trunk.settings.name.clone());
         }
-        let now_us = now_ms.saturating_mul(1000);
         let (mut later_ms, mut full, mut known) = (None::<u64>, false, false);
+        let mut ready: Vec<usize> = Vec::new();
         for name in wanted {
             let found = self.trunks.iter().position(|t| t.settings.name == *name);
-            let Some((at, trunk)) = found.and_then(|at| Some((at, self.trunks.get_mut(at)?)))
-            else {
+            let Some((at, trunk)) = found.and_then(|at| Some((at, self.trunks.get(at)?))) else {
                 continue;
             };
             known = true;
-            let wait_until_ms = if !trunk.up() {
-                let grace_ms = trunk.since_ms.saturating_add(GRACE_MS);
-                if grace_ms <= now_ms {
-                    continue;
-                }
-                grace_ms
-            } else if trunk.full() {
-                full = true;
-                continue;
-            } else if trunk.next_call_us > now_us {
-                trunk.next_call_us.div_ceil(1000)
-            } else {
-                trunk.calls += 1;
-                if let Some(gap_us) = 1_000_000_u64.checked_div(u64::from(trunk.settings.cps)) {
-                    trunk.next_call_us = now_us.saturating_add(gap_us);
-                }
-                let name = trunk.settings.name.clone();
-                self.by_call.insert(call.to_owned(), at);
-                return Room::Taken(name);
-            };
-            later_ms = Some(later_ms.map_or(wait_until_ms, |ms| ms.min(wait_until_ms)));
+            match trunk.open(now_ms) {
+                Open::Now => ready.push(at),
+                Open::At(ms) => later_ms = Some(later_ms.map_or(ms, |least| least.min(ms))),
+                Open::Full => full = true,
+                Open::Down => {}
+            }
+        }
+        if let Some(at) = self.choose(&ready) {
+            return self.take(call, at, now_ms);
         }
         match later_ms {
             Some(ms) => Room::Later(ms),
@@ -267,6 +295,52 @@ impl Trunks {
             None if known => Room::Down,
             None => Room::Unknown,
         }
+    }
+
+    /// Which of the trunks that are open gets the call.
+    fn choose(&mut self, open: &[usize]) -> Option<usize> {
+        let settings = |at: &usize| self.trunks.get(*at).map(|trunk| &trunk.settings);
+        let first = open.iter().filter_map(settings).map(|s| s.priority).min()?;
+        let of_first = |at: &&usize| settings(at).is_some_and(|s| s.priority == first);
+        let group: Vec<usize> = open.iter().filter(of_first).copied().collect();
+        let weights: i64 = group
+            .iter()
+            .filter_map(settings)
+            .map(|s| i64::from(s.weight))
+            .sum();
+        if weights == 0 {
+            return group.first().copied();
+        }
+        let mut best: Option<(i64, usize)> = None;
+        for at in group {
+            let Some(trunk) = self.trunks.get_mut(at) else {
+                continue;
+            };
+            if trunk.settings.weight == 0 {
+                continue;
+            }
+            trunk.owed += i64::from(trunk.settings.weight);
+            if best.is_none_or(|(owed, _)| trunk.owed > owed) {
+                best = Some((trunk.owed, at));
+            }
+        }
+        let (_, at) = best?;
+        if let Some(trunk) = self.trunks.get_mut(at) {
+            trunk.owed -= weights;
+        }
+        Some(at)
+    }
+
+    fn take(&mut self, call: &str, at: usize, now_ms: u64) -> Room {
+        let Some(trunk) = self.trunks.get_mut(at) else {
+            return Room::Unknown;
+        };
+        trunk.calls += 1;
+        if let Some(gap_us) = 1_000_000_u64.checked_div(u64::from(trunk.settings.cps)) {
+            trunk.next_call_us = now_ms.saturating_mul(1000).saturating_add(gap_us);
+        }
+        self.by_call.insert(call.to_owned(), at);
+        Room::Taken(trunk.settings.name.clone())
     }
 
     /// A call is over; harmless when it has no place.

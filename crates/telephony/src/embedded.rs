@@ -16,8 +16,10 @@
 mod account;
 mod answering;
 mod attempt;
+mod checks;
 mod clock;
 mod core;
+mod datagrams;
 mod dialog;
 mod established;
 mod exchange;
@@ -145,6 +147,10 @@ pub struct Trunk {
     pub caller_id: String,
     /// Register there with the user name; the trunk is down while that fails.
     pub register: bool,
+    /// Trunks with a lower number are tried first; equal ones in the order of the list.
+    pub priority: u16,
+    /// Part of the calls among trunks of one priority; 0 = only after those with a weight.
+    pub weight: u16,
     /// Calls at once; 0 = no limit.
     pub max_calls: u32,
     /// New calls a second; 0 = no limit.
@@ -161,6 +167,8 @@ impl Trunk {
     fn limits(&self) -> sip::trunk::Settings {
         sip::trunk::Settings {
             name: self.name.clone(),
+            priority: self.priority,
+            weight: self.weight,
             max_calls: self.max_calls,
             cps: self.cps,
             ping_every_ms: u64::try_from(self.ping_every.as_millis()).unwrap_or(u64::MAX),
@@ -247,7 +255,7 @@ impl Embedded {
             addr: address.into(),
         };
         let inner = UdpInner {
-            conn: Arc::new(bound.udp),
+            conn: Arc::new(datagrams::Datagrams(bound.udp)),
             addr,
         };
         let udp = UdpConnection::attach(inner, None, Some(stop.child_token())).await;

@@ -190,6 +190,18 @@ impl Api {
         (answer.status == 200).then(|| id_of(&answer))
     }
 
+    /// `PUT`; `None` when the server did not answer (it may be dead).
+    pub async fn try_put(&self, path: &str, body: &Value) -> Option<u16> {
+        let request = self.request(Method::PUT, path).json(body);
+        Some(Self::send(request).await.ok()?.status)
+    }
+
+    /// `DELETE`; `None` when the server did not answer (it may be dead).
+    pub async fn try_delete(&self, path: &str) -> Option<u16> {
+        let request = self.request(Method::DELETE, path);
+        Some(Self::send(request).await.ok()?.status)
+    }
+
     /// Asks for a callback to a number; returns its id.
     pub async fn call_back(&self, service: &str, number: &str) -> String {
         let answer = self

@@ -2,23 +2,24 @@
 //!
 //! A server is killed and started again many times while callbacks are requested. Then it is
 //! left alone until everything is over, and what clients were promised is compared with what
-//! the store, the line and the receivers saw: the target of the service and a subscriber, which
-//! both hear of everything.
+//! the store, the line and the receivers saw: the targets of services, of a Transaction List, and
+//! subscribers, one of them from the middle of the run on. Receivers refuse some attempts.
 
 mod check;
 mod rng;
+mod site;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::json;
-
-use crate::clock::now;
-use crate::line::{Behaviour, Line};
-use crate::receiver::Receiver;
+use crate::api::Api;
+use crate::clock::{Moment, now};
+use crate::line::Line;
 use crate::server::Server;
 use rng::Rng;
+use site::{Service, Site, iso_in};
+
+use serde_json::json;
 
 /// Callbacks that are asked for in each life of the server.
 const PER_LIFE: u32 = 4;
@@ -41,6 +42,8 @@ pub struct KillPlan {
 pub struct KillReport {
     /// Callbacks that were acknowledged.
     pub acknowledged: usize,
+    /// Of these, cancelled in time.
+    pub cancelled: usize,
     /// Calls that reached the line.
     pub calls: usize,
     /// Notifications that arrived, repetitions included.
@@ -74,6 +77,7 @@ impl KillReport {
 impl fmt::Display for KillReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<28}{}", "callbacks acknowledged", self.acknowledged)?;
+        writeln!(f, "{:<28}{}", "  of these cancelled", self.cancelled)?;
         writeln!(f, "{:<28}{}", "calls on the line", self.calls)?;
         writeln!(f, "{:<28}{}", "notifications", self.notifications)?;
         writeln!(f, "{:<28}{}", "repeated with the same id", self.repeated)?;
@@ -93,95 +97,108 @@ impl fmt::Display for KillReport {
     }
 }
 
+/// A callback that a client was told of.
+#[derive(Debug)]
+struct Promised {
+    id: String,
+    service: Service,
+    /// A cancel was answered with 200.
+    cancelled: bool,
+    /// The subscriber that comes in the middle was there before.
+    after_the_late_one: bool,
+}
+
 /// Runs the plan.
 pub async fn kill(plan: &KillPlan) -> KillReport {
-    let line = Line::start(|number, _| customer(number)).await;
-    let receiver = Receiver::start().await;
-    let subscriber = Receiver::start().await;
+    let line = Line::start(|number, _| site::customer(number)).await;
     let secret = "signing_secret = \"whsec_dGhlIHNlY3JldCBvZiB0aGUga2lsbCB0ZXN0\"";
     let mut server = Server::builder(&plan.program)
         .trunk("carrier", line.port)
         .set("notifications", secret)
         .start()
         .await;
-    server.api.import_agents(AGENT).await;
-    server.api.import_services(&service(&receiver.url)).await;
-    let subscription = json!({
-        "subscriberId": "crm", "filter": format!("callback.{SERVICE}.*"), "expire": 86_400,
-        "notificationDetails": {"deviceId": subscriber.url, "type": "httpcb"},
-    });
-    let path = "/genesys/1/notification/subscribe";
-    let answer = server.api.post(path, &subscription).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
+    let mut site = Site::build(&server.api).await;
 
     let mut rng = Rng(plan.seed);
     let mut number = 500_000;
-    let mut acknowledged = BTreeMap::new();
+    let mut promised = Vec::new();
     for round in 1..=plan.rounds {
-        let life = now() + Duration::from_millis(50 + rng.below(900));
-        let pause = Duration::from_millis(rng.below(60));
-        let mut left = PER_LIFE;
-        while now() < life {
-            if left > 0 {
-                left -= 1;
-                number += 1;
-                // The moment of the kill may fall into a request: then nothing was promised.
-                let request = json!({"_customer_number": number.to_string()});
-                let create = server.api.try_create(SERVICE, &request);
-                let create = tokio::time::timeout_at(life.into(), create);
-                if let Ok(Some(id)) = create.await {
-                    acknowledged.insert(id, number.to_string());
-                }
-            }
-            tokio::time::sleep_until((now() + pause).min(life).into()).await;
+        if round == plan.rounds / 2 + 1 {
+            site.late_subscriber(&server.api).await;
         }
+        let life = Life {
+            api: &server.api,
+            end: now() + Duration::from_millis(50 + rng.below(900)),
+            pause: Duration::from_millis(rng.below(60)),
+            late: site.has_late_subscriber(),
+        };
+        life.live(&mut rng, &mut number, &mut promised).await;
         server.kill_hard().await;
         server.restart().await;
-        progress(plan, round, acknowledged.len());
+        progress(plan, round, promised.len());
     }
-    check::everything(&server.api, &[receiver, subscriber], &line, &acknowledged).await
+    check::everything(&server.api, &site, &line, &promised).await
 }
 
-/// Execution name of the service.
-const SERVICE: &str = "desk";
-
-/// An agent without a phone: the group is known, nobody is ever ready.
-const AGENT: &str = "[agent.kim]\nextension = 7001\npassword = secret-kim\ngroups = Billing\n";
-
-/// Customer first, 1 s ring, 1 s between dials, two dials.
-fn service(target: &str) -> String {
-    format!(
-        "[service.{SERVICE}]\n\
-         _type = ors\n\
-         _service = callback\n\
-         _call_direction = USERTERMINATED\n\
-         _wait_for_agent = false\n\
-         _urs_virtual_queue = VQ_Billing\n\
-         _target = Billing@Stats.GA\n\
-         _ixn_createcall_timeout = 1\n\
-         _dial_retry_timeout = 1\n\
-         _max_dial_attempts = 2\n\
-         _agent_reserve_timeout = 4\n\
-         _cpd_enable = false\n\
-         _treatment_customer_connect = greeting.wav\n\
-         _treatment_waiting_for_agent = music.wav\n\
-         _treatment_find_agent_fail = sorry.wav\n\
-         _treatment_call_failure_answering_machine = message.wav\n\
-         _enable_status_notification = subscribe_notify\n\
-         _status_notification_type = httpcb\n\
-         _status_notification_target = {target}\n"
-    )
+/// One life of the server, from its start to the kill.
+struct Life<'a> {
+    api: &'a Api,
+    end: Moment,
+    pause: Duration,
+    late: bool,
 }
 
-/// A customer's behaviour follows from the last digit of the number.
-fn customer(number: &str) -> Behaviour {
-    let ms = Duration::from_millis;
-    match number.bytes().last().unwrap_or_default() % 5 {
-        0 => Behaviour::Refuse(ms(20), 486),
-        1 => Behaviour::Refuse(ms(300), 486),
-        2 => Behaviour::AnswerAndLeave(ms(100), ms(300)),
-        3 => Behaviour::AnswerAndLeave(ms(400), ms(900)),
-        _ => Behaviour::NoAnswer,
+impl Life<'_> {
+    /// Asks for callbacks, moves and cancels some, until the end.
+    async fn live(&self, rng: &mut Rng, number: &mut u32, promised: &mut Vec<Promised>) {
+        let mut left = PER_LIFE;
+        while now() < self.end {
+            if left > 0 {
+                left -= 1;
+                *number += 1;
+                let wishes = [rng.below(4), rng.below(6)];
+                if let Some(made) = self.request(*number, wishes).await {
+                    promised.push(made);
+                }
+            }
+            tokio::time::sleep_until((now() + self.pause).min(self.end).into()).await;
+        }
+    }
+
+    /// Asks for one callback, a quarter of them for a time; a few are moved or cancelled.
+    async fn request(&self, number: u32, [when, change]: [u64; 2]) -> Option<Promised> {
+        let service = Service::of(number);
+        let mut body = json!({"_customer_number": number.to_string()});
+        let scheduled = when == 0;
+        if scheduled {
+            body["_desired_time"] = json!(iso_in(2));
+        }
+        let name = service.name();
+        let id = self
+            .before_the_end(self.api.try_create(name, &body))
+            .await??;
+        let mut made = Promised {
+            id,
+            service,
+            cancelled: false,
+            after_the_late_one: self.late,
+        };
+        let path = format!("/genesys/1/service/callback/{name}/{}", made.id);
+        if scheduled && change % 2 == 0 {
+            let body = json!({"_new_desired_time": iso_in(1)});
+            // Whether it was moved shows in its log.
+            self.before_the_end(self.api.try_put(&path, &body)).await;
+        }
+        if change == 0 {
+            let answer = self.before_the_end(self.api.try_delete(&path)).await;
+            made.cancelled = answer.flatten() == Some(200);
+        }
+        Some(made)
+    }
+
+    /// The moment of the kill may fall into a request: then nothing was promised.
+    async fn before_the_end<T>(&self, request: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout_at(self.end.into(), request).await.ok()
     }
 }
 

@@ -32,6 +32,15 @@ pub fn baresip() -> Result<PathBuf, String> {
     peer("baresip")
 }
 
+/// Folder of the configuration of Kamailio, when it is there.
+///
+/// # Errors
+/// What is missing, for [`crate::require!`].
+pub fn kamailio() -> Result<PathBuf, String> {
+    program("kamailio", "kamailio")?;
+    peer("kamailio")
+}
+
 fn peer(name: &str) -> Result<PathBuf, String> {
     let data = test_data().ok_or("RINGBACK_TEST_DATA is not set")?;
     let folder = data.join("peers").join(name);

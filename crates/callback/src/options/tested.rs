@@ -423,22 +423,32 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_test_on_the_page_of_the_api_exists() {
+    /// Every test that a page of the documentation names in the last column of its tables exists.
+    fn check_page(page: &str, at_least: usize) {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut names = HashSet::new();
         functions(crates, &mut names);
-        let page = fs::read_to_string(crates.join("../docs/api.md")).unwrap();
-        let rows = page.lines().filter(|line| line.starts_with('|'));
+        let text = fs::read_to_string(crates.join("../docs").join(page)).unwrap();
+        let rows = text.lines().filter(|line| line.starts_with('|'));
         let cells = rows.filter_map(|line| line.trim_end_matches([' ', '|']).rsplit_once('|'));
         let told: Vec<&str> = cells
             .flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2))
             .filter(|name| name.matches('_').count() > 2)
             .collect();
-        assert!(told.len() > 80, "{}", told.len());
+        assert!(told.len() > at_least, "{page}: {}", told.len());
         for name in told {
-            assert!(names.contains(name), "there is no test {name}");
+            assert!(names.contains(name), "{page}: there is no test {name}");
         }
+    }
+
+    #[test]
+    fn every_test_on_the_page_of_the_api_exists() {
+        check_page("api.md", 80);
+    }
+
+    #[test]
+    fn every_test_on_the_page_of_bad_input_exists() {
+        check_page("bad-input.md", 50);
     }
 
     /// Every option that the chapters on notifications and treatments name.

@@ -18,17 +18,32 @@ pub enum AddressRefused {
 /// # Errors
 /// [`AddressRefused`] with the rule that hit.
 pub fn check_literal(address: IpAddr, guarded: bool) -> Result<(), AddressRefused> {
-    let address = match address {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4),
-        v4 @ IpAddr::V4(_) => v4,
+    let embedded = match address {
+        IpAddr::V6(v6) => embedded_v4(v6).map(IpAddr::V4),
+        IpAddr::V4(_) => None,
     };
-    if is_metadata(address) {
+    let both = [Some(address), embedded];
+    if both.into_iter().flatten().any(is_metadata) {
         return Err(AddressRefused::Metadata);
     }
-    if guarded && is_inner(address) {
+    if guarded && both.into_iter().flatten().any(is_inner) {
         return Err(AddressRefused::Inner);
     }
     Ok(())
+}
+
+/// The IPv4 address that an IPv6 address leads to: mapped and compatible (RFC 4291 §2.5.5),
+/// NAT64 (RFC 6052 §2.1), 6to4 (RFC 3056 §2).
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let segments = address.segments();
+    let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match segments {
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some(join(high, low))
+        }
+        [0x2002, high, low, ..] => Some(join(high, low)),
+        _ => None,
+    }
 }
 
 /// Judges the host of a URL that an API caller supplied, as far as it can be told without
@@ -68,21 +83,29 @@ pub(crate) fn check_operators_url(url: &str) -> Result<(), String> {
     }
 }
 
+/// Metadata services of the large clouds, and what hands out credentials there.
 fn is_metadata(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => {
-            v4 == Ipv4Addr::new(169, 254, 169, 254)
-                || v4 == Ipv4Addr::new(169, 254, 170, 2)
-                || v4 == Ipv4Addr::new(100, 100, 100, 200)
-        }
-        IpAddr::V6(v6) => v6 == Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254),
+        IpAddr::V4(v4) => matches!(
+            v4.octets(),
+            [169, 254, 169, 254]
+                | [169, 254, 170, 2 | 23]
+                | [100, 100, 100, 200]
+                | [192, 0, 0, 192]
+                | [168, 63, 129, 16]
+        ),
+        IpAddr::V6(v6) => matches!(
+            v6.segments(),
+            [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254 | 0x0023]
+                | [0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254]
+        ),
     }
 }
 
 fn is_inner(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
+            let [a, b, c, _] = v4.octets();
             v4.is_loopback()
                 || v4.is_private()
                 || v4.is_link_local()
@@ -91,6 +114,8 @@ fn is_inner(address: IpAddr) -> bool {
                 || v4.is_multicast()
                 || v4.is_documentation()
                 || a == 0
+                // Protocol assignments, RFC 6890.
+                || (a == 192 && b == 0 && c == 0)
                 // Shared address space, RFC 6598; benchmarking, RFC 2544; reserved, RFC 1112.
                 || (a == 100 && (64..128).contains(&b))
                 || (a == 198 && (18..20).contains(&b))
@@ -101,9 +126,10 @@ fn is_inner(address: IpAddr) -> bool {
             v6.is_loopback()
                 || v6.is_unspecified()
                 || v6.is_multicast()
-                // Unique local, link-local, 6to4 and NAT64 reach inner IPv4 addresses.
+                // Unique local, link-local, site-local (RFC 3879); 6to4 and NAT64 lead elsewhere.
                 || (first & 0xfe00) == 0xfc00
                 || (first & 0xffc0) == 0xfe80
+                || (first & 0xffc0) == 0xfec0
                 || first == 0x2002
                 || (first == 0x0064 && v6.segments()[1] == 0xff9b)
         }
@@ -132,6 +158,11 @@ mod tests {
             "::ffff:192.168.0.1",
             "100.64.0.1",
             "0.0.0.0",
+            "192.0.0.8",
+            "fec0::1",
+            "2002:a00:1::",
+            "64:ff9b::10.0.0.1",
+            "::127.0.0.1",
         ] {
             check(address, true, Err(AddressRefused::Inner));
             check(address, false, Ok(()));
@@ -156,13 +187,18 @@ mod tests {
     #[test]
     fn metadata_addresses_are_closed_to_everybody() {
         for guarded in [true, false] {
-            check("169.254.169.254", guarded, Err(AddressRefused::Metadata));
-            check(
+            for address in [
+                "169.254.169.254",
+                "169.254.170.23",
+                "168.63.129.16",
+                "fd00:ec2::254",
+                "fd20:ce::254",
                 "::ffff:169.254.169.254",
-                guarded,
-                Err(AddressRefused::Metadata),
-            );
-            check("fd00:ec2::254", guarded, Err(AddressRefused::Metadata));
+                "64:ff9b::169.254.169.254",
+                "2002:a9fe:a9fe::",
+            ] {
+                check(address, guarded, Err(AddressRefused::Metadata));
+            }
         }
     }
 }

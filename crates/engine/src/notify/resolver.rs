@@ -6,6 +6,7 @@ use std::sync::Arc;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::guard;
+use crate::limits;
 
 /// Asks somebody for the addresses of a name.
 pub(super) trait Lookup: std::fmt::Debug + Send + Sync {
@@ -66,6 +67,8 @@ impl Resolve for GuardedResolver {
                     Err(why) => refused = Some(why),
                 }
             }
+            // Whoever owns the name may not have us knock at any number of doors.
+            allowed.truncate(limits::ADDRESSES_PER_NAME_MAX);
             match (allowed.is_empty(), refused) {
                 (true, Some(why)) => Err(Box::new(why) as _),
                 _ => Ok(Box::new(allowed.into_iter()) as Addrs),

@@ -86,49 +86,20 @@ impl Shard {
             (Act::Attach, PluginCall::Ours) | (_, PluginCall::Plugins) => {}
             _ => return Err("invalidstate.null"),
         }
+        if let Some(command) = to_telephony(&act, &leg) {
+            self.send(command);
+            return Ok(());
+        }
         let event = match act {
-            Act::Look => return Ok(()),
+            Act::Look | Act::Sound { .. } | Act::Record(_) | Act::StopRecord | Act::Stop => {
+                return Ok(());
+            }
             Act::Play {
                 source,
                 play,
                 forever,
             } => {
                 self.play_for_session(token, &leg, source, play, forever);
-                return Ok(());
-            }
-            Act::Sound {
-                clip,
-                play,
-                until_digit,
-            } => {
-                let repeat = if until_digit {
-                    Repeat::UntilDigit
-                } else {
-                    Repeat::Once
-                };
-                let (call, token) = (call_id(&leg), play);
-                self.send(TelephonyCommand::Play {
-                    call,
-                    token,
-                    clip,
-                    repeat,
-                });
-                return Ok(());
-            }
-            Act::Record(order) => {
-                let call = call_id(&leg);
-                self.send(TelephonyCommand::Record { call, order });
-                return Ok(());
-            }
-            Act::StopRecord => {
-                let call = call_id(&leg);
-                self.send(TelephonyCommand::StopRecord { call });
-                return Ok(());
-            }
-            Act::Stop => {
-                self.send(TelephonyCommand::Stop {
-                    call: call_id(&leg),
-                });
                 return Ok(());
             }
             Act::Detach => PluginEvent::Detached,
@@ -234,4 +205,32 @@ impl Shard {
         let is_this = leg.agent.is_none() && callback.attempts == leg.attempt;
         callback.plugin.token().filter(|_| is_this && is_plugins)
     }
+}
+
+/// What is telephony's alone.
+fn to_telephony(act: &Act, leg: &LegKey) -> Option<TelephonyCommand> {
+    let call = call_id(leg);
+    Some(match act {
+        Act::Sound {
+            clip,
+            play,
+            until_digit,
+        } => TelephonyCommand::Play {
+            call,
+            token: *play,
+            clip: clip.clone(),
+            repeat: if *until_digit {
+                Repeat::UntilDigit
+            } else {
+                Repeat::Once
+            },
+        },
+        Act::Record(order) => TelephonyCommand::Record {
+            call,
+            order: *order,
+        },
+        Act::StopRecord => TelephonyCommand::StopRecord { call },
+        Act::Stop => TelephonyCommand::Stop { call },
+        _ => return None,
+    })
 }

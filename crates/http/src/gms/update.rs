@@ -67,7 +67,8 @@ fn change(keys: Map<String, Value>, now: Timestamp) -> Result<Change, Failure> {
             }
             "_callback_reason" => {
                 let reason = Reason::parse(&text);
-                change.reason = Some(reason.ok_or_else(|| bad(name, "there is no such reason"))?);
+                let form = "a reason has up to 63 letters, digits, '_', '-' and '.'";
+                change.reason = Some(reason.ok_or_else(|| bad(name, form))?);
             }
             _ => {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
@@ -75,6 +76,12 @@ fn change(keys: Map<String, Value>, now: Timestamp) -> Result<Change, Failure> {
                 return Err(Failure::field(ErrorCode::BadParameter, &shown, message));
             }
         }
+    }
+    if change.reason.is_some() && change.state != Some(record::State::Completed) {
+        return Err(bad(
+            "_callback_reason",
+            "it needs _callback_state COMPLETED; nothing changed",
+        ));
     }
     Ok(change)
 }
@@ -141,6 +148,9 @@ mod tests {
             json!({"_new_desired_time": "tomorrow"}),
             json!({"_new_desired_time": 5}),
             json!({"_ttl": 5, "topic": "x"}),
+            json!({"_callback_reason": "CANCELLED"}),
+            json!({"_callback_state": "PAUSED", "_callback_reason": "CANCELLED"}),
+            json!({"_callback_state": "COMPLETED", "_callback_reason": "two words"}),
         ] {
             assert_eq!(read(&body), Err("BAD_PARAMETER".to_owned()), "{body}");
         }

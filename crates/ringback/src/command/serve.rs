@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use engine::{AgentDirectory, Engine, StartError};
-use http_api::{Api, Credentials};
+use http_api::{Api, ApiKeys, Credentials};
 use store::{SqliteStore, Store, StoreError};
 use telephony::embedded::{Embedded, Started};
 use telephony::port::{PhoneDirectory, Telephony};
@@ -166,6 +166,7 @@ impl Server {
         );
         api.app.clone_from(&config.http.app);
         api.contact_centers.clone_from(&config.http.contact_centers);
+        api.api_keys = ApiKeys::new(config.http.api_keys.iter().map(|key| key.expose()));
         let mut http = JoinSet::new();
         http.spawn(http_api::serve(
             listener,

@@ -44,6 +44,8 @@ pub(crate) struct Http {
     pub(crate) app: String,
     /// Ids that the header `ContactCenterId` may hold.
     pub(crate) contact_centers: Vec<String>,
+    /// Keys that requests of the compatible API must hold; empty = not checked.
+    pub(crate) api_keys: Vec<Secret>,
     pub(crate) tls_cert: String,
     pub(crate) tls_key: String,
 }
@@ -55,6 +57,7 @@ impl Default for Http {
             public_url: String::new(),
             app: "/genesys".to_owned(),
             contact_centers: Vec::new(),
+            api_keys: Vec::new(),
             tls_cert: String::new(),
             tls_key: String::new(),
         }
@@ -454,6 +457,8 @@ pub(crate) struct Trunk {
     pub(crate) register: bool,
     pub(crate) number_format: NumberFormat,
     pub(crate) caller_id: String,
+    pub(crate) priority: u16,
+    pub(crate) weight: u16,
     pub(crate) max_calls: u32,
     pub(crate) cps: u32,
     /// Seconds between two OPTIONS pings; 0 = none.
@@ -476,6 +481,8 @@ impl Default for Trunk {
             register: false,
             number_format: NumberFormat::default(),
             caller_id: String::new(),
+            priority: 0,
+            weight: 0,
             max_calls: 0,
             cps: 0,
             options_ping_s: 30,

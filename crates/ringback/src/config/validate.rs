@@ -75,6 +75,15 @@ fn http(config: &Config, found: &mut Found<'_>) {
             "Basic credentials end it there",
         );
     }
+    let keys = &config.http.api_keys;
+    let is_key = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
+    if !keys.iter().all(|key| is_key(key.expose())) {
+        found.add(
+            "http.api_keys",
+            "each key must be visible ASCII without blanks",
+            "leave the list empty to check no keys",
+        );
+    }
     let app = &config.http.app;
     let is_path = app.starts_with('/')
         && !app.ends_with('/')

@@ -257,7 +257,7 @@ async fn queries_by_queues_that_make_no_sense_are_refused() {
 }
 
 #[tokio::test]
-async fn a_flood_of_headers_costs_its_sender_the_connection_only() {
+async fn a_flood_of_headers_is_refused_in_the_form_of_the_reference() {
     let (mut server, _line, _receiver) = desk().await;
     let address = server.url().trim_start_matches("http://").to_owned();
     let many = "X-Flood: 1\r\n".repeat(5_000);
@@ -274,10 +274,11 @@ async fn a_flood_of_headers_costs_its_sender_the_connection_only() {
             .expect("the connection ends")
             .ok();
         let answer = String::from_utf8_lossy(&answer);
-        assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
-            "{answer}"
-        );
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+        assert!(head.starts_with("HTTP/1.1 431 "), "{answer}");
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(body["code"], 431);
+        assert_eq!(body["phrase"], "HEADERS_TOO_LARGE");
     }
     assert!(server.is_running());
     server.api.call_back("desk", "5115").await;

@@ -224,6 +224,74 @@ async fn the_prefix_of_the_compatible_surface_is_chosen_by_the_site() {
 }
 
 #[tokio::test]
+async fn keys_of_a_gateway_are_asked_for_once_they_are_set() {
+    let keys = ("http", "api_keys = [\"first-key\", \"second-key\"]");
+    let (server, _line, _receiver) = desk(&[keys]).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/genesys/1/service/callback/desk", server.url());
+    for (header, key, status) in [
+        ("x-api-key", "first-key", 200),
+        ("apikey", "second-key", 200),
+        ("apikey", "third-key", 401),
+        ("x-api-key", "", 401),
+        ("x-other", "first-key", 401),
+    ] {
+        let answer = client.get(&url).header(header, key).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{header}: {key}");
+        if status == 401 {
+            let body: Value = answer.json().await.unwrap();
+            assert_eq!(body["phrase"], "UNAUTHORIZED");
+        }
+    }
+    // Neither balancers nor operators go through the gateway.
+    let open = ["/genesys/1/node", "/readyz", "/api/v1/services"];
+    for path in open {
+        assert_eq!(server.api.get(path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn reasons_that_requests_set_are_kept_as_they_are() {
+    let (mut server, _line, _receiver) = desk(&[]).await;
+    let id = &server.api.call_back("desk", "5115").await;
+    let path = format!("/genesys/1/service/callback/desk/{id}");
+    let reason = "AGENT_PREVIEW_CANCEL_AFTER_2REJECTS";
+    let alone = server
+        .api
+        .put(&path, &json!({"_callback_reason": reason}))
+        .await;
+    assert_eq!(
+        (alone.status, &alone.body["field"]),
+        (400, &json!("_callback_reason"))
+    );
+    assert_eq!(server.api.record(id).await["_callback_state"], "QUEUED");
+
+    let body = json!({"_callback_state": "COMPLETED", "_callback_reason": reason});
+    assert_eq!(server.api.put(&path, &body).await.status, 200);
+    server.kill_hard().await;
+    server.restart().await;
+    assert_eq!(server.api.record(id).await["_callback_reason"], reason);
+    let native = format!("/api/v1/callbacks?reason={reason}");
+    let found = server.api.get(&native).await.body;
+    assert_eq!(found["callbacks"][0]["_id"], **id);
+    let metrics = server.api.get("/metrics").await.text;
+    assert!(!metrics.contains(reason), "requests make no labels");
+}
+
+#[tokio::test]
+async fn both_values_of_discard_ors_failure_cancel_what_runs_in_the_server() {
+    let (server, _line, _receiver) = desk(&[]).await;
+    for (n, value) in ["true", "FALSE", "1", "no"].into_iter().enumerate() {
+        let id = server.api.call_back("desk", &format!("511{n}")).await;
+        let path = format!("/genesys/1/service/callback/desk/{id}?discard_ors_failure={value}");
+        let answer = server.api.delete(&path).await;
+        assert_eq!((answer.status, &answer.body), (200, &json!({})), "{value}");
+        let record = server.api.record(&id).await;
+        assert_eq!(record["_callback_reason"], "CANCELLED", "{value}");
+    }
+}
+
+#[tokio::test]
 async fn lists_of_operators_are_filtered_and_paged() {
     let (server, _line, _receiver) = desk(&[]).await;
     for n in 0..5 {

@@ -7,6 +7,7 @@ use testkit::{Behaviour, Line, PATIENCE, Page, Receiver, Server, Web, now};
 use crate::common::{agents, server, service};
 
 const VXML: &str = "application/voicexml+xml";
+const LIMIT: &str = "error.com.ringback.limit";
 
 fn page(body: &str) -> String {
     format!("<vxml version='2.1'><var name='treatment_result'/>{body}</vxml>")
@@ -21,98 +22,82 @@ fn catches(event: &str, body: &str) -> String {
 }
 
 /// Name, page, and how its callback ends.
+fn script(code: &str) -> String {
+    format!("<form><block><script>{code}</script></block></form>")
+}
+
+/// Scripts that take what they can, with the event that ends them.
+const SCRIPTS: &[(&str, &str, &str)] = &[
+    ("endless", LIMIT, "while(true){}"),
+    ("regexp", LIMIT, "/(a*)*b/.test('a'.repeat(40))"),
+    ("list", LIMIT, "var a=[];while(true)a.push(a.length)"),
+    ("memory", "error", "var s='x'; while(true) s+=s;"),
+    ("recursion", "error", "(function f(){f()})()"),
+];
+
+/// Forms that go round, fetch what is late or not theirs, with the event that ends them.
+const FORMS: &[(&str, &str, &str)] = &[
+    (
+        "goto",
+        LIMIT,
+        "<form id='f'><block><goto next='#f'/></block></form>",
+    ),
+    (
+        "pages",
+        LIMIT,
+        "<form><block><goto next='pages'/></block></form>",
+    ),
+    (
+        "subdialogs",
+        "error",
+        "<form id='f'><subdialog name='s' src='#f'/></form>",
+    ),
+    (
+        "slow",
+        "error.badfetch",
+        "<form><block><goto next='late.vxml' fetchtimeout='300ms'/></block></form>",
+    ),
+    (
+        "metadata",
+        "error.badfetch",
+        "<form><block><goto next='http://169.254.169.254/latest'/></block></form>",
+    ),
+    (
+        "file",
+        "error.badfetch",
+        "<form><block><goto next='file:///etc/passwd'/></block></form>",
+    ),
+];
+
+/// Name, page, and how its callback ends.
 fn pages() -> Vec<(&'static str, String, &'static str)> {
-    let limit = "error.com.ringback.limit";
-    let script = |code: &str| format!("<form><block><script>{code}</script></block></form>");
-    let nested = |depth: usize| {
-        let (open, close) = ("<if cond='true'>".repeat(depth), "</if>".repeat(depth));
-        format!("<form><block>{open}{close}</block></form>")
+    let caught = |(name, event, body): (&'static str, &str, String)| {
+        (name, catches(event, &body), "CANCELLED")
     };
-    let strings = "var s='x'; while(true) s+=s;";
-    let huge = "x".repeat(3 << 20);
-    vec![
-        ("endless", page(&script("while(true){}")), "FAIL_ERROR"),
+    let scripts = SCRIPTS
+        .iter()
+        .map(|(name, event, code)| (*name, *event, script(code)));
+    let forms = FORMS
+        .iter()
+        .map(|(name, event, form)| (*name, *event, (*form).to_owned()));
+    let mut pages: Vec<_> = scripts.chain(forms).map(caught).collect();
+    let throws = "<catch event='a'><throw event='a'/></catch>\
+                  <form><block><throw event='a'/></block></form>";
+    let (open, close) = ("<if cond='true'>".repeat(200), "</if>".repeat(200));
+    let entity = "<!DOCTYPE vxml [<!ENTITY a 'aaaa'>]><vxml version='2.1'>&a;</vxml>";
+    for (name, page) in [
+        ("endless_uncaught", page(&script("while(true){}"))),
+        ("throws", page(throws)),
         (
-            "endless_caught",
-            catches(limit, &script("while(true){}")),
-            "CANCELLED",
+            "deep",
+            page(&format!("<form><block>{open}{close}</block></form>")),
         ),
-        (
-            "regexp",
-            catches(limit, &script("/(a*)*b/.test('a'.repeat(40))")),
-            "CANCELLED",
-        ),
-        (
-            "sort",
-            catches(limit, &script("var a=[];while(true)a.push(a.length)")),
-            "CANCELLED",
-        ),
-        ("memory", catches("error", &script(strings)), "CANCELLED"),
-        (
-            "recursion",
-            catches("error", &script("(function f(){f()})()")),
-            "CANCELLED",
-        ),
-        (
-            "goto",
-            catches(
-                limit,
-                "<form id='f'><block><goto next='#f'/></block></form>",
-            ),
-            "CANCELLED",
-        ),
-        (
-            "throws",
-            page(
-                "<catch event='a'><throw event='a'/></catch><form><block><throw event='a'/></block></form>",
-            ),
-            "FAIL_ERROR",
-        ),
-        ("deep", page(&nested(200)), "FAIL_ERROR"),
-        ("huge", page(&format!("<!--{huge}-->")), "FAIL_ERROR"),
-        (
-            "entities",
-            "<!DOCTYPE vxml [<!ENTITY a 'aaaa'>]><vxml version='2.1'>&a;</vxml>".to_owned(),
-            "FAIL_ERROR",
-        ),
-        (
-            "slow",
-            catches(
-                "error.badfetch",
-                "<form><block><goto next='late.vxml' fetchtimeout='300ms'/></block></form>",
-            ),
-            "CANCELLED",
-        ),
-        (
-            "metadata",
-            catches(
-                "error.badfetch",
-                "<form><block><goto next='http://169.254.169.254/latest'/></block></form>",
-            ),
-            "CANCELLED",
-        ),
-        (
-            "file",
-            catches(
-                "error.badfetch",
-                "<form><block><goto next='file:///etc/passwd'/></block></form>",
-            ),
-            "CANCELLED",
-        ),
-        (
-            "pages",
-            catches(limit, "<form><block><goto next='pages'/></block></form>"),
-            "CANCELLED",
-        ),
-        (
-            "subdialogs",
-            catches(
-                "error",
-                "<form id='f'><subdialog name='s' src='#f'/></form>",
-            ),
-            "CANCELLED",
-        ),
-    ]
+        ("huge", page(&format!("<!--{}-->", "x".repeat(3 << 20)))),
+        ("entities", entity.to_owned()),
+    ] {
+        pages.push((name, page, "FAIL_ERROR"));
+    }
+    pages
 }
 
 async fn import(server: &Server, notes: &Receiver, web: &Web, name: &str, body: String) {

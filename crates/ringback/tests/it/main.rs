@@ -13,6 +13,7 @@ mod dialog;
 mod events;
 mod hostile_pages;
 mod identity;
+mod kamailio;
 mod kill;
 mod notifications;
 mod pause;

@@ -111,3 +111,46 @@ async fn dials_wait_while_every_trunk_is_full() {
     let free = calls[..2].iter().filter_map(|call| call.over).min();
     assert!(calls[2].at >= free.unwrap(), "not before a place was free");
 }
+
+/// Callbacks over two trunks, each refused at once; what the two carriers got.
+async fn spread(first: &str, second: &str, calls: usize) -> (Line, Line) {
+    let one = Line::start(|_, _| Behaviour::Refuse(Duration::ZERO, 486)).await;
+    let two = Line::start(|_, _| Behaviour::Refuse(Duration::ZERO, 486)).await;
+    let receiver = Receiver::start().await;
+    let extra = ["_max_dial_attempts = 1"];
+    let server = site((one.port, first), (two.port, second), &receiver, &extra).await;
+    let mut ids = Vec::new();
+    for n in 0..calls {
+        ids.push(server.api.call_back("desk", &format!("555{n}")).await);
+    }
+    for id in &ids {
+        receiver.whole(id, PATIENCE).await;
+    }
+    (one, two)
+}
+
+#[tokio::test]
+async fn trunks_share_the_calls_by_their_weights() {
+    let (one, two) = spread("weight = 1", "weight = 3", 12).await;
+    assert_eq!((one.calls().len(), two.calls().len()), (3, 9));
+}
+
+#[tokio::test]
+async fn the_trunk_of_the_lower_priority_number_gets_the_calls() {
+    let (one, two) = spread("priority = 2\nweight = 9", "priority = 1", 4).await;
+    assert_eq!((one.calls().len(), two.calls().len()), (0, 4));
+}
+
+#[tokio::test]
+async fn a_trunk_gets_no_more_calls_a_second_than_it_takes() {
+    let (one, two) = spread("cps = 5", "cps = 5\npriority = 1", 8).await;
+    for line in [one, two] {
+        let calls = line.calls();
+        assert!(calls.len() >= 2, "both are used: {}", calls.len());
+        for pair in calls.windows(2) {
+            let gap = pair[1].at - pair[0].at;
+            // 200 ms apart when they are decided; the way here takes its time.
+            assert!(gap >= Duration::from_millis(120), "{gap:?}");
+        }
+    }
+}

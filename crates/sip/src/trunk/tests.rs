@@ -5,6 +5,8 @@ use super::*;
 fn settings(name: &str) -> Settings {
     Settings {
         name: name.to_owned(),
+        priority: 0,
+        weight: 0,
         max_calls: 0,
         cps: 0,
         ping_every_ms: 0,
@@ -156,4 +158,59 @@ fn the_back_off_doubles_to_five_minutes_with_jitter() {
     assert_eq!(back_off_ms(1, 255), 4_000);
     assert_eq!(back_off_ms(u32::MAX, 255), 240_000);
     assert!((0..=255).all(|r| (4_000..=5_000).contains(&back_off_ms(0, r))));
+}
+
+/// The trunks that a row of calls gets; each call is over at once.
+fn row(trunks: &mut Trunks, calls: usize, now_ms: u64) -> String {
+    (0..calls)
+        .map(|n| {
+            let call = format!("row{n}");
+            let room = trunks.reserve(&call, &["a", "b", "c", "d"], now_ms);
+            trunks.release(&call);
+            match room {
+                Room::Taken(name) => name,
+                other => format!("{other:?}"),
+            }
+        })
+        .collect()
+}
+
+fn weighted(trunks: &[(&str, u16, u16)]) -> Trunks {
+    let all = trunks.iter().map(|(name, priority, weight)| Settings {
+        priority: *priority,
+        weight: *weight,
+        ping_every_ms: 30_000,
+        ..settings(name)
+    });
+    Trunks::new(all.collect(), 0)
+}
+
+#[test]
+fn trunks_with_weights_share_the_calls_and_the_rest_waits_behind() {
+    let mut trunks = weighted(&[("a", 1, 0), ("b", 0, 3), ("c", 0, 1), ("d", 0, 0)]);
+    assert_eq!(row(&mut trunks, 8, 0), "bbcbbbcb");
+    // The part of one that is down goes to the others, and comes back with it.
+    trunks.pinged("b", Ping::Silence, 0, 0);
+    assert_eq!(row(&mut trunks, 4, 10_000), "cccc");
+    trunks.pinged("c", Ping::Silence, 0, 0);
+    assert_eq!(row(&mut trunks, 2, 10_000), "dd");
+    trunks.pinged("d", Ping::Silence, 0, 0);
+    assert_eq!(row(&mut trunks, 2, 10_000), "aa");
+    trunks.pinged("b", Ping::Alive, 10_000, 0);
+    trunks.pinged("c", Ping::Alive, 10_000, 0);
+    let shared = row(&mut trunks, 400, 10_000);
+    assert_eq!(shared.matches('b').count(), 300);
+}
+
+#[test]
+fn a_full_or_paced_trunk_leaves_its_part_to_the_others() {
+    let mut all = weighted(&[("a", 0, 1), ("b", 0, 1)]);
+    all.trunks[0].settings.max_calls = 1;
+    all.trunks[1].settings.cps = 1;
+    assert_eq!(all.reserve("1", BOTH, 0), taken("a"));
+    assert_eq!(all.reserve("2", BOTH, 0), taken("b"));
+    assert_eq!(all.reserve("3", BOTH, 0), Room::Later(1_000));
+    all.release("1");
+    assert_eq!(all.reserve("3", BOTH, 0), taken("a"));
+    assert_eq!(all.reserve("4", BOTH, 1_000), taken("b"));
 }

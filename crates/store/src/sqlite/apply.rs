@@ -217,7 +217,7 @@ fn callback(
         &record.id.as_str(),
         &record.settings.service.as_str(),
         &record.state.as_str(),
-        &record.reason.map(callback::record::Reason::as_str),
+        &record.reason.as_ref().map(callback::record::Reason::as_str),
         &record.number,
         &record.desired.0,
         &record.expires.0,

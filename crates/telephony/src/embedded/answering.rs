@@ -9,12 +9,13 @@ use sip::result::{Asked, Final, map, reason_of_q850};
 use sip::sdp::{Remote, Session};
 use tokio::sync::mpsc;
 
+use super::checks::{Ongoing, fault};
 use super::clock::token;
 use super::core::{Core, Input};
 use super::dialog::Dialog;
 use super::established::{After, Call};
 use super::exchange::Destination;
-use super::message::{Reply, cseq, extra_headers, sdp, value, values};
+use super::message::{Reply, cseq, extra_headers, sdp, value};
 use super::session::SessionTimer;
 use crate::port::{CallId, Ended, EndedBy, EventKind, HangUpCause};
 
@@ -35,13 +36,25 @@ impl Drop for HalfOpen {
     }
 }
 
+/// An INVITE that was admitted.
+pub(super) struct Invite {
+    pub(super) transaction: Box<Transaction>,
+    pub(super) reached: Destination,
+    /// Kept until its transaction is over.
+    pub(super) ongoing: Ongoing,
+}
+
 /// Takes an INVITE that was admitted.
-pub(super) async fn run(core: Arc<Core>, mut transaction: Box<Transaction>, reached: Destination) {
+pub(super) async fn run(core: Arc<Core>, invite: Invite) {
+    let Invite {
+        mut transaction,
+        reached,
+        ongoing,
+    } = invite;
     let half_open = HalfOpen::new(&core);
     let request = transaction.original.clone();
-    if let Some(required) = unsupported(&request) {
-        let headers = vec![Header::Unsupported(required.into())];
-        refuse(&core, transaction, 420, headers).await;
+    if let Some(fault) = fault(&request) {
+        refuse(&core, transaction, fault, Some(ongoing)).await;
         return;
     }
     let id = CallId::new(format!("in-{}", token(20)));
@@ -49,7 +62,8 @@ pub(super) async fn run(core: Arc<Core>, mut transaction: Box<Transaction>, reac
         return;
     };
     let Ok(media) = core.media.open(&id) else {
-        refuse(&core, transaction, 503, super::incoming::retry_after()).await;
+        let fault = (503, super::incoming::retry_after());
+        refuse(&core, transaction, fault, Some(ongoing)).await;
         return;
     };
     let mut session = Session::new(media, u64::from_be_bytes(super::clock::bytes()));
@@ -60,7 +74,7 @@ pub(super) async fn run(core: Arc<Core>, mut transaction: Box<Transaction>, reac
         None => Ok((session.offer(), None)),
     };
     let Ok((body, remote)) = agreed else {
-        refuse(&core, transaction, 488, Vec::new()).await;
+        refuse(&core, transaction, (488, Vec::new()), Some(ongoing)).await;
         return;
     };
     let local_tag = token(16);
@@ -72,7 +86,9 @@ pub(super) async fn run(core: Arc<Core>, mut transaction: Box<Transaction>, reac
     if transaction.send_trying().await.is_err() {
         return;
     }
-    core.spawn(async move { Box::pin(pump(transaction, sender)).await });
+    core.spawn(async move {
+        Box::pin(pump(transaction, sender, ongoing)).await;
+    });
     let call = Call {
         core: Arc::clone(&core),
         leg,
@@ -103,22 +119,12 @@ fn called(request: &Request) -> String {
     sip::header::user(&request.uri.to_string())
 }
 
-/// Options that the caller requires and that we do not have.
-fn unsupported(request: &Request) -> Option<String> {
-    let required: Vec<&str> = values(&request.headers, "Require")
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|tag| !tag.is_empty() && !tag.eq_ignore_ascii_case("timer"))
-        .collect();
-    (!required.is_empty()).then(|| required.join(", "))
-}
-
 /// Refuses an INVITE that never becomes a call and waits for its ACK.
 pub(super) async fn refuse(
     core: &Arc<Core>,
     mut transaction: Box<Transaction>,
-    status: u16,
-    headers: Vec<Header>,
+    (status, headers): (u16, Vec<Header>),
+    ongoing: Option<Ongoing>,
 ) {
     let tag = token(16);
     let reply = Reply {
@@ -128,12 +134,21 @@ pub(super) async fn refuse(
     };
     let response = reply.build(core, &transaction.original, status);
     if transaction.respond(response).await.is_ok() {
-        core.spawn(async move { while transaction.receive().await.is_some() {} });
+        core.spawn(async move {
+            let mut ongoing = ongoing;
+            while let Some(message) = transaction.receive().await {
+                // Acknowledged: the same call may be tried once more.
+                if matches!(&message, SipMessage::Request(r) if r.method == Method::Ack) {
+                    drop(ongoing.take());
+                }
+            }
+        });
     }
 }
 
 /// Lets the stack repeat our answers and passes on what the caller sends to the INVITE.
-async fn pump(mut transaction: Box<Transaction>, inbox: mpsc::Sender<Input>) {
+async fn pump(mut transaction: Box<Transaction>, inbox: mpsc::Sender<Input>, ongoing: Ongoing) {
+    let mut ongoing = Some(ongoing);
     let number = cseq(&transaction.original.headers);
     while let Some(message) = transaction.receive().await {
         let SipMessage::Request(request) = message else {
@@ -141,7 +156,10 @@ async fn pump(mut transaction: Box<Transaction>, inbox: mpsc::Sender<Input>) {
         };
         let input = match request.method {
             Method::Cancel => Input::Cancelled,
-            Method::Ack => Input::Ack(Box::new(request)),
+            Method::Ack => {
+                drop(ongoing.take());
+                Input::Ack(Box::new(request))
+            }
             _ => continue,
         };
         inbox.send(input).await.ok();

@@ -1,6 +1,6 @@
 //! What all tasks of the driver share: stack, media, tables, limits, counters.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,6 +95,8 @@ pub(super) struct Core {
     pub(super) trunk_addresses: Mutex<HashMap<String, IpAddr>>,
     /// A trunk may be due for a ping.
     pub(super) trunks_changed: Notify,
+    /// Incoming INVITEs whose transactions are not over.
+    pub(super) ongoing: Mutex<HashSet<super::checks::Origin>>,
     /// Incoming INVITEs without a final answer.
     pub(super) half_open: AtomicU32,
     events: mpsc::Sender<Event>,
@@ -146,6 +148,7 @@ impl Core {
             registrar: Mutex::new(parts.registrar),
             nonces: Mutex::new(Nonces::new(super::clock::bytes(), NONCE_LIFETIME_MS)),
             admission: Mutex::new(parts.admission),
+            ongoing: Mutex::default(),
             half_open: AtomicU32::new(0),
             events: parts.events,
             tables: Mutex::default(),

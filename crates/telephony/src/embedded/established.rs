@@ -11,6 +11,7 @@ use sip::sdp::{Remote, Session};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::checks::fault;
 use super::core::{Core, Input, Leg};
 use super::dialog::Dialog;
 use super::exchange::{Credentials, Destination, cancel_of};
@@ -338,6 +339,10 @@ impl Call {
             return After::Going;
         }
         dialog.remote_cseq = Some(number);
+        if let Some(fault) = fault(&request) {
+            self.refuse(transaction, fault).await;
+            return After::Going;
+        }
         match request.method {
             Method::Bye => {
                 self.reply(&mut transaction, 200, Reply::default()).await;
@@ -362,14 +367,28 @@ impl Call {
             }
             _ => {
                 let headers = vec![Header::Allow(ALLOW.into())];
-                let reply = Reply {
-                    headers,
-                    ..Reply::default()
-                };
-                self.reply(&mut transaction, 405, reply).await;
+                self.refuse(transaction, (405, headers)).await;
             }
         }
         After::Going
+    }
+
+    /// Refuses a request inside the dialog that does not change it.
+    async fn refuse(
+        &self,
+        mut transaction: Box<Transaction>,
+        (status, headers): (u16, Vec<Header>),
+    ) {
+        let reply = Reply {
+            headers,
+            ..Reply::default()
+        };
+        self.reply(&mut transaction, status, reply).await;
+        if transaction.original.method == Method::Invite {
+            // The answer is repeated until its ACK.
+            self.core
+                .spawn(async move { while transaction.receive().await.is_some() {} });
+        }
     }
 
     async fn on_reinvite(&mut self, mut transaction: Box<Transaction>, request: &Request) {

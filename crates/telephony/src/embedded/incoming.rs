@@ -8,6 +8,7 @@ use rsipstack::sip::{Header, Method};
 use rsipstack::transaction::TransactionReceiver;
 use rsipstack::transaction::transaction::Transaction;
 
+use super::checks::{Ongoing, fault};
 use super::clock::{bytes, token};
 use super::core::{Core, Input, lock};
 use super::exchange::Destination;
@@ -44,6 +45,12 @@ async fn take(core: &Arc<Core>, transaction: Box<Transaction>) {
         }
         return;
     }
+    if transaction.original.method != Method::Invite
+        && let Some((status, headers)) = fault(&transaction.original)
+    {
+        answer(core, transaction, status, headers).await;
+        return;
+    }
     match transaction.original.method {
         Method::Invite => invite(core, transaction).await,
         Method::Register => {
@@ -62,15 +69,17 @@ async fn take(core: &Arc<Core>, transaction: Box<Transaction>) {
             ];
             answer(core, transaction, 200, headers).await;
         }
-        Method::Bye | Method::Cancel | Method::Ack | Method::PRack | Method::Update => {
+        // They make sense inside a dialog or a subscription only.
+        Method::Bye
+        | Method::Cancel
+        | Method::Ack
+        | Method::Info
+        | Method::Notify
+        | Method::PRack
+        | Method::Update => {
             answer(core, transaction, 481, Vec::new()).await;
         }
-        Method::Info
-        | Method::Message
-        | Method::Notify
-        | Method::Publish
-        | Method::Refer
-        | Method::Subscribe => {
+        Method::Message | Method::Publish | Method::Refer | Method::Subscribe => {
             answer(core, transaction, 405, vec![Header::Allow(ALLOW.into())]).await;
         }
     }
@@ -82,15 +91,25 @@ async fn invite(core: &Arc<Core>, transaction: Box<Transaction>) {
     };
     if !core.knows(reached.address.ip()) {
         tracing::info!("a call from an unknown source was refused");
-        super::answering::refuse(core, transaction, 403, Vec::new()).await;
+        answer(core, transaction, 403, Vec::new()).await;
         return;
     }
     if core.ending.is_cancelled() || !admitted(core, &transaction) {
-        super::answering::refuse(core, transaction, 503, retry_after()).await;
+        answer(core, transaction, 503, retry_after()).await;
         return;
     }
+    let Some(ongoing) = Ongoing::enter(core, &transaction.original) else {
+        tracing::info!("a call that came twice was refused");
+        answer(core, transaction, 482, Vec::new()).await;
+        return;
+    };
     let task = Arc::clone(core);
-    core.spawn_call(Box::pin(super::answering::run(task, transaction, reached)));
+    let invite = super::answering::Invite {
+        transaction,
+        reached,
+        ongoing,
+    };
+    core.spawn_call(Box::pin(super::answering::run(task, invite)));
 }
 
 /// Where a request came from.
@@ -131,7 +150,7 @@ async fn answer(
     headers: Vec<Header>,
 ) {
     if transaction.original.method == Method::Invite {
-        super::answering::refuse(core, transaction, status, headers).await;
+        super::answering::refuse(core, transaction, (status, headers), None).await;
         return;
     }
     let mut transaction = transaction;

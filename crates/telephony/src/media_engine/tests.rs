@@ -15,7 +15,13 @@ use super::*;
 mod agreement;
 mod streams;
 
-const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// A loopback address that no other running process has: the port ranges below are fixed, and what
+/// another run of these tests binds or sends must not meet them.
+fn local() -> IpAddr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(127, 64 + high % 64, middle, low))
+}
+
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Frames that are looked at before a wait is given up: five seconds.
 const FRAMES_MAX: usize = 250;
@@ -29,8 +35,8 @@ impl Rig {
     fn new(ports: RangeInclusive<u16>, threads: usize) -> Self {
         let (sender, events) = mpsc::channel(64);
         let config = MediaConfig {
-            bind: LOCAL,
-            advertised: LOCAL,
+            bind: local(),
+            advertised: local(),
             ports,
             threads,
         };
@@ -71,6 +77,8 @@ fn remote(address: SocketAddr, codec: Codec, telephone_event: Option<u8>) -> Rem
 /// The other side of a leg.
 struct Phone {
     socket: UdpSocket,
+    /// The port above, where the leg's reports go: it must be nobody else's.
+    _reports: UdpSocket,
     leg: SocketAddr,
     codec: Codec,
     encoder: Encoder,
@@ -78,12 +86,26 @@ struct Phone {
     sequence: u16,
 }
 
+/// Sockets on an even port and the one above; an odd port would be taken for that of reports.
+fn pair() -> (UdpSocket, UdpSocket) {
+    let bind = |port| UdpSocket::bind((local(), port));
+    (0..1_000)
+        .find_map(|_| {
+            let first = bind(0).ok()?;
+            let port = first.local_addr().ok()?.port();
+            let second = bind(port | 1).ok()?;
+            Some((first, second))
+        })
+        .expect("an even port and the one above are free")
+}
+
 impl Phone {
     fn new(leg: SocketAddr, codec: Codec) -> Self {
-        let socket = UdpSocket::bind((LOCAL, 0)).unwrap();
+        let (socket, reports) = pair();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {
             socket,
+            _reports: reports,
             leg,
             codec,
             encoder: codec.encoder(),
@@ -352,8 +374,8 @@ fn closing_frees_the_ports_and_opening_is_idempotent() {
 fn an_empty_range_is_refused() {
     let (sender, _events) = mpsc::channel(1);
     let config = MediaConfig {
-        bind: LOCAL,
-        advertised: LOCAL,
+        bind: local(),
+        advertised: local(),
         ports: 5_001..=5_002,
         threads: 1,
     };

@@ -17,5 +17,6 @@ mod scripted;
 mod sessions;
 mod sipp;
 mod sites;
+mod strays;
 mod support;
 mod trunks;

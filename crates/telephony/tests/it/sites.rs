@@ -12,7 +12,7 @@ use telephony::port::{
 };
 
 use crate::raw::{AUDIO, Message, Raw, sdp};
-use crate::support::{LOOPBACK, Phones, Side, config, originate, trunk};
+use crate::support::{LOOPBACK, Phones, Side, config, media_address, originate, trunk};
 
 /// A request from outside every dialog.
 fn request(method: &str, to: &Side, from: &Raw, more: &str) -> String {
@@ -373,7 +373,7 @@ async fn media_goes_where_it_comes_from_and_stops_while_on_hold() {
     side.answered(&call).await;
     for sequence in 0..5 {
         socket
-            .send_to(&packet(sequence, 7), (LOOPBACK, port))
+            .send_to(&packet(sequence, 7), (media_address(), port))
             .await
             .unwrap();
     }

@@ -18,6 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+/// A loopback address for media that no other running process has: ports are given back while a
+/// peer may still send to them, and the next owner must not be one of another run.
+pub(crate) fn media_address() -> IpAddr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(127, 64 + high % 64, middle, low))
+}
+
 /// Passwords of the phones.
 #[derive(Debug, Default)]
 pub(crate) struct Phones(pub(crate) HashMap<String, String>);
@@ -41,8 +48,8 @@ pub(crate) fn config(port: u16) -> Config {
         external_address: None,
         realm: "test".to_owned(),
         media: MediaConfig {
-            bind: LOOPBACK,
-            advertised: LOOPBACK,
+            bind: media_address(),
+            advertised: media_address(),
             ports: 32_000..=39_999,
             threads: 1,
         },

@@ -5,35 +5,42 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{KillReport, SERVICE};
+use super::site::{Audience, Service, Site};
+use super::{KillReport, Promised};
 use crate::api::Api;
 use crate::clock::{Moment, now};
 use crate::line::{Call, Line};
-use crate::receiver::{Note, Receiver};
+use crate::receiver::Note;
 
-/// Time for everything to end after the last start.
-const END: Duration = Duration::from_secs(90);
+/// Time for everything to end after the last start; a refused attempt is repeated after 1 s and
+/// holds up the rest of its callback.
+const END: Duration = Duration::from_secs(120);
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(20);
 
 /// Waits until everything is over and compares.
 pub(super) async fn everything(
     api: &Api,
-    receivers: &[Receiver],
+    site: &Site,
     line: &Line,
-    acknowledged: &BTreeMap<String, String>,
+    promised: &[Promised],
 ) -> KillReport {
     let mut report = KillReport {
-        acknowledged: acknowledged.len(),
+        acknowledged: promised.len(),
+        cancelled: promised.iter().filter(|one| one.cancelled).count(),
         ..KillReport::default()
     };
     let deadline = now() + END;
-    for id in acknowledged.keys() {
-        if over(api, id, deadline).await {
-            callback(api, receivers, id, deadline, &mut report).await;
-        } else {
+    for one in promised {
+        let id = &one.id;
+        let Some(record) = over(api, id, deadline).await else {
             report.lost.push(format!("{id} is not over or not there"));
+            continue;
+        };
+        if one.cancelled && record["_callback_reason"] != "CANCELLED" {
+            report.lost.push(format!("the cancel of {id}"));
         }
+        callback(api, site, one, deadline, &mut report).await;
     }
     let idle = || line.calls().iter().all(|call| call.over.is_some());
     while !idle() && now() < deadline {
@@ -48,15 +55,16 @@ pub(super) async fn everything(
     report
 }
 
-/// Waits until a callback is over.
-async fn over(api: &Api, id: &str, deadline: Moment) -> bool {
+/// Waits until a callback is over; gives its record.
+async fn over(api: &Api, id: &str, deadline: Moment) -> Option<Value> {
     loop {
         let path = format!("/genesys/1/service/callback?_id={id}");
-        if api.get(&path).await.body["_callback_state"] == "COMPLETED" {
-            return true;
+        let record = api.get(&path).await.body;
+        if record["_callback_state"] == "COMPLETED" {
+            return Some(record);
         }
         if now() >= deadline {
-            return false;
+            return None;
         }
         tokio::time::sleep(POLL).await;
     }
@@ -65,11 +73,12 @@ async fn over(api: &Api, id: &str, deadline: Moment) -> bool {
 /// Its log has no gap; its notifications all came, in order, once or more with the same id.
 async fn callback(
     api: &Api,
-    receivers: &[Receiver],
-    id: &str,
+    site: &Site,
+    promised: &Promised,
     deadline: Moment,
     report: &mut KillReport,
 ) {
+    let id = promised.id.as_str();
     let log = api.events(id).await;
     let numbers: Vec<u64> = log
         .iter()
@@ -78,21 +87,59 @@ async fn callback(
     if !numbers.iter().copied().eq(1..=log.len() as u64) {
         report.order.push(format!("{id}: log {numbers:?}"));
     }
-    let expected: Vec<&str> = log
+    let happened: Vec<&str> = log
         .iter()
         .filter_map(|event| event["event_id"].as_str())
-        .filter(|event| is_session_event(event))
         .collect();
-    for receiver in receivers {
+    session(id, &happened, report);
+    let expected: Vec<&str> = happened
+        .into_iter()
+        .filter(|event| promised.service.publishes(event))
+        .collect();
+    let hears = |audience: &&Audience| {
+        audience.services.contains(&promised.service)
+            && (!audience.late || promised.after_the_late_one)
+    };
+    for audience in site.audience.iter().filter(hears) {
         let notes = loop {
-            let notes = receiver.of(id);
+            let notes = audience.receiver.of(id);
             let arrived: BTreeSet<u64> = notes.iter().map(Note::sequence).collect();
             if arrived.len() >= expected.len() || now() >= deadline {
                 break notes;
             }
             tokio::time::sleep(POLL).await;
         };
+        let lost = report.lost.len();
         notifications(id, &notes, &expected, report);
+        if report.lost.len() > lost {
+            let open = undelivered(api, id).await;
+            report.lost.extend(open);
+        }
+        let custom = |note: &Note| note.get("desk") == "kill";
+        if promised.service == Service::Listed && !notes.iter().all(custom) {
+            report.lost.push(format!("custom data of {id}"));
+        }
+    }
+}
+
+/// What the server says about notifications that did not arrive.
+async fn undelivered(api: &Api, id: &str) -> Vec<String> {
+    let deliveries = api.deliveries(id).await;
+    let open = deliveries.iter().filter(|d| d["state"] != "delivered");
+    open.map(|delivery| format!("  {delivery}")).collect()
+}
+
+/// A session that began has one exit, and nothing of it comes later.
+fn session(id: &str, log: &[&str], report: &mut KillReport) {
+    let raised: Vec<&&str> = log.iter().filter(|e| e.starts_with("_cbe_on_")).collect();
+    let began = log.contains(&"_cbe_on_service_create");
+    let exits = log.iter().filter(|event| **event == EXIT).count();
+    let fits = match began {
+        true => exits == 1 && raised.last() == Some(&&EXIT),
+        false => exits == 0,
+    };
+    if !fits {
+        report.order.push(format!("{id}: {exits} exits in {log:?}"));
     }
 }
 
@@ -127,19 +174,10 @@ fn notifications(id: &str, notes: &[Note], expected: &[&str], report: &mut KillR
             .order
             .push(format!("{id}: {events:?}, the log has {expected:?}"));
     }
-    let exits = events.iter().filter(|event| **event == EXIT).count();
-    if (exits, events.last()) != (1, Some(&EXIT)) {
-        report.order.push(format!("{id}: {exits} exits"));
-    }
 }
 
-/// The last notification of every callback.
+/// The last event of every session.
 const EXIT: &str = "_cbe_on_service_exit";
-
-/// The default set is what is not native and not a server event (notifications §9.1).
-fn is_session_event(id: &str) -> bool {
-    id.starts_with("_cbe_on_") && !id.starts_with("_cbe_on_callback_")
-}
 
 /// One transaction per call, one call per dial of the log, never two calls of a number at once.
 async fn dials(api: &Api, calls: &[Call], report: &mut KillReport) {
@@ -161,7 +199,8 @@ async fn dials(api: &Api, calls: &[Call], report: &mut KillReport) {
                 report.double_dials.push(both);
             }
         }
-        let path = format!("/genesys/1/service/callback/{SERVICE}?_customer_number={number}");
+        let service = Service::of(number.parse().unwrap_or_default()).name();
+        let path = format!("/genesys/1/service/callback/{service}?_customer_number={number}");
         let records = api.get(&path).await.body;
         // A request that got no answer may have made a record; a call needs one in any case.
         let [record] = records.as_array().map_or(&[][..], Vec::as_slice) else {

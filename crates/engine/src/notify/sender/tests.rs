@@ -336,3 +336,49 @@ async fn a_name_that_changes_its_address_is_judged_each_time() {
             .is_err()
     );
 }
+
+#[tokio::test]
+async fn of_many_addresses_only_a_few_allowed_ones_are_tried() {
+    let inner = (0..200).map(|n| format!("10.0.0.{n}"));
+    let public = (0..200).map(|n| format!("93.184.216.{n}"));
+    let many: Vec<String> = inner.chain(public).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let resolver = GuardedResolver {
+        guarded: true,
+        allow_hosts: Arc::from([]),
+        lookup: Names::say(&[&many]),
+    };
+    let name = "many.example.net".parse().unwrap();
+    let found = reqwest::dns::Resolve::resolve(&resolver, name).await;
+    let addresses: Vec<String> = found.unwrap().map(|a| a.ip().to_string()).collect();
+    assert_eq!(addresses.len(), limits::ADDRESSES_PER_NAME_MAX);
+    assert!(
+        addresses.iter().all(|a| a.starts_with("93.184.216.")),
+        "{addresses:?}"
+    );
+}
+
+/// A name service that never answers.
+#[derive(Debug)]
+struct Silent;
+
+impl Lookup for Silent {
+    fn lookup(&self, _host: String) -> Found {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_name_service_that_hangs_is_left_after_the_connection_timeout() {
+    provider();
+    let mut short = config(&[]);
+    short.http.socket_timeout = Duration::from_secs(600);
+    let sender = Sender::with_lookup(short, Arc::new(Silent)).unwrap();
+    let limit = Duration::from_secs(60);
+    let sent = result(&sender, "http://hooks.example.net/in", true);
+    let failed = tokio::time::timeout(limit, sent).await.unwrap();
+    assert!(
+        error(&failed).starts_with("no answer in time"),
+        "{failed:?}"
+    );
+}

@@ -7,6 +7,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use callback::Callback;
 use callback::limits::QUERY_MAX;
+use callback::record::Reason;
 
 use super::list::Filter;
 use crate::api::Operator;
@@ -53,7 +54,7 @@ fn row(text: &mut String, callback: &Callback) {
         callback.service().as_str(),
         &callback.customer_number,
         callback.state.as_str(),
-        callback.reason.map_or("", |reason| reason.as_str()),
+        callback.reason.as_ref().map_or("", Reason::as_str),
         &callback.desired.to_iso(),
         &callback.created.to_iso(),
         &callback.attempts.to_string(),

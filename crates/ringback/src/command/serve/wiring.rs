@@ -70,6 +70,8 @@ fn trunk(trunk: &config::Trunk) -> embedded::Trunk {
         max_calls: trunk.max_calls,
         cps: trunk.cps,
         ping_every: Duration::from_secs(trunk.options_ping_s.into()),
+        priority: trunk.priority,
+        weight: trunk.weight,
         redirect_hosts: trunk.redirect_hosts.clone(),
         codecs: trunk
             .codecs
