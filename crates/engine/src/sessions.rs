@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::cell::{Beginning, Cell, Input, PluginOf};
-use self::documents::Documents;
+use self::documents::{Documents, NoDocument};
 use self::objects::object_model;
 use crate::clock::{Clock, Stopwatch};
 use crate::limits;
@@ -428,8 +428,12 @@ impl Sessions {
                 url,
             } => {
                 let (sessions, cell) = (self.clone(), Arc::clone(cell));
+                let place = cell.begin_fetch();
                 self.inner.supervisor.spawn("session", async move {
-                    let document = sessions.inner.documents.get(&url).await;
+                    let document = match place {
+                        Some(_place) => sessions.inner.documents.get(&url).await,
+                        None => Err(NoDocument::Fetch(act::too_many_fetches())),
+                    };
                     let document = document.map_err(|why| why.to_string());
                     let input = Input::Document {
                         session,

@@ -182,8 +182,13 @@ impl Sessions {
         message: Box<Message>,
     ) {
         let (sessions, cell) = (self.clone(), Arc::clone(cell));
+        let place = cell.begin_fetch();
         self.inner.supervisor.spawn("session", async move {
-            if let Err(reason) = post(&sessions.inner.client, request).await {
+            let sent = match place {
+                Some(_place) => post(&sessions.inner.client, request).await,
+                None => Err(too_many_fetches()),
+            };
+            if let Err(reason) = sent {
                 let input = Input::Undelivered {
                     session,
                     message,
@@ -193,6 +198,11 @@ impl Sessions {
             }
         });
     }
+}
+
+/// Why nothing is fetched or sent beyond the bound.
+pub(super) fn too_many_fetches() -> String {
+    format!("more than {} fetches", limits::SESSION_FETCHES_MAX)
 }
 
 async fn post(client: &reqwest::Client, request: HttpRequest) -> Result<(), String> {

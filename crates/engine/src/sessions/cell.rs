@@ -1,14 +1,14 @@
 //! One session with its inbox: inputs wait here until a thread has time for it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI64, AtomicUsize};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callback::CallbackId;
 use callback::plugin::Question;
 use scxml::{Document, Event, Hub, HubSettings, Message, Start};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::dialog::Treatment;
 use super::family::{Family, Later, Starter};
@@ -112,8 +112,8 @@ pub(super) struct Cell {
     body: Mutex<Body>,
     /// When the next tick is planned, ms; later ones need no timer of their own.
     pub(super) tick_at: AtomicI64,
-    /// Fetches under way.
-    pub(super) fetches: AtomicUsize,
+    /// Places for fetches and requests over HTTP.
+    fetches: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Cell {
@@ -172,7 +172,7 @@ impl Cell {
                 plays: 0,
             }),
             tick_at: AtomicI64::new(i64::MAX),
-            fetches: AtomicUsize::new(0),
+            fetches: Arc::new(Semaphore::new(limits::SESSION_FETCHES_MAX)),
         })
     }
 
@@ -220,6 +220,11 @@ impl Cell {
             inbox.scheduled = false;
         }
         next
+    }
+
+    /// A place for a fetch or a request over HTTP; `None` when it has too many under way.
+    pub(super) fn begin_fetch(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.fetches).try_acquire_owned().ok()
     }
 
     /// It takes nothing any more; `false` when that was so before.

@@ -2,7 +2,6 @@
 //! without a detour.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use callback::plugin::Answer;
@@ -12,6 +11,7 @@ use scxml::{ActionElement, Data, Event};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
+use super::act::too_many_fetches;
 use super::cell::{Cell, Input};
 use super::dialog::plain;
 use super::documents::{check_address, read};
@@ -45,11 +45,10 @@ impl Sessions {
     ) {
         let request = Request::read(element);
         let (sessions, cell, session) = (self.clone(), Arc::clone(cell), session.to_owned());
-        let room = cell.fetches.fetch_add(1, Ordering::Relaxed) < limits::SESSION_FETCHES_MAX;
+        let place = cell.begin_fetch();
         self.inner.supervisor.spawn("fetch", async move {
-            let fetched = if !room {
-                let max = limits::SESSION_FETCHES_MAX;
-                Err(("unknown".to_owned(), format!("more than {max} fetches")))
+            let fetched = if place.is_none() {
+                Err(("unknown".to_owned(), too_many_fetches()))
             } else if cell
                 .plugin
                 .as_ref()
@@ -59,7 +58,7 @@ impl Sessions {
             } else {
                 request.send(&sessions.inner.client).await
             };
-            cell.fetches.fetch_sub(1, Ordering::Relaxed);
+            drop(place);
             let input = Input::Event(session, answer(&request_id, fetched));
             sessions.push(&cell, input);
         });
