@@ -29,6 +29,14 @@ test.describe("callbacks", () => {
     await expect(page).toHaveURL(/state=COMPLETED&state=QUEUED/);
   });
 
+  test("fast typing loses nothing, and the address follows", async ({ page }) => {
+    await open(page, demo(), "/callbacks", "Callbacks");
+    await page.getByRole("textbox", { name: "Number" }).pressSequentially("+12025550104", { delay: 15 });
+    await expect(page.getByRole("textbox", { name: "Number" })).toHaveValue("+12025550104");
+    await expect(page).toHaveURL(/number=%2B12025550104$/);
+    await expect(page.getByText("1 found")).toBeVisible();
+  });
+
   test("columns are chosen and kept", async ({ page }) => {
     await open(page, demo(), "/callbacks", "Callbacks");
     await page.getByRole("button", { name: "Columns" }).click();

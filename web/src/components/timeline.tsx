@@ -155,7 +155,7 @@ function Heard({ verdict }: { verdict: Verdict }) {
     <div className="tight small">
       <span>
         {t("heard.verdict", { result: verdict.result })}{" "}
-        {verdict.decided_after_ms !== undefined && t("heard.after", { ms: verdict.decided_after_ms })}
+        {verdict.decided_after_ms !== undefined && `· ${t("heard.after", { ms: verdict.decided_after_ms })}`}
         {verdict.decided_after_first_sound_ms !== undefined &&
           ` · ${t("heard.after_sound", { ms: verdict.decided_after_first_sound_ms })}`}
       </span>

@@ -3,7 +3,7 @@ import { ActionIcon, Button, Checkbox, Menu, MultiSelect, Popover, Select, TextI
 import { useDebouncedValue, useLocalStorage } from "@mantine/hooks";
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import {
   NO_FILTER, REASONS, STATES, countCallbacks, exportAddress, listCallbacks, type Filter,
@@ -29,30 +29,29 @@ const SHOWN_FIRST: Column[] = ["number", "service", "state", "reason", "desired"
 
 export default function Callbacks() {
   const [params, setParams] = useSearchParams();
-  const filter: Filter = useMemo(
-    () => ({
-      service: params.get("service") ?? "",
-      states: params.getAll("state"),
-      reason: params.get("reason") ?? "",
-      number: params.get("number") ?? "",
-      from: params.get("from") ?? "",
-      until: params.get("until") ?? "",
-    }),
-    [params],
-  );
+  const [filter, setFilter] = useState(() => read(params));
   const [columns, setColumns] = useLocalStorage<Column[]>({ key: "callbacks.columns", defaultValue: SHOWN_FIRST, getInitialValueInEffect: false });
   const [dialog, setDialog] = useState<"new" | "cancel" | "cancel_all">();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const change = (part: Partial<Filter>) => {
-    const next = { ...filter, ...part };
-    const written = new URLSearchParams();
-    if (next.service) written.set("service", next.service);
-    next.states.forEach((state) => written.append("state", state));
-    for (const key of ["reason", "number", "from", "until"] as const) if (next[key]) written.set(key, next[key]);
-    setParams(written, { replace: true });
+    setFilter((old) => ({ ...old, ...part }));
     setChosen(new Set());
   };
   const [settled] = useDebouncedValue(filter, 200);
+  // The address follows what is typed, and a link that leads here with another one is followed.
+  const address = params.toString();
+  const written = useRef(address);
+  useEffect(() => {
+    const next = write(settled).toString();
+    if (next === written.current) return;
+    written.current = next;
+    setParams(next, { replace: true });
+  }, [settled, setParams]);
+  useEffect(() => {
+    if (address === written.current) return;
+    written.current = address;
+    setFilter(read(new URLSearchParams(address)));
+  }, [address]);
   const count = useQuery({
     queryKey: ["callbacks", "count", settled],
     queryFn: () => countCallbacks(settled),
@@ -103,6 +102,25 @@ export default function Callbacks() {
       )}
     </div>
   );
+}
+
+function read(params: URLSearchParams): Filter {
+  return {
+    service: params.get("service") ?? "",
+    states: params.getAll("state"),
+    reason: params.get("reason") ?? "",
+    number: params.get("number") ?? "",
+    from: params.get("from") ?? "",
+    until: params.get("until") ?? "",
+  };
+}
+
+function write(filter: Filter): URLSearchParams {
+  const params = new URLSearchParams();
+  if (filter.service) params.set("service", filter.service);
+  filter.states.forEach((state) => params.append("state", state));
+  for (const key of ["reason", "number", "from", "until"] as const) if (filter[key]) params.set(key, filter[key]);
+  return params;
 }
 
 interface FiltersProps {
