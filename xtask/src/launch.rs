@@ -9,10 +9,20 @@ use anyhow::{Context, bail};
 use crate::clock::Stopwatch;
 use crate::metadata::Metadata;
 use crate::workspace::Workspace;
-use crate::{Outcome, process};
+use crate::{Outcome, process, web};
 
 /// Profile of the root manifest: a release without link-time optimisation.
 const PROFILE: &str = "demo";
+
+/// Builds the browser UI where that is possible, then runs the demo.
+pub(crate) fn demo(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<Outcome> {
+    if !web::is_possible() {
+        eprintln!("xtask: no Node.js with npm here: the demo runs without the browser UI");
+    } else if web::build(workspace)? != Outcome::Passed {
+        return Ok(Outcome::Failed);
+    }
+    ringback(workspace, "demo", arguments)
+}
 
 /// Builds the executable and replaces this process by `ringback <command> <arguments>`; returns
 /// only when that fails.

@@ -18,6 +18,7 @@ mod process;
 mod setup;
 mod source;
 mod tidy;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;
@@ -31,7 +32,11 @@ Commands:
   setup            install the programs that the tests use (Debian, as root), or say which
   tidy             check house rules: packages, licences, files, documents
   test             the whole gate; `cargo xtask test --help` lists its stages
-  demo [--exit]    build and run the demo; further arguments go to `ringback demo`
+  demo [--exit]    build and run the demo, with the browser UI where npm is; further arguments go to `ringback demo`
+  web              build the browser UI into web/dist, which `cargo build` embeds; prints its size
+  web-types        write web/openapi.json, which the UI's types are made from; --check compares
+  test-ui          test the UI in Chromium; further arguments go to playwright
+  screenshots      pictures of every page into web/screenshots
   kill [--rounds N] [--seed S]
                    kill a server again and again; nothing may be lost or doubled
   bench NAME …     build and run a bench; further arguments go to `ringback bench`
@@ -78,7 +83,11 @@ fn run(arguments: &[String]) -> anyhow::Result<Outcome> {
         "setup" => without_arguments(rest, || Ok(setup::command())),
         "tidy" => without_arguments(rest, || tidy::command(&Workspace::locate()?)),
         "test" => gate::command(rest),
-        "demo" => launch::ringback(&Workspace::locate()?, "demo", rest),
+        "demo" => launch::demo(&Workspace::locate()?, rest),
+        "web" => without_arguments(rest, || web::build(&Workspace::locate()?)),
+        "web-types" => web::types(&Workspace::locate()?, rest),
+        "test-ui" => web::test(&Workspace::locate()?, rest),
+        "screenshots" => without_arguments(rest, || web::screenshots(&Workspace::locate()?)),
         "bench" => launch::ringback(&Workspace::locate()?, "bench", rest),
         "kill" => launch::kill(&Workspace::locate()?, rest),
         other => Ok(usage(&format!("there is no command `{other}`"))),

@@ -46,6 +46,14 @@ pub enum ErrorCode {
     TooLarge,
     /// The media type of the body is not read.
     MediaType,
+    /// A document cannot be fetched.
+    FetchFailed,
+    /// A session gave no response in time.
+    NoResponse,
+    /// It does not fit what is there now.
+    Conflict,
+    /// It was here, its time is over.
+    Gone,
     /// The store does not take writes now.
     NotReady,
     /// Something is wrong in the server.
@@ -75,6 +83,10 @@ impl ErrorCode {
         Self::InvalidState,
         Self::TooLarge,
         Self::MediaType,
+        Self::FetchFailed,
+        Self::NoResponse,
+        Self::Conflict,
+        Self::Gone,
         Self::NotReady,
         Self::Internal,
     ];
@@ -100,10 +112,14 @@ impl ErrorCode {
             | Self::InvalidState => 400,
             Self::Unauthorized => 401,
             Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::Gone => 410,
             Self::TooLarge => 413,
             Self::MediaType => 415,
             Self::QueueFull => 429,
             Self::Internal => 500,
+            Self::FetchFailed => 502,
+            Self::NoResponse => 504,
             Self::NotReady => 503,
         }
     }
@@ -132,6 +148,10 @@ impl ErrorCode {
             Self::InvalidState => "INVALID_STATE",
             Self::TooLarge => "TOO_LARGE",
             Self::MediaType => "MEDIA_TYPE",
+            Self::FetchFailed => "FETCH_FAILED",
+            Self::NoResponse => "NO_RESPONSE",
+            Self::Conflict => "CONFLICT",
+            Self::Gone => "GONE",
             Self::NotReady => "NOT_READY",
             Self::Internal => "INTERNAL",
         }

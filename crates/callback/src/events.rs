@@ -134,6 +134,14 @@ events! {
     AgentConnected = "rb.agent_connected", Native, [];
     /// No agent in time: the customer hears it.
     Apology = "rb.no_agent_in_time", Native, [];
+    /// The plugin is asked.
+    PluginAsked = "rb.plugin_asked", Native, [];
+    /// The plugin has answered.
+    PluginAnswered = "rb.plugin_answered", Native, [];
+    /// Something is wrong with the plugin; says what.
+    PluginProblem = "rb.plugin_problem", Native, [];
+    /// The call goes to another destination.
+    RoutedOut = "rb.route_to_rp", Native, [];
     /// The customer's app is asked whether to call now.
     ConfirmationAsked = "rb.confirmation_asked", Native, [];
     /// The customer has answered, or time was up.

@@ -21,6 +21,7 @@ pub mod mask;
 pub mod number;
 pub mod options;
 pub mod pause;
+pub mod plugin;
 pub mod record;
 pub mod request;
 pub mod routing;

@@ -1,8 +1,8 @@
 //! The state machine of a callback: pure, total, one [`step`] per input.
 //!
 //! `step(state, input, now)` gives the new state, the events for the log and the effects for the
-//! engine. It never fails but for the inputs that a client sends ([`Input::Cancel`],
-//! [`Input::Reschedule`], [`Input::Update`]); an input that comes too late for the phase changes nothing. Every
+//! engine. It never fails but for the inputs that come from outside ([`Input::Cancel`],
+//! [`Input::Reschedule`], [`Input::Update`], [`Input::Plugin`]); an input that comes too late for the phase changes nothing. Every
 //! phase is named in every match: a new phase does not compile until each input has an answer.
 
 mod agent;
@@ -11,7 +11,9 @@ mod contact;
 mod create;
 mod customer;
 mod hold;
+mod plugin;
 mod recover;
+mod route;
 mod run;
 mod timer;
 mod update;
@@ -27,6 +29,7 @@ use serde_json::Value;
 
 use crate::confirm::{Choice, Push};
 use crate::events::Event;
+use crate::plugin::{Answer, Question};
 use crate::record::{Callback, TimerKind};
 use crate::routing::{Found, Need, Released};
 use crate::settings::DetectionSettings;
@@ -39,6 +42,8 @@ pub struct Context {
     pub now: Timestamp,
     /// Whether a submission made now would succeed; the text names what is missing.
     pub submission: Result<(), String>,
+    /// Random bits for a token that nobody can guess; new in every step.
+    pub random: u128,
     /// The service is paused.
     pub paused: bool,
 }
@@ -98,8 +103,49 @@ pub enum Input {
         /// What.
         event: LegEvent,
     },
+    /// Something about the plugin's question with this token.
+    Plugin {
+        /// Token of the question.
+        token: String,
+        /// What.
+        event: PluginEvent,
+    },
     /// The server started again; live calls of before are gone.
     Recover,
+}
+
+/// What happens around a question to the plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PluginEvent {
+    /// It has the question: the time for its answer begins.
+    Started,
+    /// It cannot be asked.
+    Failed {
+        /// Fixed detail word.
+        detail: String,
+        /// What was wrong, for the history.
+        why: String,
+    },
+    /// Its answer.
+    Answer(Box<Answer>),
+    /// What it said is no answer; it may still give one.
+    NoAnswer {
+        /// What was wrong, for the history.
+        why: String,
+    },
+    /// It gave the call back.
+    Detached,
+    /// It took the call again.
+    Attached,
+    /// It sends the call to another destination itself.
+    Redirect {
+        /// Where to.
+        destination: String,
+    },
+    /// It ended the call.
+    HangUp,
+    /// Its session is over.
+    Ended,
 }
 
 /// The finished dial string and its trunk.
@@ -167,7 +213,10 @@ pub enum LegEvent {
     /// The detector decided.
     Verdict(Verdict),
     /// The machine's beep is over (or will not come).
-    BeepOver,
+    BeepOver {
+        /// An assistant asked who is calling (telephony §6.6) and listens now.
+        screening: bool,
+    },
     /// A clip came to its end.
     Played {
         /// Token of the play effect.
@@ -221,6 +270,34 @@ pub enum Effect {
         /// The agent's leg.
         agent: LegKey,
     },
+    /// Asks the plugin.
+    AskPlugin(Box<Question>),
+    /// The plugin's session is told that the customer hung up.
+    CallDeleted {
+        /// Token of the question.
+        token: String,
+        /// It had the call.
+        attached: bool,
+    },
+    /// The plugin's session is ended: nobody waits for its answer any more.
+    EndPlugin {
+        /// Token of the question.
+        token: String,
+    },
+    /// Calls another destination for the customer; a dial intent is committed with the step.
+    RouteOut(Box<RouteOut>),
+    /// Joins the customer and that destination for as long as both stay; the callback is over.
+    HandOver {
+        /// The customer's leg.
+        customer: LegKey,
+        /// The destination's leg.
+        other: LegKey,
+    },
+    /// Stops what plays; the customer hears silence.
+    Silence {
+        /// The customer's leg.
+        leg: LegKey,
+    },
     /// Tells the router that the agent talks.
     AgentTalking(AgentId),
     /// Gives the agent back to the router.
@@ -265,6 +342,23 @@ pub struct Offer {
     pub user_data: Vec<(String, String)>,
 }
 
+/// A call to the destination of `route_to_rp`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouteOut {
+    /// The leg.
+    pub leg: LegKey,
+    /// What is dialed.
+    pub number: String,
+    /// Names of trunks as `_route_point` says; empty = all.
+    pub route_point: String,
+    /// Number shown there: the customer's.
+    pub caller_number: String,
+    /// Ring time, s.
+    pub ring_timeout_s: i64,
+    /// Header lines: attached data with priority and age.
+    pub headers: Vec<(String, String)>,
+}
+
 /// The outcome of a step.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -279,8 +373,8 @@ pub struct Step {
 /// Applies one input to a callback.
 ///
 /// # Errors
-/// Only for [`Input::Cancel`], [`Input::Reschedule`], [`Input::Update`] and [`Input::Chosen`], when the
-/// present state does not allow it; nothing changed then.
+/// Only for [`Input::Cancel`], [`Input::Reschedule`], [`Input::Update`], [`Input::Chosen`] and
+/// [`Input::Plugin`], when the present state does not allow it; nothing changed then.
 pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step, Error> {
     let mut run = run::Run::new(callback, context);
     match input {
@@ -310,6 +404,7 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
                 agent::leg(&mut run, event);
             }
         }
+        Input::Plugin { token, event } => plugin::plugin(&mut run, &token, event)?,
         Input::Recover => recover::recover(&mut run),
     }
     Ok(run.finish())

@@ -23,6 +23,10 @@ pub const NUMBER_MAX: usize = 40;
 /// Attempts interrupted by a crash that are repeated without counting; more would let a
 /// crash loop ring a customer for ever.
 pub const INTERRUPTED_ATTEMPTS_MAX: u32 = 3;
+/// Tokens of reply URLs that a callback remembers; an older one is answered as unknown.
+pub const PLUGIN_TOKENS_MAX: usize = 8;
+/// Longest `delay` of a plugin's answer, s: 30 days (play-treatments §4.4).
+pub const PLUGIN_DELAY_MAX_S: i64 = 2_592_000;
 /// Sections of a Transaction List (notifications §5.1).
 pub const LIST_SECTIONS_MAX: usize = 256;
 /// Attempts of `rb.notify_schedule`; more would keep a delivery waiting for weeks.

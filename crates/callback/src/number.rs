@@ -30,6 +30,8 @@ pub struct Dialplan {
     pub block: Vec<String>,
     /// Countries that may be dialed, two letters each; empty = all.
     pub allow_countries: Vec<String>,
+    /// Destinations that `route_to_rp` may name match one of these; empty = internal numbers only.
+    pub rp_allow: Vec<Regex>,
 }
 
 impl Dialplan {
@@ -59,6 +61,34 @@ impl Dialplan {
             internal: internal.collect::<Result<_, _>>()?,
             block: block.collect::<Result<_, _>>()?,
             allow_countries: allow.collect::<Result<_, _>>()?,
+            rp_allow: Vec::new(),
+        })
+    }
+
+    /// Adds `[dialplan] rp_allow`.
+    ///
+    /// # Errors
+    ///
+    /// Names the value that is no pattern.
+    pub fn with_rp_allow(mut self, patterns: &[String]) -> Result<Self, String> {
+        let compiled = patterns.iter().map(|pattern| {
+            Regex::new(pattern).map_err(|e| format!("rp_allow: {pattern:?} is no pattern: {e}"))
+        });
+        self.rp_allow = compiled.collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
+    /// `route_to_rp` may send a call to this number (play-treatments §5.2).
+    #[must_use]
+    pub fn may_route_to(&self, number: &str) -> bool {
+        clean(number).is_some_and(|cleaned| {
+            if self.rp_allow.is_empty() {
+                self.is_internal(&cleaned)
+            } else {
+                self.rp_allow
+                    .iter()
+                    .any(|pattern| pattern.is_match(&cleaned))
+            }
         })
     }
 

@@ -430,8 +430,6 @@ mod tests {
         let status = |name: &str, value: &str| find(name).unwrap().status_of(value).word();
         assert_eq!(status("_agent_preview", "false"), "effective");
         assert_eq!(status("_agent_preview", "yes"), "pending");
-        assert_eq!(status("_plugin_on_dial_url", ""), "effective");
-        assert_eq!(status("_plugin_on_dial_url", "http://x/y"), "pending");
         assert_eq!(status("_max_request_by_time_bucket", "7"), "pending");
         assert_eq!(status("_max_request_by_time_bucket", "0"), "effective");
         assert_eq!(status("_call_direction", "userterminated"), "effective");

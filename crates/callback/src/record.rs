@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::admission::Counted;
 use crate::confirm::Confirmation;
+use crate::plugin::{Answer, PluginCall, PluginRecord};
 use crate::routing::Found;
 use crate::settings::Settings;
 use crate::{AgentId, CallbackId, LegKey, ServiceName, Timestamp};
@@ -88,6 +89,22 @@ pub enum Phase {
     Dialing,
     /// Answered; the detector listens.
     Detecting,
+    /// The plugin is asked what to do.
+    Plugin {
+        /// `_call_state` of the question.
+        call_state: u8,
+        /// Where the customer's call is.
+        call: PluginCall,
+        /// An accepted answer that waits for the plugin to let go of the call.
+        answer: Option<Box<Answer>>,
+    },
+    /// The destination of `route_to_rp` rings, the customer hears the waiting music.
+    RoutingOut {
+        /// Where to.
+        destination: String,
+        /// Dials of it begun.
+        tries: u32,
+    },
     /// The greeting plays.
     Greeting,
     /// The customer hears the waiting music and may be routed.
@@ -131,6 +148,10 @@ pub enum TimerKind {
     RetryDial,
     /// Telephony owes us an event: dialing, detection, agent ringing, playing.
     Guard,
+    /// The plugin's answer (`_plugin_on_dial_timeout`).
+    PluginAnswer,
+    /// The plugin has answered and should let go of the call.
+    Detach,
     /// `_max_time_to_wait_for_agent_on_the_call`.
     AgentWait,
     /// `_max_queue_wait`.
@@ -229,6 +250,8 @@ pub struct Callback {
     pub timers: BTreeMap<TimerKind, Timestamp>,
     /// What of it counts for throttles and the in-queue rule.
     pub counted: Counted,
+    /// Questions to the plugin and what its answers changed.
+    pub plugin: PluginRecord,
     /// It is held.
     #[serde(default)]
     pub held: Option<Box<Held>>,
@@ -273,6 +296,7 @@ impl Callback {
             play_token: 0,
             timers: BTreeMap::new(),
             counted: Counted::default(),
+            plugin: PluginRecord::default(),
             held: None,
             confirmation: None,
         }
@@ -290,6 +314,20 @@ impl Callback {
     #[must_use]
     pub fn service(&self) -> &ServiceName {
         &self.settings.service
+    }
+
+    /// The number that the next attempt dials, without prefix: an answer of a plugin may have
+    /// changed it.
+    #[must_use]
+    pub fn number_to_dial(&self) -> &str {
+        self.plugin.number.as_deref().unwrap_or(&self.dial_number)
+    }
+
+    /// What is dialed before the number.
+    #[must_use]
+    pub fn dial_prefix(&self) -> &str {
+        let changed = self.plugin.prefix.as_deref();
+        changed.unwrap_or(&self.settings.prefix_dial_out)
     }
 
     /// It is not over.

@@ -20,7 +20,8 @@ pub use request::{
     check_mandatory_keys, check_user_data, desired_time, parameter_text, split_body,
 };
 pub use resolve::{
-    DetectionDefaults, Request, ServerDefaults, admission_rules, number_rules, resolve,
+    DetectionDefaults, PluginDefaults, Request, ServerDefaults, admission_rules, number_rules,
+    resolve,
 };
 pub use resolver::{Resolved, Resolver};
 

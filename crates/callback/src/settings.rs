@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ServiceName;
+use crate::plugin::PluginSettings;
 use crate::routing::Target;
 use crate::time::Span;
 use crate::transaction_list::Wanted;
@@ -84,6 +85,9 @@ pub struct Settings {
     /// How and when the customer is contacted.
     #[serde(default)]
     pub contact: ContactSettings,
+    /// The on-dial plugin, when one is set.
+    #[serde(default)]
+    pub plugin: Option<PluginSettings>,
     /// Options that are set but whose function is not built yet, with what happens instead; told
     /// in the history of every callback.
     pub pending: BTreeMap<String, String>,
@@ -173,6 +177,9 @@ pub struct DetectionSettings {
     pub keep_silence: bool,
     /// `telephony.sit_detail`.
     pub sit_detail: bool,
+    /// `telephony.fax_detected = connect`.
+    #[serde(default)]
+    pub keep_fax: bool,
 }
 
 /// Detector profile (telephony §6.3).

@@ -43,6 +43,16 @@ impl Timestamp {
         }
     }
 
+    /// Date `yyyy-MM-dd`, time `HH:mm:ss` and English name of the day in a time zone of the
+    /// tz database; `None` when there is no such zone.
+    #[must_use]
+    pub fn in_zone(self, zone: &str) -> Option<(String, String, String)> {
+        let at = jiff::Timestamp::from_millisecond(self.0).ok()?;
+        let at = at.in_tz(zone).ok()?;
+        let text = |format: &str| at.strftime(format).to_string();
+        Some((text("%Y-%m-%d"), text("%H:%M:%S"), text("%A")))
+    }
+
     /// Reads an ISO 8601 time: UTC `Z`, an offset, with or without fraction; without zone = UTC.
     #[must_use]
     pub fn parse_iso(text: &str) -> Option<Self> {

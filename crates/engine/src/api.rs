@@ -3,6 +3,8 @@
 mod admin;
 mod create;
 mod notification;
+mod plugin;
+mod preview;
 mod publishing;
 mod storage;
 mod transactions;
@@ -31,13 +33,16 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, SystemClock};
 use crate::directory::AgentDirectory;
 use crate::limits;
+use crate::load::QueueLoad;
 use crate::metrics::Metrics;
 use crate::notify::Subscriptions;
 use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
+use crate::plugin::{HostConfig, PluginHost};
+use crate::sessions::SessionsConfig;
 use crate::shard::{self, Command, Parts, Shard, Shared};
 use crate::supervisor::Supervisor;
-use crate::treatment::Treatments;
 use crate::trunks::{TrunkInfo, Trunks};
+use crate::voicexml::VoiceXmlConfig;
 
 /// What the engine has to know from the configuration.
 #[derive(Debug)]
@@ -60,6 +65,12 @@ pub struct EngineConfig {
     pub node: u16,
     /// `retention.days`.
     pub retention_days: u32,
+    /// Base of every URL that is handed out, `http.public_url`.
+    pub public_url: String,
+    /// How SCXML sessions are hosted.
+    pub sessions: SessionsConfig,
+    /// How `VoiceXML` applications are hosted.
+    pub voicexml: VoiceXmlConfig,
 }
 
 /// A create request.
@@ -126,10 +137,11 @@ struct Inner {
     subscriptions: Arc<Subscriptions>,
     subscription_default_s: u32,
     publisher: Arc<Publisher>,
+    plugins: PluginHost,
     outbox: Outbox,
     directory: Arc<AgentDirectory>,
     dialplan: Arc<Dialplan>,
-    resolver: Resolver,
+    resolver: Arc<Resolver>,
     allow_hosts: Vec<String>,
     node: u16,
     metrics: Arc<Metrics>,
@@ -153,22 +165,22 @@ impl Engine {
         directory: Arc<AgentDirectory>,
     ) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let supervisor = Supervisor::default();
-        let metrics = Arc::new(Metrics::new());
-        let shared = Arc::new(Shared::default());
-        let dialplan = Arc::new(config.dialplan);
+        let (supervisor, shared) = (Supervisor::default(), Arc::new(Shared::default()));
+        let (metrics, dialplan) = (Arc::new(Metrics::new()), Arc::new(config.dialplan));
         let allow_hosts = config.sender.allow_hosts.clone();
-        let (commands, command_receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
+        let (commands, receiver) = mpsc::channel(limits::COMMAND_QUEUE_MAX);
         let subscriptions = Arc::new(Subscriptions::new(store.subscriptions().await?));
         let subscription_default_s = config.notify.subscription_default_s;
         let publisher = Arc::new(Publisher {
             config: config.notify,
             subscriptions: subscriptions.clone(),
         });
+        let host = HostConfig::new(config.sessions, config.voicexml, config.treatments_dir)?;
+        let plugins = PluginHost::start(&config.public_url, host, &clock, &commands, &supervisor)?;
         let parts = notify::Parts {
             store: store.clone(),
             clock: clock.clone(),
-            sender: Sender::new(config.sender)?,
+            sender: Sender::new(config.sender)?.with_sessions(plugins.sessions.clone()),
             metrics: metrics.clone(),
             subscriptions: subscriptions.clone(),
         };
@@ -181,45 +193,57 @@ impl Engine {
             publisher: publisher.clone(),
             metrics: metrics.clone(),
             supervisor: supervisor.clone(),
-            treatments: Treatments::new(config.treatments_dir)?,
+            treatments: plugins.treatments.clone(),
+            plugins: plugins.clone(),
             dialplan: dialplan.clone(),
             trunks: Trunks::new(config.trunks),
             max_running: config.max_running_callbacks,
             shared: shared.clone(),
             commands: commands.clone(),
         });
-        let resolver = with_lists(config.defaults, store.as_ref()).await?;
+        let resolver = Arc::new(with_lists(config.defaults, store.as_ref()).await?);
+        plugins.sessions.use_lists(resolver.clone());
         shard.set_pauses(pauses(&resolver));
         take_up(&mut shard, store.as_ref(), &directory).await?;
         let services = stored_services(store.as_ref()).await?;
         let stop_shard = CancellationToken::new();
-        supervisor.spawn_to_end(shard.run(command_receiver, events, stop_shard.clone()));
-        let engine = Self {
-            inner: Arc::new(Inner {
-                store,
-                telephony,
-                clock,
-                commands,
-                services: RwLock::new(services),
-                subscriptions,
-                subscription_default_s,
-                publisher,
-                outbox,
-                directory,
-                dialplan,
-                resolver,
-                allow_hosts,
-                node: config.node,
-                metrics,
-                shared,
-                supervisor: supervisor.clone(),
-                stop_shard,
-                imports: tokio::sync::Mutex::new(()),
-                storage: tokio::sync::Mutex::new(()),
-            }),
-        };
-        supervisor.spawn("retention", engine.clone().sweep(config.retention_days));
-        Ok(engine)
+        supervisor.spawn_to_end(shard.run(receiver, events, stop_shard.clone()));
+        let engine = Self::of(Inner {
+            store,
+            telephony,
+            clock,
+            commands,
+            services: RwLock::new(services),
+            subscriptions,
+            subscription_default_s,
+            publisher,
+            plugins,
+            outbox,
+            directory,
+            dialplan,
+            resolver,
+            allow_hosts,
+            node: config.node,
+            metrics,
+            shared,
+            supervisor,
+            stop_shard,
+            imports: tokio::sync::Mutex::default(),
+            storage: tokio::sync::Mutex::default(),
+        });
+        Ok(engine.looked_after(config.retention_days))
+    }
+
+    fn of(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        Self { inner }
+    }
+
+    /// Removes what was over long ago, again and again.
+    fn looked_after(self, retention_days: u32) -> Self {
+        let sweep = self.clone().sweep(retention_days);
+        self.inner.supervisor.spawn("retention", sweep);
+        self
     }
 
     /// Now, by the engine's clock.
@@ -319,6 +343,15 @@ impl Engine {
         self.ask(|reply| Command::Position { id, reply }).await
     }
 
+    /// What a virtual queue has to do; a name that nobody uses has nothing to do.
+    ///
+    /// # Errors
+    /// The engine is overloaded.
+    pub async fn queue_load(&self, queue: &str) -> Result<QueueLoad, Error> {
+        let queue = queue.to_owned();
+        self.ask(|reply| Command::Load { queue, reply }).await
+    }
+
     /// One callback, completed ones included.
     ///
     /// # Errors
@@ -333,6 +366,22 @@ impl Engine {
     /// The store cannot be read.
     pub async fn query(&self, query: Query) -> Result<Vec<Callback>, Error> {
         self.inner.store.query(query).await.map_err(read_error)
+    }
+
+    /// How many callbacks match, whatever the bounds of the query.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn count(&self, query: Query) -> Result<usize, Error> {
+        self.inner.store.count(query).await.map_err(read_error)
+    }
+
+    /// The services as they are stored, with the time of their last change.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn stored_services(&self) -> Result<Vec<store::ServiceRow>, Error> {
+        self.inner.store.services().await.map_err(read_error)
     }
 
     /// The event log of a callback.
@@ -434,6 +483,7 @@ impl Engine {
     pub async fn drain(&self) {
         self.begin_drain();
         self.inner.stop_shard.cancel();
+        self.inner.plugins.stop();
         self.inner.supervisor.stop(limits::DRAIN_MAX).await;
     }
 

@@ -18,12 +18,18 @@ pub mod clock;
 mod directory;
 mod imports;
 pub mod limits;
+mod load;
 mod metrics;
 pub mod notify;
+mod plugin;
+mod pool;
+mod sessions;
 mod shard;
+pub mod speech;
 mod supervisor;
 mod treatment;
 mod trunks;
+mod voicexml;
 
 pub use api::{
     Engine, EngineConfig, Idempotency, NewCallback, Readiness, StartError, Tail, Tailed,
@@ -32,5 +38,8 @@ pub use directory::AgentDirectory;
 pub use imports::{
     AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport, TransactionImport,
 };
+pub use load::QueueLoad;
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
+pub use sessions::{SessionsConfig, is_session_id};
 pub use trunks::TrunkInfo;
+pub use voicexml::{OnError, VoiceXmlConfig};

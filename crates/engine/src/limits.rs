@@ -72,6 +72,68 @@ pub const TREATMENT_REDIRECTS_MAX: usize = 3;
 pub const TREATMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Treatments kept decoded.
 pub const TREATMENTS_CACHED_MAX: usize = 256;
+/// Texts kept as audio.
+pub const SPOKEN_MAX: usize = 512;
+/// Samples of texts kept as audio: 32 MiB, half an hour of speech.
+pub const SPOKEN_SAMPLES_MAX: usize = 16 << 20;
+/// Synthesisers at work at once; each takes a processor for some ten milliseconds.
+pub const SPEAKERS_MAX: usize = 4;
+/// Time of one text, the wait for a free place included (vxml.md §5).
+pub const SPEECH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of audio of one text (vxml.md §5).
+pub const SPEECH_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Pages, scripts, grammars and data kept by their address.
+pub const PAGES_KEPT_MAX: usize = 512;
+/// Bytes of all that are kept.
+pub const PAGES_KEPT_BYTES_MAX: usize = 32 << 20;
+/// Redirects that are followed for a page.
+pub const PAGE_REDIRECTS_MAX: usize = 5;
+/// Longest time to fetch a page; pages may ask for less.
+pub const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Applications at once; one takes about 0.3 MB.
+pub const APPLICATIONS_MAX: usize = 2_000;
+/// Inputs that wait for one application; further keys are left out.
+pub const APPLICATION_INPUTS_MAX: usize = 1_000;
+/// Longest prompt that is put together, samples: ten minutes.
+pub const PROMPT_SAMPLES_MAX: usize = 600 * 8_000;
+/// Inputs that wait for one session; further events are refused (ors-scxml §10).
+pub const SESSION_INPUTS_MAX: usize = 1_000;
+/// Live sessions; one of a hand-written page takes about 0.2 MB.
+pub const SESSIONS_MAX: usize = 5_000;
+/// Sessions that one session may start under itself.
+pub const SESSIONS_UNDER_MAX: usize = 50;
+/// Inputs that a session takes before the next session has its turn.
+pub const SESSION_TURN_MAX: usize = 32;
+/// Time after which a thread that runs one input is set aside (ors-scxml §10).
+pub const SESSION_STUCK: Duration = Duration::from_secs(2);
+/// How often threads are looked after.
+pub const SESSION_LOOK: Duration = Duration::from_millis(250);
+/// How often a query looks at a session that a thread runs right now.
+pub const SESSION_LOOKS: u32 = 20;
+/// Time between these looks.
+pub const SESSION_LOOK_PAUSE: Duration = Duration::from_millis(5);
+/// Fetches of one session under way (ors-scxml §10).
+pub const SESSION_FETCHES_MAX: usize = 16;
+/// Bytes of an answer to a fetch (ors-scxml §4.1).
+pub const SESSION_FETCH_MAX: usize = 1024 * 1024;
+/// Longest time of a fetch, s; the element may ask for less.
+pub const SESSION_FETCH_S: u64 = 300;
+/// Time of a fetch that does not say, s.
+pub const SESSION_FETCH_DEFAULT_S: u64 = 30;
+/// What a plugin's session may live beyond the time for its answer (ors-scxml §10).
+pub const SESSION_AFTER_TTL: Duration = Duration::from_secs(60);
+/// How long a request to a session waits for its response (ors-scxml §9).
+pub const SESSION_RESPONSE: Duration = Duration::from_secs(30);
+/// Requests to one session that wait for a response.
+pub const SESSION_REQUESTS_MAX: usize = 100;
+/// Documents kept compiled.
+pub const DOCUMENTS_MAX: usize = 256;
+/// Time to fetch one file of a document.
+pub const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a plugin's answer in its response; an answer has a handful of short keys.
+pub const PLUGIN_ANSWER_MAX: usize = 64 * 1024;
+/// Time to connect to a plugin.
+pub const PLUGIN_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
 /// A store that goes on refusing is told of once in so many tries: every 10 s.

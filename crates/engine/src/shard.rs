@@ -3,15 +3,18 @@
 mod act;
 mod agents;
 mod command;
+mod control;
 mod input;
 mod line;
 mod pauses;
+mod plugin;
 mod round;
 mod start;
 mod submission;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use control::{Act, PLUGIN_PLAYS};
 pub(crate) use start::key_used_differently;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -24,6 +27,7 @@ use callback::agent::AgentConfig;
 use callback::lifecycle::Input;
 use callback::number::Dialplan;
 use callback::pause::Pauses;
+use callback::plugin::Answer;
 use callback::routing::{AgentView, Router};
 use callback::service::Resolved;
 use callback::{AgentId, Callback, CallbackId, Error, LegKey, ServiceName, Timestamp};
@@ -34,8 +38,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::limits;
+use crate::load::QueueLoad;
 use crate::metrics::Metrics;
 use crate::notify::{Outbox, Publisher};
+use crate::plugin::PluginHost;
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::trunks::Trunks;
@@ -61,6 +67,24 @@ pub(crate) enum Command {
         input: Input,
         reply: Reply<Result<(), Error>>,
     },
+    /// A plugin's answer; answered when it is durable.
+    PluginAnswer {
+        id: CallbackId,
+        token: String,
+        answer: Box<Answer>,
+        reply: Reply<Result<(), Error>>,
+    },
+    /// A plugin's session acts on its call.
+    Control {
+        id: CallbackId,
+        token: String,
+        act: Act,
+        reply: Reply<Result<(), &'static str>>,
+    },
+    /// Something a task of the engine found out about a callback.
+    Tell { id: CallbackId, input: Input },
+    /// A treatment that had to be fetched is here.
+    Send(Box<TelephonyCommand>),
     /// A treatment is here, or cannot be had.
     Play(Box<Clip>),
     /// The configured agents.
@@ -80,6 +104,11 @@ pub(crate) enum Command {
     Position {
         id: CallbackId,
         reply: Reply<Option<(usize, usize)>>,
+    },
+    /// What a virtual queue has to do.
+    Load {
+        queue: String,
+        reply: Reply<QueueLoad>,
     },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },
@@ -140,6 +169,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) supervisor: Supervisor,
     pub(crate) treatments: Treatments,
+    pub(crate) plugins: PluginHost,
     pub(crate) dialplan: Arc<Dialplan>,
     pub(crate) trunks: Trunks,
     pub(crate) max_running: usize,
@@ -178,6 +208,8 @@ pub(crate) struct Shard {
     joined: HashMap<CallbackId, (u32, Timestamp)>,
     /// Calls of before a crash that are not ended yet, with their callbacks.
     leftovers: HashMap<String, CallbackId>,
+    /// Legs that were handed over: each with its other half.
+    handed: HashMap<String, String>,
     /// The router may have something to give.
     router_changed: bool,
     /// Who asked how often, who waits.
@@ -209,6 +241,7 @@ impl Shard {
             agent_states: Vec::new(),
             joined: HashMap::new(),
             leftovers: HashMap::new(),
+            handed: HashMap::new(),
             router_changed: true,
             ledger: Ledger::default(),
             pauses: Pauses::default(),

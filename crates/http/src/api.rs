@@ -4,10 +4,14 @@ mod agents;
 mod backup;
 mod callbacks;
 mod deliveries;
+mod event_catalogue;
 mod mode;
 mod options;
+mod overview;
+mod queues;
 mod retry;
 mod services;
+mod subscriptions;
 mod tail;
 mod transactions;
 mod trunks;
@@ -16,25 +20,30 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use callback::ErrorCode;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{ApiError, Failure};
-use crate::{Api, answer, auth, openapi};
+use crate::{Api, answer, auth, login, openapi};
 
 /// Routes below `/api/v1`.
 pub(crate) fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/api/v1/openapi.json", get(openapi::serve))
+        .route(
+            "/api/v1/session",
+            get(login::show).post(login::log_in).delete(login::log_out),
+        )
         .route("/api/v1/services", get(services::list))
         .route("/api/v1/services/export", get(services::export))
         .route("/api/v1/services/import", post(services::import))
+        .route("/api/v1/services/{name}", put(services::put))
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/import", post(agents::import))
         .route("/api/v1/agents/{id}/state", post(agents::set_state))
@@ -46,6 +55,7 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
             "/api/v1/callbacks/bulk-cancel",
             post(callbacks::bulk_cancel),
         )
+        .route("/api/v1/callbacks/count", get(callbacks::count))
         .route("/api/v1/callbacks/export", get(callbacks::export))
         .route(
             "/api/v1/callbacks/{id}",
@@ -56,15 +66,24 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/api/v1/callbacks/{id}/events", get(callbacks::events))
         .route("/api/v1/transactions", get(transactions::list))
         .route("/api/v1/transactions/import", post(transactions::import))
+        .route("/api/v1/transactions/preview", post(transactions::preview))
         .route(
             "/api/v1/transactions/{name}/export",
             get(transactions::export),
         )
+        .route("/api/v1/events/catalogue", get(event_catalogue::list))
         .route("/api/v1/events/tail", get(tail::tail))
         .route("/api/v1/deliveries", get(deliveries::list))
         .route("/api/v1/deliveries/retry", post(retry::all))
         .route("/api/v1/deliveries/{id}/retry", post(retry::one))
+        .route("/api/v1/subscriptions", get(subscriptions::list))
+        .route(
+            "/api/v1/subscriptions/publish",
+            post(subscriptions::publish),
+        )
+        .route("/api/v1/overview", get(overview::show))
         .route("/api/v1/options", get(options::list))
+        .route("/api/v1/queues/{vq}/load", get(queues::load))
         .route("/api/v1/trunks", get(trunks::list))
         .route("/api/v1/backup", post(backup::backup))
 }
@@ -77,6 +96,12 @@ impl FromRequestParts<Arc<Api>> for Operator {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+        // A browser with a session; everybody else shows credentials with each request.
+        if !parts.headers.contains_key(header::AUTHORIZATION)
+            && login::check(api, &parts.method, &parts.headers)?
+        {
+            return Ok(Self);
+        }
         auth::operator(api, &parts.headers)?;
         Ok(Self)
     }

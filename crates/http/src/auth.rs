@@ -31,7 +31,7 @@ impl Credentials {
         }
     }
 
-    fn matches(&self, other: &Self) -> bool {
+    pub(crate) fn matches(&self, other: &Self) -> bool {
         let same = self.username.ct_eq(&other.username) & self.password.ct_eq(&other.password);
         same.into()
     }
@@ -205,23 +205,62 @@ pub(crate) fn service(
     }
 }
 
-/// Lets those pass who may subscribe to notifications: operators and who may use any service;
-/// tells whether it is an operator.
-pub(crate) fn subscriber(api: &Api, headers: &HeaderMap) -> Result<bool, Failure> {
+/// Who subscribes to notifications.
+#[derive(Debug)]
+pub(crate) enum Subscriber {
+    /// May hear of everything.
+    Operator,
+    /// May hear of the services that these credentials open, and of no others.
+    Of {
+        /// Opened by the credentials.
+        opened: Vec<ServiceName>,
+        /// All others.
+        closed: Vec<ServiceName>,
+    },
+}
+
+impl Subscriber {
+    /// Whether a filter asks for nothing but what may be heard.
+    pub(crate) fn may_hear(&self, filter: &str) -> bool {
+        let Self::Of { opened, closed } = self else {
+            return true;
+        };
+        let tags = |services: &[ServiceName]| -> Vec<String> {
+            services.iter().map(|s| format!("callback.{s}.")).collect()
+        };
+        let (opened, closed) = (tags(opened), tags(closed));
+        filter.split(',').map(str::trim).all(|one| {
+            let begins = one.strip_suffix('*').unwrap_or(one);
+            let within = |tag: &String| begins.starts_with(tag.as_str());
+            // Names may hold dots: callback.a.* would be heard of a service a.b as well.
+            let reaches = |tag: &String| tag.starts_with(begins) || within(tag);
+            opened.iter().any(within) && !closed.iter().any(reaches)
+        })
+    }
+}
+
+/// Lets those pass who may subscribe to notifications: operators and who may use any service.
+pub(crate) fn subscriber(api: &Api, headers: &HeaderMap) -> Result<Subscriber, Failure> {
     refuse_cross_site(api, headers)?;
     let presented = presented(headers);
     let server = api.credentials.as_ref();
     if decide(server, None, &presented) != Opens::Nothing {
-        return Ok(true);
+        return Ok(Subscriber::Operator);
     }
-    let opens_one = api.engine.services().iter().any(|service| {
-        decide(server, service_pair(service).as_ref(), &presented) != Opens::Nothing
-    });
-    if opens_one {
-        Ok(false)
-    } else {
-        Err(unauthorized())
+    let (mut opened, mut closed) = (Vec::new(), Vec::new());
+    for service in api.engine.services() {
+        let opens = decide(server, service_pair(&service).as_ref(), &presented);
+        let side = if opens == Opens::Nothing {
+            &mut closed
+        } else {
+            &mut opened
+        };
+        side.push(service.name.clone());
     }
+    if opened.is_empty() {
+        return Err(unauthorized());
+    }
+    Ok(Subscriber::Of { opened, closed })
 }
 
 /// For an id that nobody knows: `404` to those who may use any service, `401` to strangers.
@@ -316,6 +355,39 @@ mod tests {
             );
         }
         assert_eq!(decide(Some(&server), None, &basic("op:x")), Opens::All);
+    }
+
+    #[test]
+    fn who_has_a_service_pair_hears_of_that_service_only() {
+        let names = |names: &[&str]| names.iter().map(|n| ServiceName::new(*n)).collect();
+        let of = Subscriber::Of {
+            opened: names(&["desk", "a"]),
+            closed: names(&["loans", "a.b"]),
+        };
+        for filter in [
+            "callback.desk.*",
+            "callback.desk.1-2.*, callback.desk.x",
+            "callback.a.1-2._cbe_on_dial_init",
+        ] {
+            assert!(of.may_hear(filter), "{filter}");
+            assert!(Subscriber::Operator.may_hear(filter));
+        }
+        for filter in [
+            "",
+            "*",
+            "callback.*",
+            "callback.des*",
+            "callback.desk*",
+            "callback.loans.*",
+            "callback.desk.*,callback.loans.*",
+            "callback.desk.*, *",
+            "callback.a.*",
+            "callback.a.b.1-2.x",
+            "other",
+        ] {
+            assert!(!of.may_hear(filter), "{filter}");
+        }
+        assert!(Subscriber::Operator.may_hear("*"));
     }
 
     #[test]

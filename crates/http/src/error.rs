@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     TooSlow,
     /// A page of another site sent the request and no credentials are set.
     CrossSite,
+    /// A request with a session's cookie did not come from our own page.
+    ForeignPage,
 }
 
 impl Failure {
@@ -38,7 +40,7 @@ impl Failure {
                 .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::ForeignPage => StatusCode::FORBIDDEN,
         }
     }
 
@@ -57,7 +59,7 @@ impl Failure {
             Self::Refused(error) => error.code.phrase(),
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::TooSlow => "TOO_SLOW",
-            Self::CrossSite => "CROSS_SITE",
+            Self::CrossSite | Self::ForeignPage => "CROSS_SITE",
         }
     }
 
@@ -70,13 +72,17 @@ impl Failure {
                 "A page of another site may not use a server without credentials; \
                  set [server] username and password"
             }
+            Self::ForeignPage => {
+                "A session is for the pages of this server: the request has another origin, or \
+                 lacks the header X-Ringback-Ui"
+            }
         }
     }
 
     fn named_field(&self) -> Option<&str> {
         match self {
             Self::Refused(error) => error.field.as_deref(),
-            Self::MethodNotAllowed | Self::TooSlow | Self::CrossSite => None,
+            Self::MethodNotAllowed | Self::TooSlow | Self::CrossSite | Self::ForeignPage => None,
         }
     }
 

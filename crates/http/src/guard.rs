@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use callback::ErrorCode;
@@ -31,7 +32,11 @@ pub(crate) async fn guard(
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
-    let response = match without_panic(next.run(request)).await {
+    let by_script = request
+        .headers()
+        .get("sec-fetch-dest")
+        .is_some_and(|dest| dest == "empty");
+    let mut response = match without_panic(next.run(request)).await {
         Ok(response) => response,
         Err(panic) => {
             tracing::error!(%method, %route, panic = panic_text(&*panic), "a handler panicked");
@@ -39,6 +44,10 @@ pub(crate) async fn guard(
             answer(native, failure)
         }
     };
+    if by_script {
+        // A challenge would make the browser ask with its own window; our page has a form.
+        response.headers_mut().remove(header::WWW_AUTHENTICATE);
+    }
     let status = response.status().as_u16();
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     if PROBES.contains(&route.as_str()) {
@@ -66,7 +75,7 @@ struct Native(bool);
 
 /// Without a prefix every path but the native ones is of the compatible surface.
 fn is_below(app: &str, path: &str) -> bool {
-    let native = path.starts_with("/api/") || PROBES.contains(&path);
+    let native = path.starts_with("/api/") || path.starts_with("/ui") || PROBES.contains(&path);
     !native
         && path
             .strip_prefix(app)

@@ -20,9 +20,12 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/metrics", get(metrics))
 }
 
-/// The process answers; nothing else is checked, so that a full disk does not restart it.
-async fn livez() -> &'static str {
-    "ok\n"
+/// The process answers. A full disk does not restart it; threads that hang in scripts do.
+async fn livez(State(api): State<Arc<Api>>) -> Response {
+    match api.engine.illness() {
+        None => "ok\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
 }
 
 /// The server can take callbacks and dial.

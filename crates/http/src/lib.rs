@@ -18,13 +18,16 @@ mod gms;
 mod guard;
 mod health;
 pub mod limits;
+mod login;
 mod number;
 mod openapi;
 mod path;
 mod refused_head;
 mod server;
+mod session;
 #[cfg(test)]
 mod testing;
+mod web;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -36,6 +39,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use auth::{ApiKeys, Credentials};
+pub use login::WebUi;
+pub use openapi::openapi_text;
 pub use server::serve;
 
 /// Prefix of the compatible surface (callback-api §1).
@@ -57,6 +62,12 @@ pub struct Api {
     pub app: String,
     /// Contact centres that the header `ContactCenterId` may name.
     pub contact_centers: Vec<String>,
+    /// How the browser UI is offered.
+    pub web: WebUi,
+    /// Browsers that are logged in.
+    sessions: login::Sessions,
+    /// Wrong logins.
+    guesses: login::Guesses,
     /// Keys that requests of the compatible surface must hold; empty = not checked.
     pub api_keys: ApiKeys,
     /// One backup at a time.
@@ -84,6 +95,9 @@ impl Api {
             stopping,
             app: DEFAULT_APP.to_owned(),
             contact_centers: Vec::new(),
+            web: WebUi::default(),
+            sessions: login::Sessions::default(),
+            guesses: login::Guesses::default(),
             api_keys: ApiKeys::default(),
             backup,
             tails: Arc::new(Semaphore::new(limits::TAIL_LISTENERS_MAX)),
@@ -105,7 +119,9 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .merge(gms::routes(&api))
         .merge(api::routes())
+        .merge(session::routes())
         .merge(health::routes())
+        .merge(web::routes())
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(

@@ -27,6 +27,8 @@ pub const GMS_USER_MAX: usize = 255;
 pub const NAME_MAX: usize = 255;
 /// Body of a small native command, e.g. an agent's state, bytes.
 pub const COMMAND_BODY_MAX: usize = 16 * 1024;
+/// Body that starts a session: its parameters, as much as attached data may be.
+pub const SESSION_BODY_MAX: usize = 64 * 1024;
 /// Deliveries of one native answer.
 pub const DELIVERIES_MAX: usize = 1000;
 /// Rows of one export; more are asked for with from and until.
@@ -38,7 +40,17 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 pub const RETRY_AFTER_S: u32 = 5;
 /// A text of a subscription, bytes: the longest is a URL.
 pub const SUBSCRIPTION_TEXT_MAX: usize = 2048;
+/// Browser sessions at once: more than any site has operators; the one that ends first makes room.
+pub const SESSIONS_MAX: usize = 256;
+/// Wrong logins of one address within the window before it has to wait.
+pub const GUESSES_MAX: u32 = 10;
+/// That window, seconds.
+pub const GUESSES_WINDOW_S: i64 = 300;
+/// Addresses whose wrong logins are remembered.
+pub const GUESSERS_MAX: usize = 4096;
 /// Listeners of the event stream at once; each holds a connection for good.
 pub const TAIL_LISTENERS_MAX: usize = 32;
 /// How often a quiet event stream says that it is still there.
 pub const TAIL_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How far ahead a session may be started, s.
+pub(crate) const IDEALTIME_MAX_S: i64 = 30 * 86_400;

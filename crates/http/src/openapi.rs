@@ -60,6 +60,15 @@ pub(crate) async fn serve(State(api): State<Arc<Api>>) -> Result<Response, ApiEr
     Ok(answer::ok(&document(&api.app, &api.public_url))?)
 }
 
+/// The document as text, for whoever generates a client; the compatible prefix is the default.
+#[must_use]
+pub fn openapi_text() -> String {
+    let document = document(crate::DEFAULT_APP, "/");
+    let mut text = format!("{document:#}");
+    text.push('\n');
+    text
+}
+
 /// The whole document.
 fn document(app: &str, public_url: &str) -> Value {
     let mut paths = Map::new();
@@ -101,6 +110,7 @@ impl Operation {
         let tag = match self.path {
             path if path.starts_with("/api/") => "native",
             path if path.starts_with("{app}") => "compatible",
+            path if path.starts_with("/scxml/") => "sessions",
             _ => "probes",
         };
         let mut operation = json!({
@@ -223,6 +233,7 @@ mod tests {
     fn every_route_is_described_and_every_description_has_a_route() {
         let mut routed = routes(include_str!("api.rs"), "");
         routed.extend(routes(include_str!("health.rs"), ""));
+        routed.extend(routes(include_str!("session.rs"), ""));
         routed.extend(routes(include_str!("gms.rs"), "{app}"));
         let described: BTreeSet<(String, String)> = OPERATIONS
             .iter()
@@ -264,6 +275,15 @@ mod tests {
         assert_eq!(put["tags"], json!(["compatible"]));
         assert_eq!(put["parameters"].as_array().map(Vec::len), Some(2));
         assert_eq!(document["openapi"], "3.1.0");
+    }
+
+    #[test]
+    fn the_document_that_the_browser_ui_is_generated_from_is_up_to_date() {
+        let kept = include_str!("../../../web/openapi.json");
+        assert!(
+            kept == openapi_text(),
+            "web/openapi.json is out of date: run `cargo xtask web-types`"
+        );
     }
 
     #[test]

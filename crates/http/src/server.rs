@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -12,8 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use crate::limits::{CONNECTIONS_MAX, DRAIN_TIMEOUT, HEAD_MAX, HEADER_TIMEOUT, HEADERS_MAX};
+use crate::login::Peer;
 use crate::refused_head::Spoken;
 
 /// Serves until `stop` is cancelled, then lets running requests finish for a short while
@@ -36,10 +39,10 @@ async fn serve_up_to(
             permit = Arc::clone(&free).acquire_owned() => permit,
         };
         let Ok(permit) = permit else { break };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => (stream, Peer(peer.ip())),
                 Err(error) => {
                     // Out of file handles, mostly: the connection stays in the backlog.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -53,7 +56,7 @@ async fn serve_up_to(
         let router = router.clone();
         let stop = stop.clone();
         connections.spawn(async move {
-            connection(stream, router, stop).await;
+            connection(stream, peer, router, stop).await;
             drop(permit);
         });
     }
@@ -68,11 +71,15 @@ async fn serve_up_to(
 /// Pause after a failed accept, so that an exhausted process does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
     // Answers are small; waiting to fill a packet would only delay them.
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let router = router.map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let service = TowerToHyperService::new(router);
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())

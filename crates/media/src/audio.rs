@@ -17,7 +17,7 @@ pub const FILE_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const CLIP_SECONDS_MAX: u32 = 600;
 
 /// Decoded prompt: 8 kHz mono 16-bit PCM, shared; cheap to clone. Debug prints only the length.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Clip(Arc<[i16]>);
 
 impl Clip {

@@ -136,6 +136,12 @@ impl Decoder {
         [before, this]
     }
 
+    /// A digit has begun and is not over.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Takes the time; gives the digit whose packets stopped without an end.
     pub fn handle_tick(&mut self, now_ms: u64) -> Option<char> {
         let open = self.open?;

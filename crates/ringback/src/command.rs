@@ -13,6 +13,7 @@ mod doctor;
 mod events;
 mod import;
 mod migrate;
+mod openapi;
 mod options;
 mod scxml;
 mod serve;
@@ -91,6 +92,8 @@ enum Command {
     Scxml(scxml::Scxml),
     /// Run and check VoiceXML pages
     Vxml(vxml::Vxml),
+    /// Print the OpenAPI document of both APIs
+    Openapi,
     /// Print the completions of a shell
     Completions(completions::Completions),
 }
@@ -118,6 +121,7 @@ pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Fail
         }
         Command::Doctor(command) => Ok(command.run(json)),
         Command::Options(command) => Ok(command.run(json)),
+        Command::Openapi => Ok(openapi::run()),
         Command::Services(Remote {
             connection,
             command,

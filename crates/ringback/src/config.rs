@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use outgoing::{PushCustomHttp, PushDebug, without_meaning};
 pub(crate) use schema::{
-    Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, StateCompat,
-    Transport, Trunk,
+    Age, Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, OnError,
+    StateCompat, Transport, Trunk,
 };
 
 /// Size of a configuration file, bytes; a larger one is some other file.
@@ -377,7 +377,6 @@ mod tests {
             "http.tls_cert",
             "not built",
         );
-        check("[vxml]\ntts = \"command:say\"", 2, "vxml.tts", "not built");
         check(
             "[store]\npath = \"postgres://db\"",
             2,
@@ -387,7 +386,10 @@ mod tests {
         check("[dialplan]\ninternal = [\"[\"]", 1, "dialplan", "pattern");
         let secret = "[notifications]\nsigning_secret = \"whsec_short\"";
         check(secret, 2, "notifications.signing_secret", "base64");
-        assert_eq!(problems("[vxml]\ntts = \"none\""), []);
+        check("[vxml]\ntts = \"say\"", 2, "vxml.tts", "command:");
+        for good in ["none", "command:espeak-ng", "https://tts.example.net/"] {
+            assert_eq!(problems(&format!("[vxml]\ntts = {good:?}")), []);
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser;
+use serde_json::json;
 
 use crate::command::Arguments;
 
@@ -26,7 +27,10 @@ fn main() -> ExitCode {
     {
         output::note("a TLS provider was installed before");
     }
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error),
+    };
     let json = arguments.json;
     let result = command::run(arguments, started);
     logging::flush();
@@ -34,4 +38,18 @@ fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(failure) => output::failed(&failure, json),
     }
+}
+
+/// Help, version and wrong usage; scripts that asked for JSON get it here, too.
+fn misused(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(first);
+        let error = json!({"message": message, "remedy": "try --help"});
+        output::line(&json!({"ok": false, "error": error}).to_string());
+    }
+    // A terminal that went away is no reason to fail.
+    drop(error.print());
+    u8::try_from(error.exit_code()).unwrap_or(2).into()
 }

@@ -1,7 +1,9 @@
 //! What commands print: results on standard output, notes on standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -22,6 +24,29 @@ pub(crate) fn raw(text: &str) {
 /// Prints one line on standard error.
 pub(crate) fn note(text: &str) {
     let _gone = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Runs something long; on a terminal a line on standard error tells how long it has been going on.
+pub(crate) async fn with_clock<T>(label: &str, work: impl Future<Output = T>) -> T {
+    if !io::stderr().is_terminal() {
+        return work.await;
+    }
+    let mut work = pin!(work);
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    let mut seconds = 0_u64;
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                // Erases the line: what follows is the result.
+                let _gone = write!(io::stderr().lock(), "\r\u{1b}[2K");
+                return done;
+            }
+            _ = tick.tick() => {
+                let _gone = write!(io::stderr().lock(), "\r{label}: {seconds} s ");
+                seconds += 1;
+            }
+        }
+    }
 }
 
 /// Tells of a failure and turns it into the exit status.

@@ -40,5 +40,5 @@ mod sandbox;
 pub use self::compiler::{Base, Compiler, Program, Snippet};
 pub use self::convert::{Argument, DEPTH_MAX};
 pub use self::error::{Error, ErrorKind};
-pub use self::limits::{Limits, Unwatched, Watch};
+pub use self::limits::{Limits, ThreadTime, Unwatched, Watch};
 pub use self::sandbox::{Handle, HostFunction, Sandbox};

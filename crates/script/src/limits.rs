@@ -7,7 +7,8 @@ pub struct Limits {
     pub heap_bytes: usize,
     /// Bytes of stack, default 256 KiB: recursion ends as an error long before the thread's stack.
     pub stack_bytes: usize,
-    /// Microseconds between [`crate::Sandbox::begin`] and the interrupt, default 100 ms.
+    /// Microseconds of the watch between [`crate::Sandbox::begin`] and the interrupt, default
+    /// 100 ms.
     pub time_us: u64,
 }
 
@@ -25,6 +26,20 @@ impl Default for Limits {
 pub trait Watch: Send + Sync {
     /// Microseconds since any fixed moment, never going back.
     fn elapsed_us(&self) -> u64;
+}
+
+/// Processor time of the calling thread: what a script itself has used, however many others want
+/// the processors meanwhile.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ThreadTime;
+
+impl Watch for ThreadTime {
+    fn elapsed_us(&self) -> u64 {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        let seconds = u64::try_from(used.tv_sec).unwrap_or_default();
+        let nanoseconds = u64::try_from(used.tv_nsec).unwrap_or_default();
+        seconds * 1_000_000 + nanoseconds / 1_000
+    }
 }
 
 /// A watch that stands still: without it nothing is ever interrupted.

@@ -37,7 +37,7 @@ mod send;
 mod session;
 mod xml;
 
-pub use script::Watch;
+pub use script::{HostFunction, ThreadTime, Watch};
 
 pub use self::address::resolve;
 pub use self::assemble::Loader;

@@ -51,13 +51,79 @@ function (sessionId, name, processors, x, original) {
     set() { if (!writable) throw new TypeError('_event is read-only'); },
     enumerable: false, configurable: false,
   });
-  const freeze = Object.freeze;
+  const freeze = Object.freeze, seen = Symbol.for('ringback.event');
   return function (name, type, sendid, origin, origintype, invokeid, data, raw, original) {
     if (original) writable = true;
+    if (name !== undefined && globalThis[seen]) globalThis[seen](name, data);
     current = name === undefined ? undefined
       : freeze({ name, type, sendid, origin, origintype, invokeid, data, raw });
   };
 })()
+
+//# object_model
+function (model) {
+  'use strict';
+  const freeze = Object.freeze, own = (object, key) => Object.prototype.hasOwnProperty.call(object, key);
+  const host = (name) => {
+    const key = '__host_' + name, given = globalThis[key];
+    delete globalThis[key];
+    return typeof given === 'function' ? given : () => { throw new TypeError(name + ' is not built'); };
+  };
+  const attach = host('attach'), listValue = host('list_value'), clock = host('clock');
+  const interactions = {}, later = model.interactions || {};
+  const states = {};
+  for (const name of Object.keys(model.callState || {})) {
+    states[name] = model.callState[name];
+    if (!own(states, model.callState[name])) states[model.callState[name]] = name;
+  }
+  const named = (...words) => freeze(Object.fromEntries(words.map((word) => [word, word])));
+  const first = () => Object.keys(interactions)[0];
+  const find = (id) => {
+    const key = id === undefined || id === null || id === '' ? first() : String(id);
+    if (key === undefined || !own(interactions, key)) throw new ReferenceError('there is no interaction ' + key);
+    return interactions[key];
+  };
+  const ixn = {
+    interactions,
+    get firstixnid() { return first(); },
+    callState: freeze(states),
+    mediaType: freeze({ TMediaVoice: 0, TMediaVoIP: 1, TMediaEMail: 2, TMediaVMail: 3, TMediaChat: 5 }),
+    getuData(...args) {
+      const id = args.find((arg) => typeof arg === 'string' && own(interactions, arg));
+      const key = args.find((arg) => typeof arg === 'string' && arg !== id);
+      const data = find(id).udata;
+      return key === undefined ? Object.assign({}, data) : data[key];
+    },
+    setuData(object, id) {
+      if (object === null || typeof object !== 'object') throw new TypeError('setuData takes an object');
+      const target = find(id), text = JSON.stringify(object);
+      attach(target.g_uid, JSON.parse(text));
+      Object.assign(target.udata, JSON.parse(text));
+      return true;
+    },
+  };
+  const session = Object.assign({}, model.session, {
+    getListItemValue(list, item, key) { return listValue(String(list), String(item), key === undefined ? null : String(key)); },
+    listLookupValue(list, item, key) { return listValue(String(list), String(item), key === undefined ? null : String(key)); },
+    timeInZone(zone) { return clock(String(zone)).time; },
+    dateInZone(zone) { return clock(String(zone)).date; },
+    dayInZone(zone) { return clock(String(zone)).day; },
+  });
+  const genesys = freeze({
+    ixn: freeze(ixn), session: freeze(session),
+    queue: freeze({ rType: named('RouteToAgent', 'RouteToQueue', 'RouteToSkill', 'RouteTypeDefault'),
+      overwriteType: named('ReplaceAll', 'Add'), usecapcond: named('True', 'False') }),
+    resource: freeze({ resourceType: named('Agent', 'AgentGroup', 'Place', 'PlaceGroup', 'Queue', 'RoutePoint', 'Skill') }),
+  });
+  Object.defineProperty(globalThis, '_genesys', { value: genesys, enumerable: false });
+  // Only events alter the model.
+  Object.defineProperty(globalThis, Symbol.for('ringback.event'), { enumerable: false, value(name, data) {
+    const id = data !== null && typeof data === 'object' ? data.interactionid : undefined;
+    if (id === undefined) return;
+    if (name === 'interaction.added' && own(later, id)) interactions[id] = later[id];
+    if (name === 'interaction.deleted') delete interactions[id];
+  } });
+}
 
 //# list
 function (value) {

@@ -9,6 +9,7 @@ const SOURCE: &str = include_str!("prelude.js");
 pub(crate) struct Prelude {
     pub(crate) start: Snippet,
     pub(crate) set_event: Snippet,
+    pub(crate) object_model: Snippet,
     pub(crate) list: Snippet,
     pub(crate) count: Snippet,
     pub(crate) element: Snippet,
@@ -22,6 +23,7 @@ impl Prelude {
         Self {
             start: part("start"),
             set_event: part("set_event"),
+            object_model: part("object_model"),
             list: part("list"),
             count: part("count"),
             element: part("element"),
@@ -48,13 +50,23 @@ mod tests {
         let Prelude {
             start,
             set_event,
+            object_model,
             list,
             count,
             element,
             arguments,
             parse_xml,
         } = Prelude::compile(&mut compiler);
-        for part in [start, set_event, list, count, element, arguments, parse_xml] {
+        for part in [
+            start,
+            set_event,
+            object_model,
+            list,
+            count,
+            element,
+            arguments,
+            parse_xml,
+        ] {
             assert_eq!(compiler.fault(part), None);
         }
     }

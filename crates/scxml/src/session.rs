@@ -70,6 +70,11 @@ pub struct Start {
     pub extra: Json,
     /// Globals that scripts cannot change.
     pub constants: Vec<(String, Json)>,
+    /// What `_genesys` is made of: `callState`, `session`, and `interactions` that the session has
+    /// from their `interaction.added` to their `interaction.deleted`. The functions in it call the
+    /// host's `__host_attach(id, object)`, `__host_list_value(list, item, key)` and
+    /// `__host_clock(zone)`. Without it there is no `_genesys`.
+    pub object_model: Option<Json>,
     /// The sessions that can be reached; without it every id may be one.
     pub directory: Option<Arc<Directory>>,
     /// Functions of the host.
@@ -91,6 +96,7 @@ impl Default for Start {
             http_location: None,
             extra: Json::Object(serde_json::Map::new()),
             constants: Vec::new(),
+            object_model: None,
             directory: None,
             functions: Vec::new(),
             watch: Arc::new(Unwatched),
@@ -368,16 +374,16 @@ impl Session {
                 self.model.set_event(&event);
                 self.select(doc, Some(&event.name));
             }
-            if self.scratch.enabled.is_empty() {
-                continue;
-            }
+            // Events that nobody takes count, too: a condition that fails raises one each time.
             if self.allowance == 0 {
                 let limit = self.start.limits.microsteps;
                 self.give_up(format!("more than {limit} microsteps for one event"));
                 return;
             }
             self.allowance -= 1;
-            self.microstep(doc);
+            if !self.scratch.enabled.is_empty() {
+                self.microstep(doc);
+            }
         }
     }
 

@@ -292,6 +292,8 @@ pub struct Query {
     pub skip: usize,
     /// At most so many.
     pub limit: usize,
+    /// The last made come first, instead of the order of the desired time.
+    pub newest_first: bool,
 }
 
 /// What of an earlier callback still counts for throttles.
@@ -422,6 +424,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Callbacks that match, ordered by desired time, then id.
     async fn query(&self, query: Query) -> Result<Vec<Callback>, StoreError>;
+
+    /// How many callbacks match a query, whatever its `skip` and `limit`.
+    async fn count(&self, query: Query) -> Result<usize, StoreError>;
 
     /// The event log of a callback, by `seq`.
     async fn events(&self, id: &CallbackId) -> Result<Vec<EventRow>, StoreError>;

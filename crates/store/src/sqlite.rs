@@ -206,6 +206,12 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn count(&self, query: Query) -> Result<usize, StoreError> {
+        self.readers
+            .run(move |conn| query::count(conn, &query))
+            .await
+    }
+
     async fn events(&self, id: &CallbackId) -> Result<Vec<EventRow>, StoreError> {
         let id = id.clone();
         self.readers

@@ -464,6 +464,8 @@ async fn obey_one(core: &Arc<Core>, command: Command) {
             repeat,
         } => core.media.play(&call, token, clip, repeat),
         Command::Stop { call } => core.media.stop(&call),
+        Command::Record { call, order } => core.media.record(&call, order),
+        Command::StopRecord { call } => core.media.stop_record(&call),
         Command::SendDigits { call, digits } => core.media.send_digits(&call, &digits),
         Command::Bridge { a, b } => core.media.bridge(&a, &b),
         Command::Unbridge { call } => core.media.unbridge(&call),
@@ -490,6 +492,7 @@ async fn pass_on_media(core: Arc<Core>, mut events: mpsc::Receiver<MediaEvent>) 
             MediaEvent::Verdict { call, .. }
             | MediaEvent::Beep { call, .. }
             | MediaEvent::Played { call, .. }
+            | MediaEvent::Recorded { call, .. }
             | MediaEvent::Digit { call, .. }
             | MediaEvent::Timeout { call } => call.clone(),
         };

@@ -45,7 +45,7 @@ use self::ports::Ports;
 use self::queue::{Action, Command, Queue};
 use self::stats::Counters;
 pub use self::stats::MediaStats;
-use crate::port::{CallId, Repeat};
+use crate::port::{CallId, RecordOrder, Repeat};
 
 /// Where and how the engine works.
 #[derive(Clone, Debug)]
@@ -91,6 +91,8 @@ pub enum MediaEvent {
         call: CallId,
         /// Its frequency, Hz; 0 when none was heard.
         hz: f32,
+        /// It sounded like an assistant that asks who is calling, and listens now.
+        screening: bool,
     },
     /// A clip ended, was replaced or stopped.
     Played {
@@ -100,6 +102,17 @@ pub enum MediaEvent {
         token: u64,
         /// It was played to its end.
         finished: bool,
+    },
+    /// A recording ended.
+    Recorded {
+        /// The leg.
+        call: CallId,
+        /// Token of the order.
+        token: u64,
+        /// What was said; nothing when there was no sound.
+        clip: Option<Clip>,
+        /// It was cut at its longest duration.
+        at_max: bool,
     },
     /// A digit arrived: as telephone event, or as tones where events were not agreed.
     Digit {
@@ -266,6 +279,16 @@ impl MediaEngine {
     /// Stops what plays; silence follows.
     pub fn stop(&self, call: &CallId) {
         self.act(call, Action::Stop);
+    }
+
+    /// Records what arrives; replaces a recording under way.
+    pub fn record(&self, call: &CallId, order: RecordOrder) {
+        self.act(call, Action::Record(order));
+    }
+
+    /// Ends a recording.
+    pub fn stop_record(&self, call: &CallId) {
+        self.act(call, Action::StopRecord);
     }
 
     /// Sends digits: as telephone events when agreed, else as tones; other characters are left

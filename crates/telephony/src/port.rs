@@ -118,6 +118,25 @@ pub enum Repeat {
     Once,
     /// In a loop without a gap until stopped or replaced.
     Forever,
+    /// As [`Self::Once`], but it stops as soon as the other side begins to press a digit.
+    UntilDigit,
+    /// Once, and nobody is told.
+    Unreported,
+}
+
+/// A wish to keep what the other side says for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordOrder {
+    /// Comes back in [`EventKind::Recorded`].
+    pub token: u64,
+    /// A tone of 250 ms before it begins; replaces what plays.
+    pub beep: bool,
+    /// Longest duration, ms.
+    pub max_ms: u64,
+    /// Silence after sound that ends it, ms.
+    pub final_silence_ms: Option<u64>,
+    /// Silence from the beginning after which there is no recording, ms.
+    pub timeout_ms: u64,
 }
 
 /// Why we end a call; decides CANCEL, BYE or a final answer, and the Reason header (RFC 3326).
@@ -201,7 +220,7 @@ pub enum Command {
         /// Q.850 cause for the Reason header.
         q850: Option<u8>,
     },
-    /// Plays a clip; replaces what plays. Ends with [`EventKind::Played`] when `Once`.
+    /// Plays a clip; replaces what plays. Ends with [`EventKind::Played`] unless `Forever`.
     Play {
         /// The call.
         call: CallId,
@@ -214,6 +233,18 @@ pub enum Command {
     },
     /// Stops what plays; silence follows.
     Stop {
+        /// The call.
+        call: CallId,
+    },
+    /// Records the other side; replaces a recording under way. [`EventKind::Recorded`] follows.
+    Record {
+        /// The call.
+        call: CallId,
+        /// What is wanted.
+        order: RecordOrder,
+    },
+    /// Ends a recording.
+    StopRecord {
         /// The call.
         call: CallId,
     },
@@ -324,17 +355,28 @@ pub enum EventKind {
     /// The detector's verdict; after a verdict of the stage before the answer the driver leaves
     /// the call alone: the engine decides.
     Verdict(Box<cpd::Verdict>),
-    /// A machine's beep ended.
+    /// A machine's beep ended, or its greeting did.
     Beep {
-        /// Frequency, Hz.
+        /// Frequency, Hz; 0 when none was heard.
         hz: f32,
+        /// It sounded like an assistant that asks who is calling, and listens now.
+        screening: bool,
     },
-    /// A clip ended (`Once` only) or was replaced or stopped.
+    /// A clip ended or was replaced or stopped.
     Played {
         /// Token of the [`Command::Play`].
         token: u64,
         /// It was played to its end.
         finished: bool,
+    },
+    /// A recording ended.
+    Recorded {
+        /// Token of the [`RecordOrder`].
+        token: u64,
+        /// What was said; nothing when there was no sound.
+        clip: Option<Clip>,
+        /// It was cut at its longest duration.
+        at_max: bool,
     },
     /// A DTMF digit arrived.
     Digit(char),

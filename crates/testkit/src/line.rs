@@ -1,6 +1,7 @@
 //! Customers' phones behind one UDP port, in the test process: many at once, each INVITE counted.
 
 mod message;
+mod talker;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
 use self::message::Request;
+pub use self::talker::{Heard, Talker};
 use crate::clock::{Moment, now};
 
 /// How often the phones look at their clocks.
@@ -33,6 +35,8 @@ pub enum Behaviour {
     NoAnswer,
     /// Rings so long, answers, and waits for BYE.
     Answer(Duration),
+    /// Rings so long, answers, presses a key after the second time, and waits for BYE.
+    AnswerAndPress(Duration, Duration, char),
     /// Rings so long, answers, and hangs up after the second time.
     AnswerAndLeave(Duration, Duration),
 }
@@ -54,6 +58,20 @@ pub struct Call {
     pub answered: bool,
     /// The phone is idle again, and since when.
     pub over: Option<Moment>,
+    /// Headers of the first INVITE.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Call {
+    /// A header of the first INVITE; empty when it is not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let found = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value.as_str())
+    }
 }
 
 /// Where a call stands.
@@ -86,6 +104,8 @@ struct Shared {
     legs: Mutex<BTreeMap<String, Leg>>,
     rule: Mutex<Rule>,
     packets: AtomicU64,
+    /// Packets to be sent from the audio port.
+    keys: Mutex<Vec<(Vec<u8>, SocketAddr)>>,
 }
 
 /// Where the phones listen.
@@ -128,6 +148,7 @@ impl Line {
             legs: Mutex::default(),
             rule: Mutex::new(Box::new(rule)),
             packets: AtomicU64::new(0),
+            keys: Mutex::default(),
         });
         let mut task = JoinSet::new();
         task.spawn(run(socket, audio, Arc::clone(&shared)));
@@ -194,6 +215,10 @@ async fn run(socket: UdpSocket, audio: UdpSocket, shared: Arc<Shared>) {
             }
             _ = ticks.tick() => tick(&shared, ports),
         };
+        let keys = std::mem::take(&mut *shared.keys.lock().unwrap_or_else(PoisonError::into_inner));
+        for (packet, peer) in keys {
+            audio.send_to(&packet, peer).await.ok();
+        }
         for (text, peer) in out {
             socket.send_to(text.as_bytes(), peer).await.ok();
         }
@@ -243,9 +268,10 @@ fn receive(shared: &Shared, ports: Ports, request: Request, peer: SocketAddr) ->
 fn tick(shared: &Shared, ports: Ports) -> Out {
     let mut legs = shared.legs.lock().unwrap_or_else(PoisonError::into_inner);
     let due = |leg: &&mut Leg| leg.next.is_some_and(|at| at <= now());
+    let mut keys = shared.keys.lock().unwrap_or_else(PoisonError::into_inner);
     legs.values_mut()
         .filter(due)
-        .flat_map(|leg| leg.due(ports))
+        .flat_map(|leg| leg.due(ports, &mut keys))
         .collect()
 }
 
@@ -265,6 +291,7 @@ impl Leg {
             cancelled: false,
             answered: false,
             over: None,
+            headers: invite.headers.clone(),
         };
         let stage = Stage::Ringing;
         Self {
@@ -289,6 +316,7 @@ impl Leg {
         self.next = match self.behaviour {
             Behaviour::Refuse(ring, _)
             | Behaviour::Answer(ring)
+            | Behaviour::AnswerAndPress(ring, ..)
             | Behaviour::AnswerAndLeave(ring, _) => Some(now() + ring),
             Behaviour::NoAnswer | Behaviour::Fail(_) => None,
         };
@@ -315,7 +343,9 @@ impl Leg {
                 self.call.answered = true;
                 self.stage = Stage::Talking;
                 self.next = match self.behaviour {
-                    Behaviour::AnswerAndLeave(_, talk) => Some(now() + talk),
+                    Behaviour::AnswerAndLeave(_, talk) | Behaviour::AnswerAndPress(_, talk, _) => {
+                        Some(now() + talk)
+                    }
                     Behaviour::Refuse(..)
                     | Behaviour::Fail(_)
                     | Behaviour::NoAnswer
@@ -354,12 +384,25 @@ impl Leg {
         self.call.over.get_or_insert_with(now);
     }
 
-    fn due(&mut self, ports: Ports) -> Out {
+    fn due(&mut self, ports: Ports, keys: &mut Vec<(Vec<u8>, SocketAddr)>) -> Out {
         match (&self.stage, self.behaviour) {
+            (Stage::Talking, Behaviour::AnswerAndPress(_, _, key)) => {
+                self.next = None;
+                if let Some((peer, payload_type)) = self.invite.media() {
+                    let packets = message::key_press(key, payload_type);
+                    keys.extend(packets.into_iter().map(|packet| (packet, peer)));
+                }
+                Vec::new()
+            }
             (Stage::Ringing, Behaviour::Refuse(_, status)) => {
                 self.refuse(&format!("{status} Refused"), ports)
             }
-            (Stage::Ringing, Behaviour::Answer(_) | Behaviour::AnswerAndLeave(..)) => {
+            (
+                Stage::Ringing,
+                Behaviour::Answer(_)
+                | Behaviour::AnswerAndLeave(..)
+                | Behaviour::AnswerAndPress(..),
+            ) => {
                 self.final_answer = self.invite.accept("line", ports.sip, ports.audio);
                 self.stage = Stage::Answered;
                 self.next = Some(now() + REPEAT);

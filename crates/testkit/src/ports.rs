@@ -12,7 +12,7 @@ const SIZE: u16 = 100;
 /// Number of blocks.
 const BLOCKS: u16 = 220;
 
-/// A block of 100 ports of 127.0.0.1; other processes skip it while this value lives.
+/// A block of 100 free ports of 127.0.0.1; other processes skip it while this value lives.
 ///
 /// The lock is an advisory lock on a file in the temporary folder: it ends with the process.
 #[derive(Debug)]
@@ -37,8 +37,9 @@ impl Ports {
                 .write(true)
                 .open(&path);
             let file = file.expect("the lock files belong to this user");
-            if file.try_lock().is_ok() {
-                let base = FIRST + number * SIZE;
+            let base = FIRST + number * SIZE;
+            // Programs that know nothing of the locks may have ports of it.
+            if file.try_lock().is_ok() && (base..base + SIZE).all(is_free) {
                 return Self {
                     base,
                     next: base,

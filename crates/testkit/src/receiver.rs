@@ -73,6 +73,8 @@ pub enum Reply {
     Status(u16),
     /// The same, later.
     Late(Duration, u16),
+    /// This status with this JSON body.
+    Json(u16, &'static str),
     /// The connection is cut without an answer.
     Reset,
     /// The connection stays open without an answer.
@@ -152,9 +154,13 @@ impl Receiver {
     /// The notifications of one callback, in order of arrival.
     #[must_use]
     pub fn of(&self, callback: &str) -> Vec<Note> {
-        let mut notes = self.notes();
-        notes.retain(|note| note.get("_service_id") == callback);
-        notes
+        let notes = self
+            .shared
+            .notes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let of_it = |note: &&Note| note.get("_service_id") == callback;
+        notes.iter().filter(of_it).cloned().collect()
     }
 
     /// Waits for a notification of a callback and returns it.
@@ -208,11 +214,12 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     // An error means that the peer went away: nothing to report.
     while let Ok(note) = read(&mut stream).await {
         let reply = shared.rule.lock().unwrap_or_else(PoisonError::into_inner)(&note);
-        let (delay, status) = match reply {
-            Reply::Status(status) => (Duration::ZERO, status),
-            Reply::Late(delay, status) => (delay, status),
-            Reply::Reset | Reply::Hang => (Duration::ZERO, 0),
-            Reply::Endless => (Duration::ZERO, 200),
+        let (delay, status, body) = match reply {
+            Reply::Status(status) => (Duration::ZERO, status, ""),
+            Reply::Late(delay, status) => (delay, status, ""),
+            Reply::Json(status, body) => (Duration::ZERO, status, body),
+            Reply::Reset | Reply::Hang => (Duration::ZERO, 0, ""),
+            Reply::Endless => (Duration::ZERO, 200, ""),
         };
         let note = Note {
             answered: status,
@@ -227,12 +234,15 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             Reply::Reset => return,
             Reply::Hang => std::future::pending().await,
             Reply::Endless => return stream_for_ever(&mut stream).await,
-            Reply::Status(_) | Reply::Late(..) => {}
+            Reply::Status(_) | Reply::Late(..) | Reply::Json(..) => {}
         }
         tokio::time::sleep(delay).await;
         let answer = match status {
             204 => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
-            status => format!("HTTP/1.1 {status} Answer\r\nContent-Length: 0\r\n\r\n"),
+            status => format!(
+                "HTTP/1.1 {status} Answer\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ),
         };
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;

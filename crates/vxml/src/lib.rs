@@ -42,7 +42,7 @@ mod time;
 mod world;
 mod xml;
 
-pub use script::Watch;
+pub use script::{ThreadTime, Watch};
 
 pub use self::address::resolve;
 pub use self::connection::{Connection, Redirect};

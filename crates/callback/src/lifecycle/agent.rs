@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::route;
 use super::run::Run;
 use super::{Effect, LegEvent, Offer};
 use crate::call_state;
@@ -22,6 +23,8 @@ pub(super) fn found(run: &mut Run<'_>, found: Found) {
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::Offering { .. }
         | Phase::Talking { .. }
@@ -43,10 +46,7 @@ pub(super) fn found(run: &mut Run<'_>, found: Found) {
         leg: run.callback.agent_leg(),
         agent: agent.clone(),
         extension,
-        caller_number: settings
-            .cpn_digits
-            .clone()
-            .unwrap_or_else(|| run.callback.dial_number.clone()),
+        caller_number: shown_number(&run.callback),
         ring_timeout_s: settings.agent_reserve_timeout_s,
         user_data: attached(&run.callback),
     };
@@ -55,8 +55,16 @@ pub(super) fn found(run: &mut Run<'_>, found: Found) {
     run.guard(settings.agent_reserve_timeout_s);
 }
 
+/// Number shown to the agent: the hint's if there is one, which the number of a plugin's answer
+/// replaces (play-treatments §4.4).
+fn shown_number(callback: &Callback) -> String {
+    let hint = callback.settings.cpn_digits.as_ref();
+    let hint = hint.map(|hint| callback.plugin.number.as_ref().unwrap_or(hint));
+    hint.unwrap_or(&callback.dial_number).clone()
+}
+
 /// Attached data for the agent's phone as `_attach_udata` says.
-fn attached(callback: &Callback) -> Vec<(String, String)> {
+pub(super) fn attached(callback: &Callback) -> Vec<(String, String)> {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -85,7 +93,7 @@ pub(super) fn leg(run: &mut Run<'_>, event: LegEvent) {
         // An extension has one way only, so its leg is never rerouted.
         LegEvent::Rerouted { .. }
         | LegEvent::Verdict(_)
-        | LegEvent::BeepOver
+        | LegEvent::BeepOver { .. }
         | LegEvent::Played { .. } => {}
     }
 }
@@ -107,6 +115,7 @@ fn answered(run: &mut Run<'_>) {
                 agent: run.callback.agent_leg(),
             });
         }
+        Phase::RoutingOut { .. } => route::answered(run),
         Phase::Talking { .. } => {}
         Phase::Scheduled
         | Phase::Submitting { .. }
@@ -116,6 +125,7 @@ fn answered(run: &mut Run<'_>) {
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::MachineMessage
@@ -147,6 +157,9 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
             run.hang_up_customer(false);
             run.complete(Reason::AgentConnected, "agent_hung_up");
         }
+        Phase::RoutingOut { destination, tries } => {
+            route::failed(run, destination, tries, detail);
+        }
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
@@ -155,6 +168,7 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::MachineMessage

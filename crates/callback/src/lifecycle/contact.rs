@@ -16,6 +16,8 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::Offering { .. }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::plugin;
+use super::route;
 use super::run::{PLAY_GUARD_S, Run};
 use super::{Effect, LegEvent, Outcome, Verdict};
 use crate::call_state;
@@ -15,7 +17,7 @@ pub(super) fn customer(run: &mut Run<'_>, event: LegEvent) {
         LegEvent::Rerouted { number } => rerouted(run, number),
         LegEvent::Answered => answered(run),
         LegEvent::Verdict(verdict) => judged(run, &verdict),
-        LegEvent::BeepOver => beep_over(run),
+        LegEvent::BeepOver { screening } => beep_over(run, screening),
         LegEvent::Played { token } => {
             if token == run.callback.play_token {
                 played(run);
@@ -43,6 +45,8 @@ fn answered(run: &mut Run<'_>) {
         | Phase::Confirming
         | Phase::RetryPause
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::Offering { .. }
@@ -71,6 +75,8 @@ fn judged(run: &mut Run<'_>, verdict: &Verdict) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::Offering { .. }
@@ -89,12 +95,27 @@ fn judged(run: &mut Run<'_>, verdict: &Verdict) {
         // Voice before the answer is no answer (telephony §6.2).
         Outcome::Human | Outcome::Machine | Outcome::Silence if early => {}
         Outcome::Human => human(run, state, &verdict.detail),
-        Outcome::Silence if detection.keep_silence => human(run, state, &verdict.detail),
+        Outcome::Silence if detection.keep_silence => {
+            if plugin::is_asked(run, true) {
+                run.dial_done(state, &verdict.detail);
+                plugin::ask(run, state, true);
+            } else {
+                built_in(run, state, &verdict.detail);
+            }
+        }
         Outcome::Machine => machine(run, state, &verdict.detail),
         Outcome::Fax => {
-            run.hang_up_customer(early);
+            let asked = plugin::is_asked(run, true);
+            let kept = asked && detection.keep_fax && !early;
+            if !kept {
+                run.hang_up_customer(early);
+            }
             run.dial_done(state, &verdict.detail);
-            run.complete(Reason::FailFaxReached, "fax");
+            if asked {
+                plugin::ask(run, state, kept);
+            } else {
+                run.complete(Reason::FailFaxReached, "fax");
+            }
         }
         Outcome::Silence | Outcome::Tone => {
             run.hang_up_customer(early);
@@ -103,24 +124,35 @@ fn judged(run: &mut Run<'_>, verdict: &Verdict) {
     }
 }
 
-/// The attempt failed: rows 9, 11, 16, 18, 19 of the decision table.
+/// The attempt failed: rows 8 to 11 and 16 to 19 of the decision table.
 pub(super) fn unreached(run: &mut Run<'_>, state: u8, detail: &str) {
     run.dial_done(state, detail);
-    if matches!(state, call_state::INVALID_NUMBER | call_state::VACANT) {
+    if plugin::is_asked(run, true) {
+        plugin::ask(run, state, false);
+    } else if matches!(state, call_state::INVALID_NUMBER | call_state::VACANT) {
         run.complete(Reason::FailCallToCustomer, detail);
     } else {
         run.retry_or_end();
     }
 }
 
-/// Rows 3, 4 and 15: greeting or queue.
+/// Rows 1, 3 and 4: the plugin, else greeting or queue.
 pub(super) fn human(run: &mut Run<'_>, state: u8, detail: &str) {
+    if plugin::is_asked(run, false) {
+        run.dial_done(state, detail);
+        run.callback.contacts += 1;
+        plugin::ask(run, state, true);
+    } else {
+        built_in(run, state, detail);
+    }
+}
+
+/// Rows 3, 4 and 15: greeting or queue.
+fn built_in(run: &mut Run<'_>, state: u8, detail: &str) {
     run.dial_done(state, detail);
     run.callback.contacts += 1;
+    run.wait_on_the_line();
     let settings = run.callback.settings.clone();
-    if settings.max_wait_on_call_s > 0 {
-        run.arm_in(TimerKind::AgentWait, settings.max_wait_on_call_s);
-    }
     if settings.treatments.greeting.is_on() {
         run.callback.phase = Phase::Greeting;
         run.emit(EventId::ConnectTreatmentStart);
@@ -142,10 +174,18 @@ pub(super) fn routable(run: &mut Run<'_>) {
     run.act(Effect::Enqueue(Need::Agent));
 }
 
-/// Rows 6 and 7: message or release, then the retry rule.
+/// Rows 5 to 7: the plugin, else message or release and the retry rule.
 fn machine(run: &mut Run<'_>, state: u8, detail: &str) {
     run.dial_done(state, detail);
     let settings = run.callback.settings.clone();
+    if plugin::is_asked(run, true) {
+        let kept = settings.detection.keep_machine;
+        if !kept {
+            run.hang_up_customer(false);
+        }
+        plugin::ask(run, state, kept);
+        return;
+    }
     let treatment = &settings.treatments.machine;
     if !settings.detection.keep_machine || !treatment.is_on() {
         run.hang_up_customer(false);
@@ -165,10 +205,13 @@ fn start_message(run: &mut Run<'_>) {
     run.play(&settings.treatments.machine, false);
 }
 
-fn beep_over(run: &mut Run<'_>) {
+fn beep_over(run: &mut Run<'_>, screening: bool) {
     match run.callback.phase {
         Phase::MachineMessage => {
             if run.callback.settings.treatments.machine.waits_for_beep() {
+                if screening {
+                    run.emit_with(EventId::Verdict, &[("verdict", Value::from("screening"))]);
+                }
                 start_message(run);
             }
         }
@@ -180,6 +223,8 @@ fn beep_over(run: &mut Run<'_>) {
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::Offering { .. }
@@ -208,6 +253,8 @@ fn played(run: &mut Run<'_>) {
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::InQueue
         | Phase::Offering { .. }
         | Phase::Talking { .. }
@@ -228,6 +275,8 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
     match run.callback.phase.clone() {
         Phase::Dialing => unreached(run, state, detail),
         Phase::Detecting => unreached(run, call_state::DROPPED, "hangup_before_verdict"),
+        Phase::Plugin { call, .. } => plugin::customer_left(run, call),
+        Phase::RoutingOut { .. } => route::customer_left(run),
         Phase::Greeting | Phase::InQueue => customer_left(run),
         Phase::Offering { .. } => {
             run.let_agent_go(true);
@@ -250,9 +299,9 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
 }
 
 /// The customer left before an agent was reached (play-treatments §2.5).
-fn customer_left(run: &mut Run<'_>) {
+pub(super) fn customer_left(run: &mut Run<'_>) {
+    let counted = run.counted_attempts();
     let callback = &run.callback;
-    let counted = callback.attempts.saturating_sub(callback.interrupted);
     if callback.contacts < callback.settings.max_customer_contacts
         && counted < callback.settings.max_dial_attempts
     {

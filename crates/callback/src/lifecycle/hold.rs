@@ -25,6 +25,8 @@ pub(super) fn can_hold(run: &Run<'_>) -> bool {
             | Phase::InQueue
             | Phase::Offering { .. }
             | Phase::Talking { .. }
+            | Phase::Plugin { .. }
+            | Phase::RoutingOut { .. }
             | Phase::MachineMessage
             | Phase::Apology { .. }
             | Phase::Over => false,

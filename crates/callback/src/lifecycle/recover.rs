@@ -1,5 +1,6 @@
 //! After a restart: live calls are gone, what waited goes on waiting.
 
+use super::plugin;
 use super::run::Run;
 use crate::events::EventId;
 use crate::limits::INTERRUPTED_ATTEMPTS_MAX;
@@ -31,6 +32,11 @@ pub(super) fn recover(run: &mut Run<'_>) {
             run.callback.contacts = run.callback.contacts.saturating_sub(1);
             interrupted(run);
         }
+        Phase::Plugin { call, answer, .. } => plugin::recover(run, call, answer),
+        Phase::RoutingOut { .. } => {
+            run.callback.contacts = run.callback.contacts.saturating_sub(1);
+            interrupted(run);
+        }
         Phase::Talking { .. } => {
             run.emit(EventId::Interrupted);
             run.complete(Reason::AgentConnected, "interrupted");
@@ -39,7 +45,7 @@ pub(super) fn recover(run: &mut Run<'_>) {
     }
 }
 
-fn interrupted(run: &mut Run<'_>) {
+pub(super) fn interrupted(run: &mut Run<'_>) {
     run.emit(EventId::Interrupted);
     run.dial_done(3, "interrupted");
     if run.callback.interrupted < INTERRUPTED_ATTEMPTS_MAX {

@@ -153,6 +153,37 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Ends the leg to the destination of `route_to_rp`.
+    pub(super) fn drop_destination(&mut self) {
+        let leg = self.callback.agent_leg();
+        self.act(Effect::HangUp {
+            leg,
+            given_up: true,
+        });
+    }
+
+    /// Ends what the plugin's session still does.
+    pub(super) fn end_plugin(&mut self) {
+        if let Some(token) = self.callback.plugin.token() {
+            let token = token.to_owned();
+            self.act(Effect::EndPlugin { token });
+        }
+    }
+
+    /// Starts `_max_time_to_wait_for_agent_on_the_call`.
+    pub(super) fn wait_on_the_line(&mut self) {
+        let wait_s = self.callback.settings.max_wait_on_call_s;
+        if wait_s > 0 {
+            self.arm_in(TimerKind::AgentWait, wait_s);
+        }
+    }
+
+    /// Dials begun that count against the limit.
+    pub(super) const fn counted_attempts(&self) -> u32 {
+        let callback = &self.callback;
+        callback.attempts.saturating_sub(callback.interrupted)
+    }
+
     /// Plays a treatment once or in a loop; `false` when it is off.
     pub(super) fn play(&mut self, treatment: &Treatment, forever: bool) -> bool {
         let Treatment::Play { source, .. } = treatment else {
@@ -171,11 +202,7 @@ impl<'a> Run<'a> {
 
     /// The retry rule (play-treatments §2.4), built-in path.
     pub(super) fn retry_or_end(&mut self) {
-        let counted = self
-            .callback
-            .attempts
-            .saturating_sub(self.callback.interrupted);
-        if counted < self.callback.settings.max_dial_attempts {
+        if self.counted_attempts() < self.callback.settings.max_dial_attempts {
             self.pause(self.callback.settings.dial_retry_timeout_s);
         } else {
             self.complete(Reason::FailCallToCustomer, "retry_limit");
@@ -188,6 +215,8 @@ impl<'a> Run<'a> {
         self.callback.phase = Phase::RetryPause;
         self.disarm(TimerKind::Guard);
         self.disarm(TimerKind::AgentWait);
+        self.disarm(TimerKind::PluginAnswer);
+        self.disarm(TimerKind::Detach);
         self.act(Effect::Leave);
         self.arm_in(TimerKind::RetryDial, seconds);
         self.emit_with(EventId::RetryPlanned, &[("delay_s", Value::from(seconds))]);
@@ -256,6 +285,16 @@ impl<'a> Run<'a> {
                 self.dial_done(call_state::DROPPED, "given_up");
             }
             Phase::Greeting | Phase::InQueue | Phase::MachineMessage | Phase::Apology { .. } => {
+                self.hang_up_customer(false);
+            }
+            Phase::Plugin { call, .. } => {
+                if call.is_up() {
+                    self.hang_up_customer(false);
+                }
+                self.end_plugin();
+            }
+            Phase::RoutingOut { .. } => {
+                self.drop_destination();
                 self.hang_up_customer(false);
             }
             Phase::Offering { .. } | Phase::Talking { .. } => {

@@ -21,6 +21,7 @@ mod confirm;
 mod contact_options;
 mod decision_table;
 mod hold;
+mod plugin;
 mod races;
 
 fn file(name: &str) -> Treatment {
@@ -70,6 +71,7 @@ fn settings() -> Settings {
             keep_machine: true,
             keep_silence: true,
             sit_detail: false,
+            keep_fax: false,
         },
         treatments: Treatments {
             greeting: file("welcome.wav"),
@@ -91,6 +93,7 @@ fn settings() -> Settings {
         },
         attach_udata: AttachUserData::SingleJson,
         cpn_digits: None,
+        plugin: None,
         pending: BTreeMap::new(),
     }
 }
@@ -135,6 +138,7 @@ impl Walk {
         let context = Context {
             now: self.now,
             submission: self.submission.clone(),
+            random: u128::from(self.callback.attempts) + 1,
             paused: self.paused,
         };
         let step = step(self.callback.clone(), input, &context)?;
@@ -406,7 +410,7 @@ fn machine_message_can_wait_for_the_beep_and_be_final() {
     walk.customer(LegEvent::Answered);
     walk.verdict(Outcome::Machine, call_state::MACHINE);
     assert_eq!(walk.effects, []);
-    walk.customer(LegEvent::BeepOver);
+    walk.customer(LegEvent::BeepOver { screening: false });
     assert!(matches!(walk.effects[..], [Effect::Play { .. }]));
     walk.customer(LegEvent::Played {
         token: walk.callback.play_token,
@@ -813,6 +817,7 @@ fn what_is_not_built_is_said_in_the_history() {
     let context = Context {
         now: walk.now,
         submission: Ok(()),
+        random: 1,
         paused: false,
     };
     let step = step(
@@ -871,7 +876,7 @@ fn inputs(walk: &Walk) -> Vec<Input> {
         verdict(Outcome::Fax, 17),
         verdict(Outcome::Silence, 8),
         verdict(Outcome::Tone, 6),
-        LegEvent::BeepOver,
+        LegEvent::BeepOver { screening: true },
         LegEvent::Played { token },
         ended(6),
         ended(11),

@@ -5,6 +5,8 @@ use super::agent::agent_failed;
 use super::confirm::unanswered;
 use super::create::submit;
 use super::customer::{message_left, routable, undecided, unreached};
+use super::plugin;
+use super::route;
 use super::run::Run;
 use crate::record::{Phase, Reason, TimerKind};
 use crate::routing::Released;
@@ -41,6 +43,8 @@ pub(super) fn timer(run: &mut Run<'_>, kind: TimerKind) {
             }
         }
         TimerKind::Guard => guard(run),
+        TimerKind::PluginAnswer => plugin::out_of_time(run),
+        TimerKind::Detach => plugin::no_detach(run),
         TimerKind::AgentWait => agent_wait(run),
         TimerKind::QueuedTtl => out_of_time(run, Reason::FailTargetNotFound, "queued_ttl"),
         TimerKind::RecordTtl => out_of_time(run, Reason::FailTimeoutTtl, "ttl"),
@@ -80,6 +84,14 @@ fn guard(run: &mut Run<'_>) {
             run.act(Effect::ReleaseAgent(agent, Released::NoAnswer));
             agent_failed(run, "no_report");
         }
+        Phase::RoutingOut { destination, tries } => {
+            let leg = run.callback.agent_leg();
+            run.act(Effect::HangUp {
+                leg,
+                given_up: true,
+            });
+            route::failed(run, destination, tries, "no_report");
+        }
         Phase::MachineMessage => {
             run.hang_up_customer(false);
             message_left(run);
@@ -94,6 +106,7 @@ fn guard(run: &mut Run<'_>) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::Plugin { .. }
         | Phase::InQueue
         | Phase::Talking { .. }
         | Phase::Over => {}
@@ -119,6 +132,8 @@ fn agent_wait(run: &mut Run<'_>) {
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Talking { .. }
         | Phase::MachineMessage
         | Phase::Apology { .. }
@@ -143,6 +158,11 @@ fn out_of_time(run: &mut Run<'_>, reason: Reason, detail: &str) {
         }
         Phase::Detecting => {
             run.dial_done(crate::call_state::OK, "undecided");
+            run.apologise(reason);
+        }
+        Phase::Plugin { call, .. } => plugin::end_of_queue(run, call.is_up(), reason, detail),
+        Phase::RoutingOut { .. } => {
+            run.drop_destination();
             run.apologise(reason);
         }
         Phase::Greeting | Phase::InQueue => run.apologise(reason),

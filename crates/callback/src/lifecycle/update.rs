@@ -136,6 +136,8 @@ fn queue_again(run: &mut Run<'_>) {
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::Offering { .. }
         | Phase::Talking { .. }

@@ -32,6 +32,8 @@ pub(super) fn cancel(run: &mut Run<'_>) -> Result<(), Error> {
         | Phase::RetryPause
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::Offering { .. }
@@ -57,6 +59,8 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
         | Phase::RetryPause => callback.attempts == 0,
         Phase::Dialing
         | Phase::Detecting
+        | Phase::Plugin { .. }
+        | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::Offering { .. }
@@ -185,6 +189,9 @@ fn execute_now(run: &mut Run<'_>) -> Result<(), Error> {
     run.disarm(TimerKind::Reminder);
     run.callback.desired = run.now();
     run.callback.started = run.now();
+    let expires = run.now().plus_seconds(run.callback.settings.ttl_s);
+    run.callback.expires = expires;
+    run.arm(TimerKind::RecordTtl, expires);
     run.callback.state = State::Queued;
     run.emit(EventId::CallbackStatusUpdated);
     submit(run, 1);

@@ -120,6 +120,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Listen to tones before the answer.",
     ),
     opt(
+        "rb.plugin_type",
+        Enum(&["scxml", "http"]),
+        "scxml",
+        "What _plugin_on_dial_url names: an SCXML document, or a program behind HTTP.",
+    )
+    .needs("_plugin_on_dial_url"),
+    opt(
         "rb.self_call",
         Enum(&["match", "ask", "ignore"]),
         "match",

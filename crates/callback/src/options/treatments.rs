@@ -39,8 +39,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "",
         "VoiceXML document for a human answer.",
     )
-    .aliases(&["_on_customer_connect treatment_url"])
-    .pending("the document is not run, the built-in path is taken"),
+    .aliases(&["_on_customer_connect treatment_url"]),
     opt(
         "_customer_lookup_keys",
         Csv,

@@ -15,7 +15,6 @@ const fn opt(
 }
 
 const CUSTOMER_FIRST: &str = "the customer is called first";
-const NO_PLUGIN: &str = "the plugin is not run, the built-in path is taken";
 const NO_PREVIEW: &str = "the customer is dialed without a preview";
 const NO_DISPOSITION: &str = "the agent is not asked for a result";
 
@@ -139,9 +138,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         "_plugin_on_dial_url",
         Url,
         "",
-        "SCXML document that decides after the dial.",
-    )
-    .pending(NO_PLUGIN),
+        "Plugin that decides after the dial.",
+    ),
     opt(
         "_plugin_on_dial_invoke_on_call_failed",
         Bool,
@@ -149,16 +147,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Ask the plugin on failures, too.",
     )
     .aliases(&["_plugin_on_dial_invoke_on_called_failed"])
-    .needs("_plugin_on_dial_url")
-    .pending(NO_PLUGIN),
+    .needs("_plugin_on_dial_url"),
     opt(
         "_plugin_on_dial_associate_ixn",
         Bool,
         "true",
         "Give the call to the plugin.",
     )
-    .needs("_plugin_on_dial_url")
-    .pending(NO_PLUGIN),
+    .needs("_plugin_on_dial_url"),
     opt(
         "_plugin_on_dial_timeout",
         SECONDS_1,
@@ -166,8 +162,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Longest wait for the plugin's answer.",
     )
     .unit("s")
-    .needs("_plugin_on_dial_url")
-    .pending(NO_PLUGIN),
+    .needs("_plugin_on_dial_url"),
     opt(
         "_agent_preview",
         Bool,

@@ -40,7 +40,7 @@ pub enum Reason {
     FailIxnUnknownMediaType,
     /// The texts of the service could not be loaded; set by requests only.
     FailLoadMessageFile,
-    /// Transferred to a route point; set by requests only.
+    /// A plugin sent the call somewhere else, or a request says that it went there.
     TransferredToRp,
     /// Another one; set by requests only.
     Other(OtherReason),

@@ -11,6 +11,7 @@ use crate::admission::{self, Window};
 use crate::ini;
 use crate::number::Rules;
 use crate::options::{self, Kind, parse_bool};
+use crate::plugin::{PluginKind, PluginSettings};
 use crate::routing::Target;
 use crate::settings::{
     AttachUserData, ConfirmSettings, ContactSettings, CpdProfile, DetectionSettings,
@@ -45,6 +46,32 @@ pub struct ServerDefaults {
     pub application: Arc<BTreeMap<String, String>>,
     /// `[telephony]` settings of the detector.
     pub detection: DetectionDefaults,
+    /// `[plugin]` and `[route_to_rp]`.
+    pub plugin: PluginDefaults,
+}
+
+/// How the server treats plugins (play-treatments §4, §5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginDefaults {
+    /// `plugin.exit_is_cancel`.
+    pub exit_is_cancel: bool,
+    /// `plugin.compat_reason`.
+    pub compat_reason: bool,
+    /// `route_to_rp.age = epoch`.
+    pub age_is_epoch: bool,
+    /// `route_to_rp.header_prefix`.
+    pub header_prefix: String,
+}
+
+impl Default for PluginDefaults {
+    fn default() -> Self {
+        Self {
+            exit_is_cancel: false,
+            compat_reason: false,
+            age_is_epoch: false,
+            header_prefix: String::from("X-Genesys-"),
+        }
+    }
 }
 
 /// What happens to the call after a verdict of the detector (telephony §5.2).
@@ -56,6 +83,8 @@ pub struct DetectionDefaults {
     pub silence_detected_connect: bool,
     /// `telephony.sit_detail`.
     pub sit_detail: bool,
+    /// `telephony.fax_detected = connect`.
+    pub fax_detected_connect: bool,
 }
 
 impl Default for ServerDefaults {
@@ -65,6 +94,7 @@ impl Default for ServerDefaults {
             am_detected_connect: true,
             silence_detected_connect: true,
             sit_detail: false,
+            fax_detected_connect: false,
         };
         Self {
             default_country: String::from("US"),
@@ -73,6 +103,7 @@ impl Default for ServerDefaults {
             frozen_state: false,
             application: Arc::default(),
             detection,
+            plugin: PluginDefaults::default(),
         }
     }
 }
@@ -233,6 +264,7 @@ fn settings(
         },
         cpn_digits: redirect_hints(values)?.0,
         contact: contact(values)?,
+        plugin: plugin(values, &server.plugin)?,
         pending: BTreeMap::new(),
     })
 }
@@ -400,6 +432,50 @@ fn detection(values: &Values, server: DetectionDefaults) -> Result<DetectionSett
         keep_machine: server.am_detected_connect,
         keep_silence: server.silence_detected_connect,
         sit_detail: server.sit_detail,
+        keep_fax: server.fax_detected_connect,
+    })
+}
+
+const PLUGIN_URL: &str = "_plugin_on_dial_url";
+
+const VOICEXML_URL: &str = "_on_customer_connect_treatment_url";
+
+/// The plugin, else the `VoiceXML` application, which is for human answers only; `None` without
+/// either URL.
+fn plugin(values: &Values, server: &PluginDefaults) -> Result<Option<PluginSettings>, Error> {
+    let (name, url, kind) = match checked(values, PLUGIN_URL)? {
+        "" => {
+            let url = checked(values, VOICEXML_URL)?;
+            (VOICEXML_URL, url, PluginKind::VoiceXml)
+        }
+        url => (PLUGIN_URL, url, plugin_kind(values)?),
+    };
+    if url.is_empty() {
+        return Ok(None);
+    }
+    if values.is_host_from_request(name, url) {
+        // The server would ask an address of the caller's choice (notifications §7.6).
+        let message = format!("{name}: a request may not choose the host of a plugin");
+        return Err(Error::new(ErrorCode::AddressNotAllowed, message).field(name));
+    }
+    let is_page = kind == PluginKind::VoiceXml;
+    Ok(Some(PluginSettings {
+        url: url.to_owned(),
+        kind,
+        on_failure: !is_page && flag(values, "_plugin_on_dial_invoke_on_call_failed")?,
+        associate: flag(values, "_plugin_on_dial_associate_ixn")?,
+        timeout_s: number(values, "_plugin_on_dial_timeout")?,
+        exit_is_cancel: server.exit_is_cancel,
+        compat_reason: server.compat_reason,
+        age_is_epoch: server.age_is_epoch,
+        header_prefix: server.header_prefix.clone(),
+    }))
+}
+
+fn plugin_kind(values: &Values) -> Result<PluginKind, Error> {
+    Ok(match word(values, "rb.plugin_type")?.as_str() {
+        "http" => PluginKind::Http,
+        _ => PluginKind::Scxml,
     })
 }
 

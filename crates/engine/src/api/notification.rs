@@ -170,6 +170,12 @@ impl Engine {
         .await?
     }
 
+    /// The live subscriptions, those that end first in front.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<Arc<SubscriptionRow>> {
+        self.inner.subscriptions.live(self.now())
+    }
+
     /// Whether a live subscription has this device.
     #[must_use]
     pub fn is_subscribed(&self, device: &str) -> bool {

@@ -56,6 +56,8 @@ pub(crate) struct Publisher {
 
 /// Pause between two attempts of a push, s.
 const PUSH_PAUSE_S: u32 = 2;
+/// What a target begins with when it is a session of this server.
+const LOCAL_SESSION: &str = "session:";
 
 /// What is the same for all receivers of one event.
 struct Source<'a> {
@@ -235,12 +237,13 @@ impl Publisher {
             "orscb" => {
                 let (node, from_request) = source.node;
                 if node.is_empty() {
-                    extra.fault = "the session is on no known node: set _ors".to_owned();
+                    // It runs here and gets the event as an object.
+                    target = local_session(to.device, source.event_id);
                 } else {
                     target = session_url(node, to.device, source.event_id);
                     guarded = from_request;
                 }
-                extra.is_form = !self.config.orscb_json;
+                extra.is_form = !node.is_empty() && !self.config.orscb_json;
                 // A session waits for nobody: three more tries, a second apart (§7.3).
                 extra.schedule_s = vec![0, 1, 1, 1];
                 if extra.is_form {
@@ -329,6 +332,17 @@ fn session_url(node: &str, session: &str, event: &str) -> String {
         percent_encoded(session),
         percent_encoded(event)
     )
+}
+
+/// A session of this server has a target of its own kind.
+fn local_session(session: &str, event: &str) -> String {
+    format!("{LOCAL_SESSION}{session}/event/{event}")
+}
+
+/// Session and event of a target that [`local_session`] made.
+pub(super) fn of_local_session(target: &str) -> Option<(&str, &str)> {
+    // No event has a slash in its name.
+    target.strip_prefix(LOCAL_SESSION)?.rsplit_once("/event/")
 }
 
 /// One field per top-level key, objects as JSON text.

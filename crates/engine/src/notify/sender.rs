@@ -10,9 +10,11 @@ use store::{DeliveryRow, Trace};
 use super::guard;
 use super::lanes::Bounds;
 use super::resolver::{GuardedResolver, Lookup, SystemLookup};
+use super::rows::of_local_session;
 use super::signature::Secret;
 use super::trace;
 use crate::limits;
+use crate::sessions::Sessions;
 
 /// How notifications are sent.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +99,8 @@ pub(crate) struct Sender {
     checked: [reqwest::Client; 2],
     /// The same for services that take any certificate.
     trusting: [reqwest::Client; 2],
+    /// Sessions of this server; none before they are hosted.
+    sessions: Option<Sessions>,
 }
 
 impl Sender {
@@ -131,7 +135,27 @@ impl Sender {
             checked: [build(false, false)?, build(true, false)?],
             trusting: [build(false, true)?, build(true, true)?],
             config: Arc::new(config),
+            sessions: None,
         })
+    }
+
+    /// Reaches sessions of this server, too.
+    pub(crate) fn with_sessions(mut self, sessions: Sessions) -> Self {
+        self.sessions = Some(sessions);
+        self
+    }
+
+    /// Gives a session of this server an event (notifications §9.1).
+    fn to_session(&self, session: &str, event: &str, body: &str) -> SendResult {
+        let data = serde_json::from_str(body).unwrap_or(serde_json::Value::Null);
+        match &self.sessions {
+            Some(sessions) if sessions.event(session, event, data) => {
+                SendResult::Accepted { status: 200 }
+            }
+            _ => SendResult::Failed {
+                error: "this server has no such session, or its queue is full".to_owned(),
+            },
+        }
     }
 
     /// How many connections there may be.
@@ -152,6 +176,9 @@ impl Sender {
         if !row.extra.fault.is_empty() {
             let error = row.extra.fault.clone();
             return failed(SendResult::Fault { error });
+        }
+        if let Some((session, event)) = of_local_session(&row.target) {
+            return failed(self.to_session(session, event, &row.body));
         }
         let Ok(url) = reqwest::Url::parse(&row.target) else {
             return failed(SendResult::Failed {
@@ -303,7 +330,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// A short text without the URL: it may hold credentials.
-fn describe(error: &reqwest::Error) -> String {
+pub(crate) fn describe(error: &reqwest::Error) -> String {
     let mut text = if error.is_timeout() {
         "no answer in time".to_owned()
     } else if error.is_connect() {

@@ -70,7 +70,7 @@ impl Subscriptions {
         self.read(HashMap::len)
     }
 
-    /// The one that a subscriber has for a device already.
+    /// The one that a subscriber has for a device already; an operator's is nobody else's.
     pub(crate) fn same(&self, new: &SubscriptionRow) -> Option<Arc<SubscriptionRow>> {
         self.read(|rows| {
             rows.values()
@@ -78,6 +78,7 @@ impl Subscriptions {
                     row.subscriber == new.subscriber
                         && row.channel == new.channel
                         && row.device == new.device
+                        && row.guarded == new.guarded
                 })
                 .cloned()
         })
@@ -107,6 +108,14 @@ impl Subscriptions {
         });
         self.write(|rows| rows.retain(|_, row| row.expires > now));
         over
+    }
+
+    /// Those that have not ended, by their end.
+    pub(crate) fn live(&self, now: Timestamp) -> Vec<Arc<SubscriptionRow>> {
+        let mut rows: Vec<_> = self.read(|rows| rows.values().cloned().collect());
+        rows.retain(|row| row.expires > now);
+        rows.sort_by(|a, b| (a.expires, &a.id).cmp(&(b.expires, &b.id)));
+        rows
     }
 
     /// Those that are to hear of a publication, by id.
@@ -213,5 +222,8 @@ mod tests {
         let all = Subscriptions::new(vec![row("1", "*", "http://a/")]);
         assert!(all.same(&row("2", "other", "http://a/")).is_some());
         assert!(all.same(&row("2", "*", "http://b/")).is_none());
+        let mut strangers = row("2", "*", "http://a/");
+        strangers.guarded = !strangers.guarded;
+        assert!(all.same(&strangers).is_none());
     }
 }

@@ -16,6 +16,7 @@ use telephony::port::{
 
 use super::round::Round;
 use super::{Clip, Command, Shard};
+use crate::sessions::Signal;
 
 impl Shard {
     pub(super) fn act(&mut self, id: &CallbackId, effect: Effect) {
@@ -55,6 +56,18 @@ impl Shard {
                     b: call_id(&agent),
                 });
             }
+            Effect::AskPlugin(question) => self.ask_plugin(*question),
+            // A program behind HTTP has no session: nothing is ended or told.
+            Effect::CallDeleted { token, attached } => {
+                let signal = Signal::Deleted { attached };
+                self.parts.plugins.signal(&token, signal);
+            }
+            Effect::EndPlugin { token } => self.parts.plugins.end(&token),
+            Effect::RouteOut(route) => self.route_out(*route),
+            Effect::HandOver { customer, other } => self.hand_over(&customer, &other),
+            Effect::Silence { leg } => self.send(TelephonyCommand::Stop {
+                call: call_id(&leg),
+            }),
             Effect::AgentTalking(agent) => self.router.talking(&agent, id, self.now),
             Effect::ReleaseAgent(agent, released) => self.release(id, agent, released),
         }

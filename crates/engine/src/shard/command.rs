@@ -8,6 +8,7 @@ use callback::{Callback, CallbackId, Error, ErrorCode};
 use super::round::{Created, Round};
 use super::{Command, NewRecord, Reply, Shard};
 use crate::limits;
+use crate::load::QueueLoad;
 
 impl Shard {
     pub(super) async fn on_command(&mut self, command: Command, round: &mut Round) {
@@ -24,6 +25,23 @@ impl Shard {
                 self.on_ask(service.as_ref(), &id, input, reply, round)
                     .await;
             }
+            Command::PluginAnswer {
+                id,
+                token,
+                answer,
+                reply,
+            } => {
+                self.on_plugin_answer(&id, token, answer, reply, round)
+                    .await;
+            }
+            Command::Control {
+                id,
+                token,
+                act,
+                reply,
+            } => self.on_control(&id, token, act, reply, round),
+            Command::Tell { id, input } => self.step(&id, input, round),
+            Command::Send(command) => self.send(*command),
             Command::Play(clip) => self.play_clip(*clip, round),
             Command::SetAgents { agents, reply } => {
                 self.set_agents(agents);
@@ -46,6 +64,12 @@ impl Shard {
             Command::Position { id, reply } => {
                 // The client may have gone away.
                 let _ = reply.send(self.router.position(&id, self.now));
+            }
+            Command::Load { queue, reply } => {
+                let waiting = self.router.queue_depths().get(&queue).copied();
+                let open = self.callbacks.values().map(AsRef::as_ref);
+                let load = QueueLoad::of(&queue, waiting.unwrap_or(0), open, self.now);
+                drop(reply.send(load));
             }
             Command::Agents { reply } => drop(reply.send(self.router.agents())),
         }

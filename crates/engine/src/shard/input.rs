@@ -21,6 +21,17 @@ use super::round::Round;
 use crate::limits;
 use crate::trunks::TrunkInfo;
 
+/// Whether the input may submit the callback.
+fn submits(input: &Input) -> bool {
+    matches!(
+        input,
+        Input::Create { .. }
+            | Input::Update(_)
+            | Input::ServiceResumed
+            | Input::Timer(TimerKind::Due | TimerKind::Submit)
+    )
+}
+
 impl Shard {
     /// Applies an input that cannot be refused.
     pub(super) fn step(&mut self, id: &CallbackId, input: Input, round: &mut Round) {
@@ -48,17 +59,14 @@ impl Shard {
         let recovers = matches!(input, Input::Recover);
         let kept = matches!(
             input,
-            Input::Cancel | Input::Reschedule { .. } | Input::Update(_) | Input::Chosen { .. }
+            Input::Cancel
+                | Input::Reschedule { .. }
+                | Input::Update(_)
+                | Input::Plugin { .. }
+                | Input::Chosen { .. }
         )
         .then(|| callback.clone());
-        let submits = matches!(
-            input,
-            Input::Create { .. }
-                | Input::Update(_)
-                | Input::ServiceResumed
-                | Input::Timer(TimerKind::Due | TimerKind::Submit)
-        );
-        let submission = if submits {
+        let submission = if submits(&input) {
             self.can_submit(&callback)
         } else {
             Ok(())
@@ -66,6 +74,7 @@ impl Shard {
         let context = Context {
             now: self.now,
             submission,
+            random: rand::random(),
             paused: self.pauses.holds(callback.settings.pause_id(), self.now),
         };
         let step = match lifecycle::step(callback, input, &context) {
@@ -148,11 +157,17 @@ impl Shard {
                 }
                 Effect::Dial(dial) => dial.leg.to_string(),
                 Effect::Offer(offer) => offer.leg.to_string(),
+                Effect::RouteOut(route) => route.leg.to_string(),
                 Effect::Enqueue(_)
                 | Effect::Leave
                 | Effect::HangUp { .. }
                 | Effect::Play { .. }
                 | Effect::Bridge { .. }
+                | Effect::AskPlugin(_)
+                | Effect::CallDeleted { .. }
+                | Effect::EndPlugin { .. }
+                | Effect::HandOver { .. }
+                | Effect::Silence { .. }
                 | Effect::AgentTalking(_)
                 | Effect::ReleaseAgent(..) => continue,
             };
@@ -212,10 +227,10 @@ impl Shard {
 
     /// Dials whose turn has come, as far as their trunks have room.
     pub(super) fn on_turns(&mut self, round: &mut Round) {
+        self.turns_at = None;
         if self.turns.is_empty() || self.parts.shared.draining.load(Ordering::Relaxed) {
             return;
         }
-        self.turns_at = None;
         let mut waiting = std::collections::VecDeque::new();
         let mut started = 0;
         while let Some(id) = self.turns.pop_front() {
@@ -295,8 +310,8 @@ impl Shard {
         let plan = &self.parts.dialplan;
         number::check_dial(
             plan,
-            &callback.dial_number,
-            &s.prefix_dial_out,
+            callback.number_to_dial(),
+            callback.dial_prefix(),
             s.disallow_premium,
             &s.default_country,
         )
@@ -313,8 +328,8 @@ impl Shard {
         let string = |trunk: &TrunkInfo| {
             let dialed = number::dial_string(
                 plan,
-                &callback.dial_number,
-                &s.prefix_dial_out,
+                callback.number_to_dial(),
+                callback.dial_prefix(),
                 trunk.number_format,
                 &s.default_country,
             );
@@ -326,7 +341,7 @@ impl Shard {
             number,
             trunk,
             alternatives: all,
-            country: number::country_of(plan, &callback.dial_number, &s.default_country),
+            country: number::country_of(plan, callback.number_to_dial(), &s.default_country),
         }
     }
 
@@ -360,6 +375,7 @@ impl Shard {
             }
             return;
         };
+        self.signal_session(&leg, &kind);
         let event = match kind {
             EventKind::Dialog(record, hold) => {
                 round.holds.push(hold);
@@ -374,7 +390,7 @@ impl Shard {
             }
             EventKind::Answered { .. } => LegEvent::Answered,
             EventKind::Verdict(verdict) => LegEvent::Verdict(judge(&verdict)),
-            EventKind::Beep { .. } => LegEvent::BeepOver,
+            EventKind::Beep { screening, .. } => LegEvent::BeepOver { screening },
             EventKind::Played {
                 token,
                 finished: true,
@@ -392,6 +408,7 @@ impl Shard {
                     return;
                 }
                 self.agent_leg_over(call.as_str());
+                self.part(call.as_str());
                 LegEvent::Ended {
                     call_state: ended.call_state,
                     detail: ended.detail.to_owned(),
@@ -403,6 +420,7 @@ impl Shard {
                 finished: false, ..
             }
             | EventKind::Digit(_)
+            | EventKind::Recorded { .. }
             | EventKind::Incoming { .. } => return,
         };
         let input = match leg.agent {

@@ -63,7 +63,7 @@ impl Shard {
         let TelephonyCommand::Play {
             call,
             token,
-            repeat: Repeat::Once,
+            repeat: Repeat::Once | Repeat::UntilDigit,
             ..
         } = command
         else {
@@ -94,6 +94,8 @@ const fn is_needed(command: &TelephonyCommand) -> bool {
         | TelephonyCommand::Ring { .. }
         | TelephonyCommand::Progress { .. }
         | TelephonyCommand::Play { .. }
+        | TelephonyCommand::Record { .. }
+        | TelephonyCommand::StopRecord { .. }
         | TelephonyCommand::Stop { .. }
         | TelephonyCommand::SendDigits { .. } => false,
     }

@@ -41,6 +41,8 @@ impl Shard {
             | Phase::RetryPause
             | Phase::Dialing
             | Phase::Detecting
+            | Phase::Plugin { .. }
+            | Phase::RoutingOut { .. }
             | Phase::Greeting
             | Phase::InQueue
             | Phase::Offering { .. }

@@ -14,7 +14,9 @@ use telephony::port::{CallId, Refused, Room, Stats, TrunkView};
 use super::*;
 use crate::clock::SystemClock;
 use crate::notify::{self, Notifier, NotifyConfig, Sender, Subscriptions};
+use crate::plugin::HostConfig;
 use crate::trunks::TrunkInfo;
+use crate::{SessionsConfig, VoiceXmlConfig};
 
 /// A line that only remembers what it was told.
 #[derive(Debug, Default)]
@@ -88,6 +90,14 @@ impl Stage {
         });
         let outbox = Notifier::start(parts, &supervisor);
         let (commands, receiver) = mpsc::channel(8);
+        let config = HostConfig::new(
+            SessionsConfig::default(),
+            VoiceXmlConfig::default(),
+            dir.path().to_owned(),
+        );
+        let config = config.unwrap();
+        let base = "http://127.0.0.1:1";
+        let plugins = PluginHost::start(base, config, &clock, &commands, &supervisor).unwrap();
         let mut shard = Shard::new(Parts {
             store: store.clone(),
             telephony: line.clone(),
@@ -96,7 +106,8 @@ impl Stage {
             publisher,
             metrics,
             supervisor,
-            treatments: Treatments::new(dir.path().to_owned()).unwrap(),
+            treatments: plugins.treatments.clone(),
+            plugins,
             dialplan: Arc::new(dialplan()),
             trunks: Trunks::new(vec![TrunkInfo {
                 name: "carrier".to_owned(),

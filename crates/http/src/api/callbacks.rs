@@ -15,6 +15,6 @@ pub(super) use cancel::cancel;
 pub(super) use create::create;
 pub(super) use events::events;
 pub(super) use export::export;
-pub(super) use list::list;
+pub(super) use list::{count, list};
 pub(super) use reschedule::reschedule;
 pub(super) use show::show;

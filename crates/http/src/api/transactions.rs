@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{Operator, import_answer};
 use crate::error::{ApiError, Failure};
-use crate::path::ApiPath;
+use crate::path::{ApiPath, service_name};
 use crate::{Api, answer, body};
 
 /// `POST /api/v1/transactions/import?name=`: a list from the text of a file.
@@ -66,6 +66,32 @@ pub(super) async fn list(_: Operator, State(api): State<Arc<Api>>) -> Result<Res
         })
         .collect();
     Ok(answer::ok(&json!({"transactions": lists}))?)
+}
+
+/// `POST /api/v1/transactions/preview?service=`: the bodies that the text of a list would send.
+pub(super) async fn preview(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let mut service = None;
+    for (key, value) in body::query_pairs(query.as_deref())? {
+        match key.as_str() {
+            "service" if value.is_empty() => {}
+            "service" => service = Some(service_name(&value)?),
+            _ => return Err(body::unknown_key(&key, "service").into()),
+        }
+    }
+    let body = body::read(request, IMPORT_MAX).await?;
+    let bodies = api
+        .engine
+        .preview_transactions(body.text()?, service.as_ref())?;
+    let previews: Vec<Value> = bodies
+        .into_iter()
+        .map(|(event, body)| json!({"event_id": event.as_str(), "body": body}))
+        .collect();
+    Ok(answer::ok(&json!({"previews": previews}))?)
 }
 
 /// `GET /api/v1/transactions/{name}/export`: the text that an import reads.

@@ -35,11 +35,16 @@ pub(super) async fn subscribe(
     State(api): State<Arc<Api>>,
     request: Request,
 ) -> Result<Response, GmsError> {
-    let is_operator = auth::subscriber(&api, request.headers())?;
+    let who = auth::subscriber(&api, request.headers())?;
     check_json(request.headers())?;
     let keys = body::read(request, BODY_MAX).await?.json()?;
     let mut wanted = subscription(&keys)?;
-    wanted.guarded = !is_operator;
+    if !who.may_hear(&wanted.filter) {
+        let message = "These credentials hear of their own service: begin each part of the filter \
+                       with callback.<service>.";
+        return Err(Failure::field(ErrorCode::Unauthorized, "filter", message).into());
+    }
+    wanted.guarded = !matches!(who, auth::Subscriber::Operator);
     let (id, expires) = api.engine.subscribe(wanted).await?;
     Ok(answer::ok(&json!({"id": id, "expires": expires.to_iso()}))?)
 }

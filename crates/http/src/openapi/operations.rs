@@ -38,6 +38,10 @@ const LIST: &[(&str, &str)] = &[
     ("from", "desired at this time or later"),
     ("until", "desired before this time"),
     ("data.<key>", "attached data with this value"),
+    (
+        "order",
+        "desired (default): by desired time; newest: the last made first",
+    ),
     ("skip", "leave out so many: earlier pages"),
     ("limit", "at most so many, 1 to 1000"),
 ];
@@ -53,6 +57,17 @@ const IMPORT_LIST: &[(&str, &str)] = &[
     ("strict", "true: repairs are refused"),
 ];
 
+const PLUGIN_ANSWER: &[(&str, &str)] = &[
+    ("action", "cancel, route_to_agent, route_to_rp or retry"),
+    (
+        "message",
+        "OK, interaction_deleted, or the destination of route_to_rp",
+    ),
+    ("customer_number", "number that later attempts dial"),
+    ("customer_number_prefix", "prefix that later attempts dial"),
+    ("delay", "seconds until the next attempt"),
+];
+
 pub(super) const OPERATIONS: &[Operation] = &[
     // Native.
     op(
@@ -60,6 +75,25 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/api/v1/openapi.json",
         "This document",
         Answer::Json("Object"),
+    ),
+    op(
+        "get",
+        "/api/v1/session",
+        "Whether a browser has to log in, and whether it has",
+        Answer::Json("Session"),
+    ),
+    op(
+        "post",
+        "/api/v1/session",
+        "Logs a browser in: the answer sets a cookie",
+        Answer::Json("Session"),
+    )
+    .body(Body::Json("Login")),
+    op(
+        "delete",
+        "/api/v1/session",
+        "Logs a browser out",
+        Answer::Json("Session"),
     ),
     op(
         "get",
@@ -81,6 +115,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     )
     .query(IMPORT)
     .body(Body::Text),
+    op(
+        "put",
+        "/api/v1/services/{name}",
+        "Makes a service or replaces its options; 422 with the same report when refused",
+        Answer::Json("ImportReport"),
+    )
+    .query(IMPORT)
+    .body(Body::Json("ServiceOptions")),
     op(
         "get",
         "/api/v1/agents",
@@ -124,6 +166,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Answer::Json("Object"),
     )
     .body(Body::Json("Object")),
+    op(
+        "get",
+        "/api/v1/callbacks/count",
+        "How many callbacks match, whatever skip and limit",
+        Answer::Json("Count"),
+    )
+    .query(LIST),
     op(
         "get",
         "/api/v1/callbacks/export",
@@ -180,6 +229,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     op(
         "get",
+        "/api/v1/events/catalogue",
+        "Every event with its family and attributes, and what Transaction Lists may ask for",
+        Answer::Json("EventCatalogue"),
+    ),
+    op(
+        "get",
         "/api/v1/events/tail",
         "The events of all callbacks as server-sent events; Last-Event-ID resumes",
         Answer::Other("text/event-stream"),
@@ -188,6 +243,33 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "since_id",
         "id of the last event seen; instead of the header",
     )]),
+    op(
+        "get",
+        "/api/v1/subscriptions",
+        "Who hears of what; credentials are hidden",
+        Answer::Json("Subscriptions"),
+    ),
+    op(
+        "post",
+        "/api/v1/subscriptions/publish",
+        "Sends a text to all whose filter matches a tag",
+        Answer::Json("Published"),
+    )
+    .body(Body::Json("Message")),
+    op(
+        "get",
+        "/api/v1/overview",
+        "How the site stands: callbacks by state, queues, readiness",
+        Answer::Json("Overview"),
+    ),
+    op(
+        "post",
+        "/api/v1/transactions/preview",
+        "The exact bodies that the text of a list would send for an invented callback",
+        Answer::Json("Previews"),
+    )
+    .query(&[("service", "of this service; absent = one that sets nothing")])
+    .body(Body::Text),
     op(
         "get",
         "/api/v1/transactions",
@@ -217,9 +299,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     op(
         "get",
+        "/api/v1/queues/{vq}/load",
+        "How much a virtual queue has to do",
+        Answer::Json("QueueLoad"),
+    ),
+    op(
+        "get",
         "/api/v1/trunks",
         "Trunks and how they stand",
-        Answer::Json("Object"),
+        Answer::Json("Trunks"),
     ),
     op(
         "post",
@@ -375,6 +463,46 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Answer::Json("Published"),
     )
     .body(Body::Json("Publish")),
+    op(
+        "post",
+        "/scxml/session/start",
+        "Starts an SCXML session; src is the document, idealtime (ms since 1970) when, other keys are its parameters",
+        Answer::Json("Object"),
+    )
+    .body(Body::Keys("Object")),
+    op(
+        "get",
+        "/scxml/session/{session}/query",
+        "How a session stands",
+        Answer::Json("Object"),
+    ),
+    op(
+        "post",
+        "/scxml/session/{session}/terminate",
+        "Ends a session",
+        Answer::Json("Object"),
+    ),
+    op(
+        "post",
+        "/scxml/session/{session}/event/{name}",
+        "Sends an external event to a session; keys of body and query are its data",
+        Answer::Json("Object"),
+    )
+    .body(Body::Keys("Object")),
+    op(
+        "get",
+        "/scxml/session/{session}/request/{name}",
+        "A request that a session answers; or an answer of an on-dial plugin in the query",
+        Answer::Json("Accepted"),
+    )
+    .query(PLUGIN_ANSWER),
+    op(
+        "post",
+        "/scxml/session/{session}/request/{name}",
+        "A request that a session answers; or an answer of an on-dial plugin: the reply URL that it was told, with its token",
+        Answer::Json("Accepted"),
+    )
+    .body(Body::Keys("PluginAnswer")),
     op(
         "get",
         "{app}/1/phonenumber",

@@ -1,5 +1,7 @@
 //! The forms of bodies. Keys that are open by design (attached data) say so.
 
+mod pages;
+
 use callback::events::CHANNELS;
 use serde_json::{Map, Value, json};
 
@@ -8,7 +10,14 @@ use super::{phrases, reference};
 /// Every schema by name.
 pub(super) fn all() -> Map<String, Value> {
     let mut schemas = Map::new();
-    for group in [general(), compatible(), notification(), native(), reports()] {
+    for group in [
+        general(),
+        compatible(),
+        notification(),
+        native(),
+        reports(),
+        pages::all(),
+    ] {
         if let Value::Object(group) = group {
             schemas.extend(group);
         }
@@ -57,6 +66,20 @@ fn general() -> Value {
             "required": ["type", "title", "status", "detail"],
             "properties": {"type": text(), "title": text(), "status": number(),
                 "detail": text(), "field": text()},
+        },
+        "Accepted": {
+            "type": "object",
+            "required": ["status"],
+            "properties": {"status": text()},
+        },
+        "PluginAnswer": {
+            "type": "object",
+            "required": ["action", "message"],
+            "properties": {
+                "action": {"type": "string",
+                    "enum": ["cancel", "route_to_agent", "route_to_rp", "retry"]},
+                "message": text(), "customer_number": text(),
+                "customer_number_prefix": text(), "delay": number()},
         },
         "Readiness": {
             "type": "object",
@@ -151,17 +174,34 @@ fn notification() -> Value {
 
 fn native() -> Value {
     let service = json!({"type": "object", "required": ["name", "options"],
-        "properties": {"name": text(),
+        "properties": {"name": text(), "changed": {"type": ["string", "null"]},
             "options": {"type": "object", "additionalProperties": text()}}});
-    let agent = json!({"type": "object", "required": ["id", "extension", "state"],
+    let agent = json!({"type": "object", "required": ["id", "extension", "state", "groups", "registered"],
         "properties": {"id": text(), "extension": text(), "state": text(), "reason": text(),
-            "since": {}, "groups": texts(),
+            "since": number(), "groups": texts(),
             "skills": {"type": "object", "additionalProperties": number()},
             "registered": truth(), "call_id": {"type": ["string", "null"]}}});
     let event = json!({"type": "object", "required": ["seq", "at_ms", "event_id", "state"],
         "properties": {"seq": number(), "at_ms": number(), "event_id": text(),
             "state": text(), "data": {"type": "object"}}});
     json!({
+        "Session": {
+            "type": "object",
+            "required": ["authenticated", "required", "version"],
+            "properties": {"authenticated": truth(), "required": truth(), "version": text()},
+        },
+        "Login": {
+            "type": "object",
+            "required": ["username", "password"],
+            "properties": {"username": text(), "password": text()},
+            "additionalProperties": false,
+        },
+        "ServiceOptions": {
+            "type": "object",
+            "required": ["options"],
+            "properties": {"options": {"type": "object", "additionalProperties": text()}},
+            "additionalProperties": false,
+        },
         "Services": list_of("services", &service),
         "Agents": list_of("agents", &agent),
         "AgentState": {
@@ -197,8 +237,12 @@ fn reports() -> Value {
         "option": text(), "message": text()}, "additionalProperties": true});
     let places = json!({"type": "array", "items": place});
     let attempt = json!({"type": "object", "properties": {"at": time(), "status": number(),
-        "error": text(), "ms": number()}});
-    let delivery = json!({"type": "object", "properties": {"id": text(), "callback_id": text(),
+        "error": text(), "ms": number(),
+            "request": text(), "answer": text()}});
+    let delivery = json!({"type": "object",
+        "required": ["id", "callback_id", "seq", "event_id", "channel", "target", "state",
+            "attempts"],
+        "properties": {"id": text(), "callback_id": text(),
         "seq": number(), "event_id": text(), "channel": text(), "target": text(),
         "state": {"type": "string", "enum": ["pending", "delivered", "failed"]},
         "attempts": {"type": "array", "items": attempt},
@@ -206,11 +250,15 @@ fn reports() -> Value {
     let list = json!({"type": "object", "required": ["name", "properties", "events"],
         "properties": {"name": text(), "events": texts(),
             "properties": {"type": "object", "additionalProperties": text()}}});
-    let option = json!({"type": "object", "required": ["name", "section", "status"],
-        "properties": {"name": text(), "section": text(), "type": text(), "unit": {},
+    let option = json!({"type": "object", "required": ["name", "section", "status", "type", "default", "allowed", "mandatory",
+            "advanced", "reason", "meaning"],
+        "properties": {"name": text(), "section": text(), "type": text(), "unit": {"type": ["string", "null"]},
             "default": text(), "allowed": text(), "mandatory": truth(),
             "advanced": truth(), "aliases": texts(), "status": text(), "reason": text(),
-            "test": {}, "meaning": text()}});
+            "test": {"type": ["string", "null"]}, "meaning": text(),
+            "values": {"type": "array", "items": {"type": "object",
+                "required": ["value", "status", "reason"],
+                "properties": {"value": text(), "status": text(), "reason": text()}}}}});
     json!({
         "ImportReport": {
             "type": "object",
@@ -225,6 +273,18 @@ fn reports() -> Value {
             "required": ["retried"],
             "properties": {"retried": number()},
         },
+        "QueueLoad": {
+            "type": "object",
+            "required": ["queue", "waiting", "longest_wait_s", "states"],
+            "properties": {"queue": text(), "waiting": number(), "longest_wait_s": number(),
+                "states": {"type": "object", "additionalProperties": number()}},
+        },
+        "Trunks": list_of("trunks", &json!({"type": "object",
+            "required": ["name", "up", "reason", "for_ms", "calls", "max_calls", "failures"],
+            "properties": {"name": text(), "up": truth(), "reason": text(), "for_ms": number(),
+                "calls": number(), "max_calls": number(), "cps": number(),
+                "registered": {"type": ["boolean", "null"]}, "failures": number(),
+                "retry_in_ms": {"type": ["integer", "null"]}}})),
         "Transactions": list_of("transactions", &list),
         "Options": {
             "type": "object",

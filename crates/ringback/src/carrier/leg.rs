@@ -183,6 +183,7 @@ impl Leg {
             | EventKind::Dialog(..)
             | EventKind::Verdict(_)
             | EventKind::Beep { .. }
+            | EventKind::Recorded { .. }
             | EventKind::Incoming { .. } => Vec::new(),
         }
     }

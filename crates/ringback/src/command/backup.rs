@@ -35,7 +35,8 @@ impl Backup {
         let mut part = self.file.clone().into_os_string();
         part.push(".part");
         let part = PathBuf::from(part);
-        let bytes = match write(client, answer, &part).await {
+        let copy = write(client, answer, &part);
+        let bytes = match output::with_clock("backup", copy).await {
             Ok(bytes) => bytes,
             Err(failure) => {
                 let _nothing_to_remove = fs::remove_file(&part).await;

@@ -37,7 +37,7 @@ use self::scxml::ScxmlArgs;
 use self::usage::{Machine, Processor};
 use self::vxml::VxmlArgs;
 use crate::outcome::Status;
-use crate::output;
+use crate::output::{self, with_clock};
 
 /// Measures and compares with goals.
 #[derive(Args, Debug)]
@@ -157,18 +157,28 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
         .canonicalize()
         .context("folder of the bench")?;
     let outcome = match args.name {
-        Name::Calls(args) => calls::run(&args, &dir, json).await?,
+        Name::Calls(args) => {
+            with_clock("bench calls", Box::pin(calls::run(&args, &dir, json))).await?
+        }
         Name::Cpd(args) => cpd::run(&args)?,
-        Name::Create(args) => create::run(&args, &dir).await?,
-        Name::Deliver(args) => deliver::run(&args, &dir).await?,
-        Name::Detect(args) => Box::pin(detect::run(&args, &dir)).await?,
-        Name::Idle(args) => idle::run(&args, &dir).await?,
-        Name::Media(args) => media::run(&args, &dir).await?,
+        Name::Create(args) => {
+            with_clock("bench create", Box::pin(create::run(&args, &dir))).await?
+        }
+        Name::Deliver(args) => {
+            with_clock("bench deliver", Box::pin(deliver::run(&args, &dir))).await?
+        }
+        Name::Detect(args) => {
+            with_clock("bench detect", Box::pin(detect::run(&args, &dir))).await?
+        }
+        Name::Idle(args) => with_clock("bench idle", Box::pin(idle::run(&args, &dir))).await?,
+        Name::Media(args) => with_clock("bench media", Box::pin(media::run(&args, &dir))).await?,
         Name::Phones(args) => {
             phones::run(&args).await?;
             return Ok(Status::Ok);
         }
-        Name::Recover(args) => recover::run(&args, &dir).await?,
+        Name::Recover(args) => {
+            with_clock("bench recover", Box::pin(recover::run(&args, &dir))).await?
+        }
         Name::Load(args) => {
             tokio::task::spawn_blocking(move || load::run(&args)).await??;
             return Ok(Status::Ok);

@@ -113,15 +113,22 @@ impl Import {
                     allowed if allowed.is_empty() => String::new(),
                     allowed => format!(" (allowed: {allowed})"),
                 };
+                // The message may begin with the option already.
+                let message = part(entry, "message");
+                let option = part(entry, "option");
+                let rest = message.strip_prefix(&format!("{option}: "));
+                let message = rest.filter(|_| !option.is_empty()).unwrap_or(&message);
+                let place = match place.join(" ") {
+                    place if place.is_empty() => place,
+                    place => format!("{place}: "),
+                };
                 let code = match part(entry, "code") {
                     code if code.is_empty() => code,
                     code => format!(" [{code}]"),
                 };
                 output::note(&format!(
-                    "{file}:{}: {word}: {}: {}{allowed}{code}",
+                    "{file}:{}: {word}: {place}{message}{allowed}{code}",
                     part(entry, "line"),
-                    place.join(" "),
-                    part(entry, "message"),
                 ));
             }
         }
@@ -129,7 +136,10 @@ impl Import {
             let (events, repairs) = (list("events").count(), list("repairs").count());
             format!("1 Transaction List with {events} events ({repairs} repairs)")
         } else {
-            format!("{} {what}", list(what).count())
+            match list(what).count() {
+                1 => format!("1 {}", what.trim_end_matches('s')),
+                count => format!("{count} {what}"),
+            }
         };
         let accepted = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
         output::note(&match (accepted, self.dry_run) {

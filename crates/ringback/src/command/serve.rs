@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use engine::{AgentDirectory, Engine, StartError};
-use http_api::{Api, ApiKeys, Credentials};
+use http_api::{Api, ApiKeys, Credentials, WebUi};
 use store::{SqliteStore, Store, StoreError};
 use telephony::embedded::{Embedded, Started};
 use telephony::port::{PhoneDirectory, Telephony};
@@ -146,7 +146,8 @@ impl Server {
                 )
             })?;
         let line: Arc<dyn Telephony> = telephony.clone();
-        let settings = wiring::engine(&config)?;
+        let public_url = public_url(&config, &http_address);
+        let settings = wiring::engine(&config, &public_url)?;
         let engine = Engine::start(settings, Arc::clone(&store), line, events, directory)
             .await
             .map_err(|error| {
@@ -159,12 +160,13 @@ impl Server {
         let mut api = Api::new(
             engine.clone(),
             credentials(&config),
-            public_url(&config, &http_address),
+            public_url,
             wiring::store_dir(&config),
             stopping.clone(),
         );
         api.app.clone_from(&config.http.app);
         api.contact_centers.clone_from(&config.http.contact_centers);
+        api.web = web_ui(&config);
         api.api_keys = ApiKeys::new(config.http.api_keys.iter().map(|key| key.expose()));
         let mut http = JoinSet::new();
         http.spawn(http_api::serve(
@@ -191,6 +193,7 @@ impl Server {
         tokio::pin!(limit);
         let mut look = tokio::time::interval(CALLS_LOOK);
         let mut told = None;
+        let mut was_quiet = false;
         loop {
             tokio::select! {
                 _ = look.tick() => {}
@@ -204,10 +207,12 @@ impl Server {
                 }
             }
             let legs = self.engine.legs();
-            if legs == 0 {
+            // A dial that was decided before the drain may become a leg only now.
+            if legs == 0 && was_quiet {
                 return;
             }
-            if told != Some(legs) {
+            was_quiet = legs == 0;
+            if legs > 0 && told != Some(legs) {
                 let seconds = self.drain.as_secs();
                 tracing::info!(
                     legs,
@@ -278,6 +283,13 @@ fn credentials(config: &Config) -> Option<Credentials> {
     let server = &config.server;
     (!server.username.is_empty())
         .then(|| Credentials::new(&server.username, server.password.expose()))
+}
+
+fn web_ui(config: &Config) -> WebUi {
+    WebUi {
+        enabled: config.http.web_ui,
+        session_hours: config.http.session_hours,
+    }
 }
 
 fn public_url(config: &Config, http_address: &str) -> String {

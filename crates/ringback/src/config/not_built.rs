@@ -15,17 +15,10 @@ const NOT_BUILT: &[(&str, &str)] = &[
         "http.tls_key",
         "HTTPS by the server itself; put a reverse proxy in front of it",
     ),
-    ("dialplan.rp_allow", "routing to a route point"),
-    ("telephony.fax_detected", "keeping a fax call for a plugin"),
-    ("plugin.exit_is_cancel", "the on-dial plugin"),
-    ("plugin.compat_reason", "the on-dial plugin"),
-    ("route_to_rp.age", "routing to a route point"),
-    ("route_to_rp.method", "routing to a route point"),
-    ("route_to_rp.header_prefix", "routing to a route point"),
-    ("vxml.on_error", "VoiceXML"),
-    ("vxml.tts", "VoiceXML"),
-    ("fetch.max_age", "SCXML and VoiceXML documents"),
-    ("script.max_stuck_threads", "ECMAScript"),
+    (
+        "route_to_rp.method",
+        "sending the customer on by REFER; bridge is there",
+    ),
 ];
 
 /// The keys that ask for something that is not built, with what it is.

@@ -48,6 +48,10 @@ pub(crate) struct Http {
     pub(crate) api_keys: Vec<Secret>,
     pub(crate) tls_cert: String,
     pub(crate) tls_key: String,
+    /// Serve the browser UI below `/ui/`.
+    pub(crate) web_ui: bool,
+    /// Hours after which a browser has to log in again.
+    pub(crate) session_hours: u32,
 }
 
 impl Default for Http {
@@ -60,6 +64,8 @@ impl Default for Http {
             api_keys: Vec::new(),
             tls_cert: String::new(),
             tls_key: String::new(),
+            web_ui: true,
+            session_hours: 12,
         }
     }
 }

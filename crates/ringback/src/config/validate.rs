@@ -23,6 +23,9 @@ pub(super) fn check(config: &Config, lines: &Lines) -> Vec<Problem> {
     dialplan(config, &mut found);
     callback(config, &mut found);
     trunks(config, &mut found);
+    if let Err(why) = engine::speech::Synthesiser::parse(&config.vxml.tts) {
+        found.add("vxml.tts", why, "write none, command:espeak-ng or a URL");
+    }
     for (key, what) in not_built::asked_for(config) {
         found.add(key, format!("not built yet: {what}"), "leave the default");
     }
@@ -85,14 +88,23 @@ fn http(config: &Config, found: &mut Found<'_>) {
     let is_path = app.starts_with('/')
         && !app.ends_with('/')
         && !app.starts_with("/api")
+        && app != "/ui"
+        && !app.starts_with("/ui/")
         && app
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c));
     if !app.is_empty() && !is_path {
         found.add(
             "http.app",
-            "must be empty or a path such as /genesys, without / at its end, not below /api",
+            "must be empty or a path such as /genesys, without / at its end, not below /api or /ui",
             "the default is /genesys",
+        );
+    }
+    if !(1..=720).contains(&config.http.session_hours) {
+        found.add(
+            "http.session_hours",
+            "must be 1 to 720",
+            "the default is 12",
         );
     }
     let url = &config.http.public_url;

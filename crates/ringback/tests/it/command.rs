@@ -18,6 +18,16 @@ async fn an_unknown_argument_is_a_usage_error() {
     let output = ringback(&["serve", "--colour", "blue"]).await;
     assert_eq!(output.code, 2, "{output:?}");
     assert!(output.stderr.contains("--colour"), "{output:?}");
+    assert_eq!(output.stdout, "");
+    let output = ringback(&["services", "list", "--json", "--colour"]).await;
+    assert_eq!(output.code, 2, "{output:?}");
+    let last = output.stdout.lines().last().unwrap_or_default();
+    let told: Value = serde_json::from_str(last).unwrap();
+    assert_eq!(told["ok"], false);
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(message.contains("--colour"), "{message}");
+    let version = ringback(&["--version"]).await;
+    assert_eq!((version.code, version.stderr.as_str()), (0, ""));
 }
 
 #[tokio::test]

@@ -292,6 +292,28 @@ async fn both_values_of_discard_ors_failure_cancel_what_runs_in_the_server() {
 }
 
 #[tokio::test]
+async fn the_load_of_a_queue_is_told() {
+    let (server, _line, _receiver) = desk(&[]).await;
+    let services = server.api.get("/api/v1/services").await.body;
+    let queue = &services["services"][0]["options"]["_urs_virtual_queue"];
+    let path = format!("/api/v1/queues/{}/load", queue.as_str().unwrap());
+    let idle = server.api.get(&path).await;
+    let nothing = json!({"queue": queue, "waiting": 0, "longest_wait_s": 0, "states": {}});
+    assert_eq!((idle.status, idle.body), (200, nothing));
+
+    let held = server.api.call_back("desk", "5115").await;
+    server.api.call_back("desk", "5116").await;
+    server.api.call_back("loans", "5117").await;
+    let body = json!({"_callback_state": "PAUSED"});
+    assert_eq!(server.api.put(&at("desk", &held), &body).await.status, 200);
+    let busy = server.api.get(&path).await.body;
+    assert_eq!(busy["waiting"], 2, "{busy}");
+    assert_eq!(busy["states"], json!({"PAUSED": 1, "QUEUED": 2}));
+    let unknown = server.api.get("/api/v1/queues/VQ_Nobody/load").await;
+    assert_eq!(unknown.status, 404);
+}
+
+#[tokio::test]
 async fn lists_of_operators_are_filtered_and_paged() {
     let (server, _line, _receiver) = desk(&[]).await;
     for n in 0..5 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use testkit::{Behaviour, Line, PATIENCE, Ports, Receiver, Server, Sipp, audio};
 
-use crate::common::{PROGRAM, check, site, story};
+use crate::common::{PROGRAM, agents, check, server, service, site, story};
 
 const ON: [&str; 2] = ["_cpd_enable = true", "_ixn_createcall_timeout = 15"];
 
@@ -181,4 +181,141 @@ async fn clips_over_real_calls_are_judged_as_offline() {
     let report: Value = serde_json::from_str(output.stdout.trim()).unwrap();
     assert_eq!(output.code, 0, "{report:#}");
     assert_eq!(report["result"]["by_label"].as_object().unwrap().len(), 8);
+}
+
+/// A server that releases what this setting of `[telephony]` names.
+async fn dropping(trunk: u16, receiver: &Receiver, setting: &str, extra: &[&str]) -> Server {
+    let line = format!("{setting} = \"drop\"");
+    let server = server(trunk).set("telephony", &line).start().await;
+    server.api.import_agents(&agents(&[("kim", "7001")])).await;
+    let services = service("desk", receiver, &[&ON[..], extra].concat());
+    server.api.import_services(&services).await;
+    server
+}
+
+#[tokio::test]
+async fn a_machine_is_released_without_a_message_where_the_site_says_so() {
+    testkit::require!(testkit::sipp());
+    let mut ports = Ports::block();
+    let customer = Sipp::scenario("customer_play")
+        .unwrap()
+        .copy_audio("voicemail.ulaw", "play.ulaw");
+    let customer = customer.start(&mut ports).await;
+    let receiver = Receiver::start().await;
+    let extra = ["_max_dial_attempts = 2"];
+    let server = dropping(customer.port, &receiver, "am_detected", &extra).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = receiver.whole(&id, Duration::from_secs(45)).await;
+
+    let expected = [
+        "service_create",
+        "virtual_ixn_create",
+        "dial_init",
+        "dial_done(9,1)",
+        "dial_init",
+        "dial_done(9,2)",
+        "service_exit",
+    ];
+    check(&notes, &expected, "FAIL_CALL_TO_CUSTOMER");
+    assert!(logged(&server, &id, "rb.machine_message").await.is_empty());
+    assert_eq!(customer.calls().len(), 2);
+    customer.wait_for("BYE", PATIENCE).await;
+}
+
+#[tokio::test]
+async fn silence_is_released_and_called_again_where_the_site_says_so() {
+    let line = Line::start(|_, _| Behaviour::Answer(Duration::ZERO)).await;
+    let receiver = Receiver::start().await;
+    let extra = ["_max_dial_attempts = 2", "rb.cpd_silence_ms = 1000"];
+    let server = dropping(line.port, &receiver, "silence_detected", &extra).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = receiver.whole(&id, PATIENCE).await;
+
+    let expected = [
+        "service_create",
+        "virtual_ixn_create",
+        "dial_init",
+        "dial_done(8,1)",
+        "dial_init",
+        "dial_done(8,2)",
+        "service_exit",
+    ];
+    check(&notes, &expected, "FAIL_CALL_TO_CUSTOMER");
+    let calls = line.calls();
+    assert_eq!(calls.len(), 2);
+    // Each phone was hung up by us: both are idle again.
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.answered && call.over.is_some())
+    );
+}
+
+#[tokio::test]
+async fn a_fax_is_released_where_the_site_says_so_in_words() {
+    testkit::require!(testkit::sipp());
+    let mut ports = Ports::block();
+    let cng = [
+        audio::silence(300),
+        audio::tone(1100.0, 500, 8000),
+        audio::silence(3000),
+        audio::tone(1100.0, 500, 8000),
+        audio::silence(3000),
+    ];
+    let customer = Sipp::scenario("customer_play")
+        .unwrap()
+        .audio("play.ulaw", &cng.concat());
+    let customer = customer.start(&mut ports).await;
+    let receiver = Receiver::start().await;
+    let extra = ["_max_dial_attempts = 3"];
+    let server = dropping(customer.port, &receiver, "fax_detected", &extra).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = receiver.whole(&id, PATIENCE).await;
+
+    assert_eq!(story(&notes)[3], "dial_done(17,1)");
+    check(
+        &notes,
+        &[
+            "service_create",
+            "virtual_ixn_create",
+            "dial_init",
+            "dial_done(17,1)",
+            "service_exit",
+        ],
+        "FAIL_FAX_REACHED",
+    );
+    customer.wait_for("BYE", PATIENCE).await;
+    assert_eq!(customer.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn an_assistant_that_asks_who_is_calling_is_answered_after_its_question() {
+    testkit::require!(testkit::sipp());
+    let mut ports = Ports::block();
+    let mut question = media::tone::voice(5_000, -15.0, 3);
+    question.extend(audio::silence(12_000));
+    let customer = Sipp::scenario("customer_play")
+        .unwrap()
+        .audio("play.ulaw", &question);
+    let customer = customer.start(&mut ports).await;
+    let receiver = Receiver::start().await;
+    let waits = r#"_treatment_call_failure_answering_machine = {"file":"message.wav","hints":{"am-beep-detection":"on"}}"#;
+    let extra = ["_max_dial_attempts = 1", waits];
+    let server = detecting(customer.port, &receiver, &extra).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = receiver.whole(&id, Duration::from_secs(45)).await;
+
+    assert_eq!(story(&notes)[3], "dial_done(9,1)");
+    let verdicts = logged(&server, &id, "rb.verdict").await;
+    assert_eq!(verdicts.len(), 2, "{verdicts:?}");
+    let named = verdicts[1]
+        .to_string()
+        .contains("\"verdict\":\"screening\"");
+    assert!(named, "{verdicts:?}");
+    assert_eq!(logged(&server, &id, "rb.machine_message").await.len(), 1);
+    customer.wait_for("BYE", PATIENCE).await;
 }

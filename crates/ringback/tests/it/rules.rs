@@ -213,6 +213,20 @@ async fn the_server_pair_opens_every_service_and_a_service_pair_its_own() {
         404,
         "not of that service"
     );
+    // Subscribers hear of what their credentials open.
+    for (api, filter, status) in [
+        (&app, "callback.desk.*", 200),
+        (&app, "callback.desk.*, callback.loans.*", 401),
+        (&app, "callback.plain.*", 401),
+        (&app, "*", 401),
+        (&operator, "*", 200),
+        (&server.api, "callback.desk.*", 401),
+    ] {
+        let details = json!({"type": "httpcb", "deviceId": "https://hooks.example.net/in"});
+        let body = json!({"subscriberId": "crm", "filter": filter, "notificationDetails": details});
+        let answer = api.post("/genesys/1/notification/subscribe", &body).await;
+        assert_eq!(answer.status, status, "{filter}: {answer:?}");
+    }
     let position = format!("/genesys/1/service/{id}/check-queue-position");
     assert_eq!(other.get(&position).await.status, 401);
     assert_eq!(

@@ -154,3 +154,44 @@ async fn a_trunk_gets_no_more_calls_a_second_than_it_takes() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_trunk_that_is_down_fails_the_attempt_and_the_server_goes_on() {
+    let nobody = testkit::Ports::block().port();
+    let working = Line::start(|_, _| Behaviour::Refuse(Duration::ZERO, 486)).await;
+    let receiver = Receiver::start().await;
+    let down = "transport = \"tcp\"\noptions_ping_s = 1";
+    let extra = ["_max_dial_attempts = 1", "_route_point = first"];
+    let server = site((nobody, down), (working.port, ""), &receiver, &extra).await;
+    until("the trunk is down", PATIENCE, async || {
+        let trunks = server.api.get("/api/v1/trunks").await;
+        let trunk = &trunks.body["trunks"][0];
+        // A dial waits for a trunk that went down a moment ago.
+        let long = trunk["for_ms"].as_u64().unwrap_or_default() > 5_000;
+        (trunk["up"] == false && long).then_some(())
+    })
+    .await;
+
+    let id = server.api.call_back("desk", "5551").await;
+    let notes = receiver.whole(&id, PATIENCE).await;
+    check(
+        &notes,
+        &[
+            "service_create",
+            "virtual_ixn_create",
+            "dial_init",
+            "dial_done(10,1)",
+            "service_exit",
+        ],
+        "FAIL_CALL_TO_CUSTOMER",
+    );
+
+    // With both trunks to choose from the other one carries the call.
+    let services = service("other", &receiver, &["_max_dial_attempts = 1"]);
+    server.api.import_services(&services).await;
+    let id = server.api.call_back("other", "5552").await;
+    let note = receiver.wait_for(&id, "dial_done", PATIENCE).await;
+    assert_eq!(note.body["c_call_result"], 6);
+    let ready = server.api.get("/readyz").await;
+    assert_eq!(ready.body["trunks_up"], 1);
+}

@@ -3,7 +3,7 @@
 use super::Builder;
 use super::expression::unquoted;
 use crate::dialect::module;
-use crate::model::{Module, ModuleElement, What};
+use crate::model::{Module, ModuleElement, Text, What};
 use crate::xml::Element;
 
 /// Elements whose `requestid` names an earlier request instead of receiving a new one.
@@ -22,6 +22,26 @@ impl Builder<'_> {
         }))
     }
 
+    /// An expression; a single word that names nothing stands for itself: the original's pages
+    /// write `type="ann"` and `type="'ann'"`.
+    fn module_text(&mut self, text: &str) -> Text {
+        let word = text.trim();
+        let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if word.is_empty()
+            || word.starts_with(|c: char| c.is_ascii_digit())
+            || !word.chars().all(letter)
+        {
+            return self.draft_text(text);
+        }
+        let guarded = format!(
+            "(function () {{ try {{ return {word}; }} catch (_e) {{ return '{word}'; }} }})()"
+        );
+        match self.draft_text(&guarded) {
+            Text::Literal(_) => Text::Literal(text.to_owned()),
+            computed @ Text::Computed(_) => computed,
+        }
+    }
+
     fn module_element(&mut self, element: &Element, without_request_id: bool) -> ModuleElement {
         let mut attributes = Vec::new();
         for attribute in &element.attributes {
@@ -30,7 +50,7 @@ impl Builder<'_> {
             {
                 continue;
             }
-            attributes.push((attribute.name.clone(), self.draft_text(&attribute.value)));
+            attributes.push((attribute.name.clone(), self.module_text(&attribute.value)));
         }
         let content = element.elements().find(|inner| inner.name == "content");
         let children = element

@@ -99,6 +99,9 @@ impl Model {
         for (name, function) in &start.functions {
             sandbox.define_function(name, Arc::clone(function))?;
         }
+        if let Some(model) = &start.object_model {
+            sandbox.apply(self.prelude.object_model, &[Argument::Json(model)])?;
+        }
         if self.original {
             let params = start
                 .params

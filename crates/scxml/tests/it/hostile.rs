@@ -47,7 +47,13 @@ fn endless_events_end_the_session() {
         "{HEAD}<state id='s'><onentry><script>var n = new Array(2000).fill(0)</script>\
          <foreach array='n' item='i'><raise event='e'/></foreach></onentry></state></scxml>"
     );
-    for text in [raising, eventless, many] {
+    let failing = format!(
+        "{HEAD}<state id='s'><transition event='*' cond='none.x' target='s'/>\
+         <onentry><raise event='e'/></onentry></state></scxml>"
+    );
+    let always =
+        format!("{HEAD}<state id='s'><transition cond='none.x' target='s'/></state></scxml>");
+    for text in [raising, eventless, many, failing, always] {
         let report = run(&text);
         assert!(
             matches!(report.ending, Some(Ending::Limit { .. })),

@@ -6,6 +6,7 @@
     reason = "helpers of tests fail by panicking and name what they skip"
 )]
 
+mod corpus;
 mod hostile;
 mod lost_conditions;
 mod original;

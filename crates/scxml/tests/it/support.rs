@@ -2,28 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use scxml::{
     Document, Ending, Event, Hub, HubSettings, Loader, Message, ModuleAction, Output, Problem,
-    Start, Watch,
+    Start, ThreadTime, Watch,
 };
 
-/// Real time; only the time limit of scripts needs it.
-struct Stopwatch(Instant);
-
-impl Watch for Stopwatch {
-    fn elapsed_us(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_micros()).unwrap()
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the time limit of scripts is measured in real time"
-)]
+/// What the time limit of scripts looks at.
 pub(crate) fn watch() -> Arc<dyn Watch> {
-    Arc::new(Stopwatch(Instant::now()))
+    Arc::new(ThreadTime)
 }
 
 /// What a run left behind.

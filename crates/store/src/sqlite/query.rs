@@ -15,6 +15,36 @@ pub(super) fn run(
     cache: &SettingsCache,
     query: &Query,
 ) -> Result<Vec<Callback>, Failure> {
+    let (mut form, filter) = filter(query)?;
+    let limit = form.bind(Value::Integer(
+        i64::try_from(query.limit).unwrap_or(i64::MAX),
+    ));
+    let skip = form.bind(Value::Integer(
+        i64::try_from(query.skip).unwrap_or(i64::MAX),
+    ));
+    let sql = format!(
+        "{} ORDER BY {} LIMIT ?{limit} OFFSET ?{skip}",
+        callbacks_where(&filter),
+        // Rows are numbered as they are made, and walked without sorting.
+        if query.newest_first {
+            "row DESC"
+        } else {
+            "desired_ms, id"
+        },
+    );
+    callbacks(conn, cache, &sql, params_from_iter(form.values))
+}
+
+/// Counts what a query would find without its bounds.
+pub(super) fn count(conn: &Connection, query: &Query) -> Result<usize, Failure> {
+    let (form, filter) = filter(query)?;
+    let sql = format!("SELECT count(*) FROM callbacks WHERE {filter}");
+    let count: i64 = conn.query_row(&sql, params_from_iter(form.values), |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// The condition of a query with its values.
+fn filter(query: &Query) -> Result<(Form, String), Failure> {
     let mut form = Form::default();
     let mut all = Vec::new();
     if let Some(service) = &query.service {
@@ -46,17 +76,7 @@ pub(super) fn run(
     } else {
         all.join(" AND ")
     };
-    let limit = form.bind(Value::Integer(
-        i64::try_from(query.limit).unwrap_or(i64::MAX),
-    ));
-    let skip = form.bind(Value::Integer(
-        i64::try_from(query.skip).unwrap_or(i64::MAX),
-    ));
-    let sql = format!(
-        "{} ORDER BY desired_ms, id LIMIT ?{limit} OFFSET ?{skip}",
-        callbacks_where(&filter)
-    );
-    callbacks(conn, cache, &sql, params_from_iter(form.values))
+    Ok((form, filter))
 }
 
 #[derive(Default)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use callback::admission::Counted;
 use callback::confirm::Confirmation;
+use callback::plugin::PluginRecord;
 use callback::record::{Held, Phase, Reason, State, TimerKind};
 use callback::routing::Found;
 use callback::settings::Settings;
@@ -106,6 +107,7 @@ impl Columns<'_> {
             play_token: body.play_token,
             timers: body.timers,
             counted: body.counted,
+            plugin: body.plugin,
             held: body.held,
             confirmation: body.confirmation,
         })
@@ -142,6 +144,7 @@ struct BorrowedBody<'a> {
     play_token: u64,
     timers: &'a BTreeMap<TimerKind, Timestamp>,
     counted: &'a Counted,
+    plugin: &'a PluginRecord,
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<&'a Held>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,6 +176,8 @@ struct OwnedBody {
     timers: BTreeMap<TimerKind, Timestamp>,
     #[serde(default)]
     counted: Counted,
+    #[serde(default)]
+    plugin: PluginRecord,
     #[serde(default)]
     held: Option<Box<Held>>,
     #[serde(default)]
@@ -213,6 +218,7 @@ impl<'a> BorrowedBody<'a> {
             play_token,
             timers,
             counted,
+            plugin,
             held,
             confirmation,
         } = callback;
@@ -239,6 +245,7 @@ impl<'a> BorrowedBody<'a> {
             play_token: *play_token,
             timers,
             counted,
+            plugin,
             held: held.as_deref(),
             confirmation: confirmation.as_deref(),
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use callback::admission::Counted;
 use callback::confirm::{Confirmation, Device};
+use callback::plugin::PluginRecord;
 use callback::record::{Held, HeldBy, Phase, Reason, State, TimerKind};
 use callback::routing::{Found, Target};
 use callback::settings::{
@@ -112,6 +113,7 @@ pub(crate) fn settings(service: &str) -> Settings {
             keep_machine: false,
             keep_silence: true,
             sit_detail: true,
+            keep_fax: false,
         },
         treatments: Treatments {
             greeting: play.clone(),
@@ -135,6 +137,7 @@ pub(crate) fn settings(service: &str) -> Settings {
         horizon: Span::parse("1M"),
         contact: ContactSettings::default(),
         cpn_digits: None,
+        plugin: None,
         pending: BTreeMap::from([(String::from("_plugin"), String::from("not run"))]),
     }
 }
@@ -175,6 +178,12 @@ pub(crate) fn callback(n: u32, settings: &Arc<Settings>) -> Callback {
         counted: Counted {
             number: format!("+4930{n}"),
             values: vec![(String::from("_customer_number"), format!("+4930{n}"))],
+        },
+        plugin: PluginRecord {
+            tokens: vec![String::from("5f")],
+            answered: true,
+            number: Some(String::from("5552336")),
+            prefix: Some(String::from("91")),
         },
         held: None,
         confirmation: None,

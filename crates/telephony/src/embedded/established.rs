@@ -160,10 +160,20 @@ impl Call {
                 self.decided |= verdict.stage == Stage::Answered;
                 EventKind::Verdict(verdict)
             }
-            MediaEvent::Beep { hz, .. } => EventKind::Beep { hz },
+            MediaEvent::Beep { hz, screening, .. } => EventKind::Beep { hz, screening },
             MediaEvent::Played {
                 token, finished, ..
             } => EventKind::Played { token, finished },
+            MediaEvent::Recorded {
+                token,
+                clip,
+                at_max,
+                ..
+            } => EventKind::Recorded {
+                token,
+                clip,
+                at_max,
+            },
             MediaEvent::Digit { digit, .. } => EventKind::Digit(digit),
             MediaEvent::Timeout { .. } => EventKind::MediaTimeout,
         };

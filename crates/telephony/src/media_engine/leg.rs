@@ -1,5 +1,7 @@
 //! One leg: its sockets, its two streams, what plays and what listens.
 
+mod record;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,6 +18,7 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use self::record::Recorder;
 use super::coders::{Receiver, Sender, Transcoder};
 use super::latch::Latch;
 use super::limits::{BRIDGE_IDLE_TICKS, MEDIA_TIMEOUT_MS};
@@ -151,6 +154,7 @@ pub(super) struct Leg {
     incoming: Incoming,
     liveness: Liveness,
     player: Option<Player>,
+    recorder: Option<Box<Recorder>>,
     digits: Digits,
     detector: Option<Box<cpd::Detector>>,
     /// Ticks since the bridged leg sent something.
@@ -174,6 +178,7 @@ impl Leg {
             incoming: Incoming::default(),
             liveness: Liveness::default(),
             player: None,
+            recorder: None,
             digits: Digits::default(),
             detector: None,
             idle_ticks: 0,
@@ -233,7 +238,7 @@ impl Leg {
 
     pub(super) fn stop(&mut self, ctx: &mut Context<'_>) {
         if let Some(player) = self.player.take() {
-            self.played(player.token, false, ctx);
+            self.played(&player, false, ctx);
         }
     }
 
@@ -335,10 +340,20 @@ impl Leg {
                 digit,
             });
         }
+        // The digit counts when it ends; who begins one has heard enough.
+        if self.incoming.digits.is_open() {
+            self.yield_to_digit(ctx);
+        }
+    }
+
+    fn yield_to_digit(&mut self, ctx: &mut Context<'_>) {
+        if self.player.as_ref().is_some_and(Player::yields) {
+            self.stop(ctx);
+        }
     }
 
     fn listen(&mut self, codec: Codec, sequence: u16, payload: &[u8], ctx: &mut Context<'_>) {
-        if self.detector.is_none() && !self.takes_tones() {
+        if self.detector.is_none() && self.recorder.is_none() && !self.takes_tones() {
             return;
         }
         if self.incoming.reorder.passes(sequence) {
@@ -371,12 +386,14 @@ impl Leg {
             .decode(codec, payload, &mut ctx.scratch.pcm);
         if self.takes_tones() {
             for digit in self.incoming.tones.handle(&ctx.scratch.pcm) {
+                self.yield_to_digit(ctx);
                 ctx.report(MediaEvent::Digit {
                     call: self.call.clone(),
                     digit,
                 });
             }
         }
+        self.record_heard(ctx);
         if let Some(detector) = self.detector.as_mut() {
             let finding = detector.handle_frame(&ctx.scratch.pcm, ctx.now_ms);
             self.found(finding, ctx);
@@ -392,7 +409,11 @@ impl Leg {
                     verdict: Box::new(verdict),
                 });
             }
-            Some(Finding::BeepEnd { hz, .. }) => ctx.report(MediaEvent::Beep { call, hz }),
+            Some(Finding::BeepEnd { hz, screening, .. }) => ctx.report(MediaEvent::Beep {
+                call,
+                hz,
+                screening,
+            }),
             None => return,
         }
         if self.detector.as_ref().is_some_and(|d| d.is_finished()) {
@@ -452,6 +473,7 @@ impl Leg {
     /// Serves a 20 ms tick: sends a frame and lets time pass for all who wait.
     pub(super) fn tick(&mut self, ctx: &mut Context<'_>) {
         self.hear(ctx);
+        self.record_tick(ctx);
         if let Some(detector) = self.detector.as_mut() {
             let finding = detector.handle_tick(ctx.now_ms);
             self.found(finding, ctx);
@@ -523,11 +545,9 @@ impl Leg {
     fn write_audio(&mut self, codec: Codec, ctx: &mut Context<'_>) -> bool {
         if let Some(player) = self.player.as_mut() {
             let any = player.next_frame(&mut ctx.scratch.pcm);
-            let token = player.token;
             // Told with the last frame: what is played next follows at the next tick.
             if player.is_over() {
-                self.player = None;
-                self.played(token, true, ctx);
+                self.played_out(ctx);
             }
             if any {
                 self.sender
@@ -563,12 +583,20 @@ impl Leg {
         true
     }
 
-    fn played(&self, token: u64, finished: bool, ctx: &mut Context<'_>) {
-        ctx.report(MediaEvent::Played {
-            call: self.call.clone(),
-            token,
-            finished,
-        });
+    fn played_out(&mut self, ctx: &mut Context<'_>) {
+        if let Some(player) = self.player.take() {
+            self.played(&player, true, ctx);
+        }
+    }
+
+    fn played(&self, player: &Player, finished: bool, ctx: &mut Context<'_>) {
+        if player.is_reported() {
+            ctx.report(MediaEvent::Played {
+                call: self.call.clone(),
+                token: player.token,
+                finished,
+            });
+        }
     }
 }
 

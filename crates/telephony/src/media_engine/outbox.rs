@@ -54,7 +54,10 @@ impl Outbox {
 /// Results steer a call; the others can be missed.
 const fn is_result(event: &MediaEvent) -> bool {
     match event {
-        MediaEvent::Verdict { .. } | MediaEvent::Beep { .. } | MediaEvent::Timeout { .. } => true,
+        MediaEvent::Verdict { .. }
+        | MediaEvent::Beep { .. }
+        | MediaEvent::Recorded { .. }
+        | MediaEvent::Timeout { .. } => true,
         MediaEvent::Played { finished, .. } => *finished,
         MediaEvent::Digit { .. } => false,
     }

@@ -29,6 +29,16 @@ impl Player {
         }
     }
 
+    /// Whether its end is told.
+    pub(super) fn is_reported(&self) -> bool {
+        self.repeat != Repeat::Unreported
+    }
+
+    /// A digit of the other side ends it.
+    pub(super) fn yields(&self) -> bool {
+        self.repeat == Repeat::UntilDigit
+    }
+
     /// Writes the next frame into `out`; false when the clip was over before it.
     pub(super) fn next_frame(&mut self, out: &mut Vec<i16>) -> bool {
         out.clear();
@@ -43,7 +53,7 @@ impl Player {
             }
             match self.repeat {
                 Repeat::Forever => self.at = 0,
-                Repeat::Once => break,
+                Repeat::Once | Repeat::UntilDigit | Repeat::Unreported => break,
             }
         }
         let any = !out.is_empty();

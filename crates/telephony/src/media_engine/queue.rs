@@ -13,7 +13,7 @@ use mio::{Poll, Token, Waker};
 use super::leg::Leg;
 use super::limits::COMMAND_QUEUE_MAX;
 use super::{Counters, RemoteMedia, lock};
-use crate::port::Repeat;
+use crate::port::{RecordOrder, Repeat};
 
 /// Token of the wake-up; legs count from 1.
 pub(super) const WAKE: Token = Token(0);
@@ -50,6 +50,8 @@ pub(super) enum Action {
         repeat: Repeat,
     },
     Stop,
+    Record(RecordOrder),
+    StopRecord,
     SendDigits(String),
     Unbridge,
     Close,

@@ -344,6 +344,8 @@ impl Worker {
                 repeat,
             } => leg.play((token, clip, repeat), &mut ctx),
             Action::Stop => leg.stop(&mut ctx),
+            Action::Record(order) => leg.record(order, &mut ctx),
+            Action::StopRecord => leg.stop_record(&mut ctx),
             Action::SendDigits(digits) => leg.send_digits(&digits),
             // Both concern two legs or the thread and are handled before.
             Action::Unbridge | Action::Close => {}

@@ -1,16 +1,19 @@
 //! As much SIP as a phone needs that is called and hangs up.
 
+use std::net::SocketAddr;
+
 /// A request, or a response (method `RESPONSE`).
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) method: String,
     uri: String,
-    headers: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, String)>,
+    body: String,
 }
 
 impl Request {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let head = text.split("\r\n\r\n").next()?;
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let mut lines = head.split("\r\n");
         let mut start = lines.next()?.split(' ');
         let (first, second) = (start.next()?, start.next()?);
@@ -27,7 +30,20 @@ impl Request {
             method: method.to_owned(),
             uri: second.to_owned(),
             headers,
+            body: body.to_owned(),
         })
+    }
+
+    /// Where the caller wants audio, and the payload type of its keys.
+    pub(super) fn media(&self) -> Option<(SocketAddr, u8)> {
+        let after = |start: &str| self.body.lines().find_map(|line| line.strip_prefix(start));
+        let host = after("c=IN IP4 ")?.trim();
+        let port = after("m=audio ")?.split(' ').next()?;
+        let mut lines = self.body.lines();
+        let keys = lines.find(|line| line.contains(" telephone-event/8000"))?;
+        let payload_type = keys.strip_prefix("a=rtpmap:")?.split(' ').next()?;
+        let address = format!("{host}:{port}").parse().ok()?;
+        Some((address, payload_type.parse().ok()?))
     }
 
     fn all(&self, name: &str) -> impl Iterator<Item = &str> {
@@ -89,11 +105,22 @@ impl Request {
         format!("{}{extra}Content-Length: 0\r\n\r\n", self.head(status, tag))
     }
 
-    /// 200 with an SDP answer.
+    /// 200 with an SDP answer that takes keys as events when they are offered.
     pub(super) fn accept(&self, tag: &str, port: u16, audio: u16) -> String {
+        let keys = self.media().map(|(_, payload_type)| payload_type);
+        self.accept_with(tag, port, audio, keys)
+    }
+
+    /// 200 with an SDP answer; `keys` is the payload type of events.
+    pub(super) fn accept_with(&self, tag: &str, port: u16, audio: u16, keys: Option<u8>) -> String {
         let sdp = format!(
             "v=0\r\no=line 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-             m=audio {audio} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
+             m=audio {audio} RTP/AVP 0{}\r\na=rtpmap:0 PCMU/8000\r\n{}a=sendrecv\r\n",
+            keys.as_ref()
+                .map_or_else(String::new, |pt| format!(" {pt}")),
+            keys.as_ref().map_or_else(String::new, |pt| {
+                format!("a=rtpmap:{pt} telephone-event/8000\r\na=fmtp:{pt} 0-15\r\n")
+            }),
         );
         let length = sdp.len();
         format!(
@@ -117,6 +144,31 @@ impl Request {
             self.header("Call-ID"),
         )
     }
+}
+
+/// A key as RTP packets: begun, held, and ended three times (RFC 4733 §2.5.1).
+pub(super) fn key_press(key: char, payload_type: u8) -> Vec<Vec<u8>> {
+    let event = match key {
+        '*' => 10,
+        '#' => 11,
+        digit => u8::try_from(digit.to_digit(10).unwrap_or(0)).unwrap_or(0),
+    };
+    let packet = |(number, (duration, ended)): (u16, (u16, bool))| {
+        let marker = if number == 0 { 0x80 } else { 0 };
+        let mut bytes = vec![0x80, marker | payload_type];
+        bytes.extend((1000 + number).to_be_bytes());
+        bytes.extend(16_000_u32.to_be_bytes());
+        bytes.extend(0x00c0_ffee_u32.to_be_bytes());
+        bytes.extend([event, if ended { 0x8a } else { 0x0a }]);
+        bytes.extend(duration.to_be_bytes());
+        bytes
+    };
+    let held = [160, 320, 480, 640, 800].map(|duration| (duration, false));
+    let ended = [(960, true); 3];
+    (0..)
+        .zip(held.into_iter().chain(ended))
+        .map(packet)
+        .collect()
 }
 
 pub(super) fn contact(port: u16) -> String {

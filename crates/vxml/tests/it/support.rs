@@ -5,29 +5,16 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use vxml::{
-    Answer, Ending, FetchError, FetchRequest, Limits, Line, Rehearsal, Session, Start, Step, Watch,
+    Answer, Ending, FetchError, FetchRequest, Limits, Line, Rehearsal, Session, Start, Step,
+    ThreadTime, Watch,
 };
 
 /// Address of the first page.
 pub(crate) const MAIN: &str = "http://pages.test/main.vxml";
 
-/// Time of this process, for the limits of scripts.
-#[derive(Debug)]
-struct Stopwatch(std::time::Instant);
-
-impl Watch for Stopwatch {
-    fn elapsed_us(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-}
-
-/// A watch that runs.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "endless scripts have to end in real time"
-)]
+/// What the time limit of scripts looks at.
 pub(crate) fn watch() -> Arc<dyn Watch> {
-    Arc::new(Stopwatch(std::time::Instant::now()))
+    Arc::new(ThreadTime)
 }
 
 /// A call to be rehearsed.

@@ -226,6 +226,20 @@ fn states_are_set_as_the_table_of_transitions_says() {
 }
 
 #[test]
+fn a_booked_callback_that_is_queued_by_request_expires_as_one_of_now() {
+    let mut walk = booked();
+    let booked_until = walk.callback.expires;
+    set(&mut walk, State::Queued).unwrap();
+    let expires = walk
+        .callback
+        .desired
+        .plus_seconds(walk.callback.settings.ttl_s);
+    assert!(expires < booked_until);
+    assert_eq!(walk.callback.expires, expires);
+    assert_eq!(walk.callback.timers[&TimerKind::RecordTtl], expires);
+}
+
+#[test]
 fn nobody_gets_around_a_paused_service() {
     let mut walk = booked();
     pause(&mut walk);

@@ -246,11 +246,6 @@ fn user_originated_and_chat_are_refused_by_name() {
 fn what_is_not_built_yet_is_told_with_what_happens_instead() {
     let s = ok(
         &[
-            ("_plugin_on_dial_url", "http://plug.example.net/a.scxml"),
-            (
-                "_on_customer_connect_treatment_url",
-                "http://plug.example.net/a.vxml",
-            ),
             ("_agent_preview", "true"),
             ("_agent_preview_timeout", "20"),
             ("_enable_disposition_dialog", "false"),
@@ -271,14 +266,8 @@ fn what_is_not_built_yet_is_told_with_what_happens_instead() {
             "_business_hours_service",
             "_device_os",
             "_ixn_redirect_hints",
-            "_on_customer_connect_treatment_url",
-            "_plugin_on_dial_url",
             "_userterminated_first_connect_party=AGENT",
         ]
-    );
-    assert_eq!(
-        s.pending["_plugin_on_dial_url"],
-        "the plugin is not run, the built-in path is taken"
     );
 }
 

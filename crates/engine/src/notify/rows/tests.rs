@@ -124,7 +124,13 @@ fn orscb_is_an_event_of_a_session_on_a_node() {
         "event_id=x&c_target=%7B%22agent%22%3A%22kim%22%7D&n=1"
     );
     let row = rows(NotifyConfig::default(), subscription("1", "orscb", "S1"));
-    assert!(row.extra.fault.contains("_ors"), "{}", row.extra.fault);
+    assert_eq!(
+        row.target, "session:S1/event/tag",
+        "without a node it runs here"
+    );
+    let target = local_session("S/event/1", "x");
+    assert_eq!(of_local_session(&target), Some(("S/event/1", "x")));
+    assert_eq!(of_local_session("http://node/S1/event/x"), None);
     assert_eq!(row.extra.schedule_s, [0, 1, 1, 1]);
 }
 

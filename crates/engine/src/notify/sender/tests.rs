@@ -240,6 +240,29 @@ async fn an_endless_body_is_cut_and_the_status_counts() {
 }
 
 #[tokio::test]
+async fn every_2xx_counts_only_where_the_server_says_so() {
+    provider();
+    for (status, ours) in [
+        ("201 Created", true),
+        ("204 No Content", true),
+        ("302 Found", false),
+    ] {
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let web = Web::start(Does::Says(Box::leak(head.into_boxed_str()))).await;
+        for accept_2xx in [false, true] {
+            let config = SenderConfig {
+                accept_2xx,
+                ..config(&[])
+            };
+            let sender = Sender::new(config).unwrap();
+            let result = result(&sender, &web.url(), false).await;
+            let accepted = matches!(result, SendResult::Accepted { .. });
+            assert_eq!(accepted, accept_2xx && ours, "{status}: {result:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn redirects_are_not_followed() {
     let head = "HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n";
     let (result, requests) = met(Does::Says(head)).await;

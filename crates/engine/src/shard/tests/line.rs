@@ -58,6 +58,27 @@ async fn nobody_is_dialed_while_telephony_lags_behind() {
 }
 
 #[tokio::test]
+async fn a_draining_server_dials_nobody_and_does_not_spin() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    stage
+        .shard
+        .parts
+        .shared
+        .draining
+        .store(true, Ordering::Release);
+    // A trunk had asked for a pause before the drain began.
+    stage.shard.turns_at = Some(stage.shard.now);
+    let id = stage.create(json!({})).await.unwrap().id.clone();
+    for _ in 0..3 {
+        stage.turn().await;
+    }
+    assert_eq!(dials(&stage), 0);
+    assert_eq!(stage.shard.callbacks[&id].phase, Phase::Waiting);
+    stage.shard.now = stage.shard.parts.clock.now();
+    assert!(stage.shard.wake_in() > Duration::ZERO, "it does not spin");
+}
+
+#[tokio::test]
 async fn beyond_the_bound_treatments_count_as_played_and_calls_still_end() {
     let mut stage = Stage::new(ROOMY, 0).await;
     let id = stage.create(json!({})).await.unwrap().id.clone();

@@ -26,6 +26,17 @@ pub(in crate::api) async fn list(
     Ok(answer::ok(&json!({"callbacks": callbacks}))?)
 }
 
+/// `GET /api/v1/callbacks/count`: how many match, whatever `skip` and `limit`.
+pub(in crate::api) async fn count(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let query = Filter::parse(body::query_pairs(query.as_deref())?)?.into_query(&api);
+    let count = api.engine.count(query).await?;
+    Ok(answer::ok(&json!({"count": count}))?)
+}
+
 /// What a query asks for.
 #[derive(Debug)]
 pub(super) struct Filter {
@@ -36,6 +47,7 @@ pub(super) struct Filter {
     until: Option<Timestamp>,
     skip: usize,
     limit: usize,
+    newest_first: bool,
 }
 
 impl Filter {
@@ -56,6 +68,7 @@ impl Filter {
             desired_until: self.until,
             skip: self.skip,
             limit: self.limit,
+            newest_first: self.newest_first,
         }
     }
 
@@ -69,6 +82,7 @@ impl Filter {
             until: None,
             skip: 0,
             limit: QUERY_MAX,
+            newest_first: false,
         };
         let (mut states, mut reasons) = (Vec::new(), Vec::new());
         for (key, value) in pairs {
@@ -78,6 +92,7 @@ impl Filter {
                 "reason" => reasons.push(value),
                 "from" => filter.from = Some(time("from", &value)?),
                 "until" => filter.until = Some(time("until", &value)?),
+                "order" => filter.newest_first = newest_first(&value)?,
                 "skip" => filter.skip = skip(&value)?,
                 _ if key.starts_with("data.") => {
                     let name = key.trim_start_matches("data.").to_owned();
@@ -103,13 +118,24 @@ impl Filter {
 }
 
 /// What a query may hold.
-const ALLOWED: &str = "service, state, reason, number, from, until, data.<key>, skip, limit";
+const ALLOWED: &str = "service, state, reason, number, from, until, data.<key>, order, skip, limit";
 
 fn time(key: &str, value: &str) -> Result<Timestamp, Failure> {
     Timestamp::parse_iso(value).ok_or_else(|| {
         let message = format!("{key} must be a time such as 2026-10-05T13:00:00.000Z");
         Failure::field(ErrorCode::BadParameter, key, message)
     })
+}
+
+fn newest_first(value: &str) -> Result<bool, Failure> {
+    match value {
+        "desired" => Ok(false),
+        "newest" => Ok(true),
+        _ => {
+            let message = "order must be desired or newest";
+            Err(Failure::field(ErrorCode::BadParameter, "order", message))
+        }
+    }
 }
 
 fn skip(value: &str) -> Result<usize, Failure> {
@@ -154,6 +180,7 @@ mod tests {
             "limit=x",
             "sate=QUEUED",
             "skip=-1",
+            "order=oldest",
             "from=soon",
         ] {
             assert!(read(query).is_err(), "{query}");

@@ -1,9 +1,11 @@
 //! `GET /api/v1/services`: every service with its options; passwords are hidden.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use callback::ServiceName;
 use serde_json::{Map, Value, json};
 
 use crate::api::Operator;
@@ -14,6 +16,13 @@ pub(in crate::api) async fn list(
     _: Operator,
     State(api): State<Arc<Api>>,
 ) -> Result<Response, ApiError> {
+    let changed: HashMap<ServiceName, String> = api
+        .engine
+        .stored_services()
+        .await?
+        .into_iter()
+        .map(|row| (row.name, row.changed.to_iso()))
+        .collect();
     let services: Vec<Value> = api
         .engine
         .services()
@@ -24,15 +33,22 @@ pub(in crate::api) async fn list(
                 .iter()
                 .map(|(name, value)| (name.clone(), json!(shown(name, value))))
                 .collect();
-            json!({"name": service.name, "options": options})
+            json!({
+                "name": service.name,
+                "options": options,
+                "changed": changed.get(&service.name),
+            })
         })
         .collect();
     Ok(answer::ok(&json!({"services": services}))?)
 }
 
+/// What stands for a password.
+pub(super) const HIDDEN: &str = "***";
+
 fn shown<'a>(name: &str, value: &'a str) -> &'a str {
     if name == "password" && !value.is_empty() {
-        "***"
+        HIDDEN
     } else {
         value
     }

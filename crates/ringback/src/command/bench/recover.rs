@@ -221,6 +221,7 @@ impl Maker {
         let context = Context {
             now,
             submission: Ok(()),
+            random: 0,
             paused: false,
         };
         let notes = resolved.notes.clone();

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use clap::Args;
-use scxml::{Data, Dialect, Ending, Event, HttpRequest, Hub, HubSettings, Output, Start, Watch};
+use scxml::{
+    Data, Dialect, Ending, Event, HttpRequest, Hub, HubSettings, Output, Start, ThreadTime,
+};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 
@@ -43,15 +45,6 @@ pub(super) struct Run {
     timeout: f64,
 }
 
-/// Time since the start of the run.
-struct Stopwatch(Instant);
-
-impl Watch for Stopwatch {
-    fn elapsed_us(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-}
-
 /// What comes from outside while the document runs.
 enum Input {
     Request {
@@ -69,7 +62,7 @@ enum Input {
 struct Runner {
     hub: Hub,
     inputs: mpsc::Sender<Input>,
-    clock: Arc<Stopwatch>,
+    started: Instant,
     ended: Option<Output>,
     actions: Vec<Json>,
 }
@@ -93,7 +86,6 @@ pub(super) async fn run(command: Run, as_json: bool) -> Result<Status, Failure> 
     };
     let (inputs, received) = mpsc::channel(REQUESTS_MAX);
     let base = listen(inputs.clone()).await?;
-    let clock = Arc::new(Stopwatch(clock::now()));
     let settings = HubSettings {
         http_base: Some(base),
         ..HubSettings::default()
@@ -101,14 +93,14 @@ pub(super) async fn run(command: Run, as_json: bool) -> Result<Status, Failure> 
     let mut runner = Runner {
         hub: Hub::new(settings),
         inputs,
-        clock: Arc::clone(&clock),
+        started: clock::now(),
         ended: None,
         actions: Vec::new(),
     };
     let start = Start {
         id: SESSION.to_owned(),
         params,
-        watch: clock,
+        watch: Arc::new(ThreadTime),
         ..Start::default()
     };
     let now_ms = runner.now_ms();
@@ -132,7 +124,7 @@ pub(super) async fn run(command: Run, as_json: bool) -> Result<Status, Failure> 
 
 impl Runner {
     fn now_ms(&self) -> i64 {
-        i64::try_from(self.clock.0.elapsed().as_millis()).unwrap_or(i64::MAX)
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Runs until the document ends.

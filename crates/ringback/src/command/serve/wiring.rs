@@ -8,9 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use callback::number::{Dialplan, NumberFormat};
-use callback::service::{DetectionDefaults, ServerDefaults};
+use callback::service::{DetectionDefaults, PluginDefaults, ServerDefaults};
 use engine::notify::{OutgoingHttp, Secret, SenderConfig};
-use engine::{EngineConfig, NotifyConfig, Provider, TrunkInfo};
+use engine::speech::Synthesiser;
+use engine::{
+    EngineConfig, NotifyConfig, OnError, Provider, SessionsConfig, TrunkInfo, VoiceXmlConfig,
+};
 use telephony::embedded::{self, SipTimers};
 use telephony::media_engine::MediaConfig;
 
@@ -82,8 +85,8 @@ fn trunk(trunk: &config::Trunk) -> embedded::Trunk {
     }
 }
 
-/// Settings of the engine.
-pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
+/// Settings of the engine; `public_url` is the base of the URLs that are handed out.
+pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, Failure> {
     let bad = |message: String| Failure::bad_input(message, "correct the configuration");
     let plan = &config.dialplan;
     let dialplan = Dialplan::new(
@@ -92,6 +95,7 @@ pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
         &plan.block,
         &plan.allow_countries,
     )
+    .and_then(|dialplan| dialplan.with_rp_allow(&plan.rp_allow))
     .map_err(|message| bad(format!("[dialplan] {message}")))?;
     let notifications = &config.notifications;
     let secret = match notifications.signing_secret.expose() {
@@ -112,6 +116,13 @@ pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
                 am_detected_connect: connects(config.telephony.am_detected),
                 silence_detected_connect: connects(config.telephony.silence_detected),
                 sit_detail: config.telephony.sit_detail,
+                fax_detected_connect: connects(config.telephony.fax_detected),
+            },
+            plugin: PluginDefaults {
+                exit_is_cancel: config.plugin.exit_is_cancel,
+                compat_reason: config.plugin.compat_reason,
+                age_is_epoch: config.route_to_rp.age == config::Age::Epoch,
+                header_prefix: config.route_to_rp.header_prefix.clone(),
             },
         },
         dialplan,
@@ -128,6 +139,20 @@ pub(super) fn engine(config: &Config) -> Result<EngineConfig, Failure> {
             .unwrap_or(usize::MAX),
         node: config.engine.node,
         retention_days: config.retention.days,
+        public_url: public_url.to_owned(),
+        voicexml: VoiceXmlConfig {
+            synthesiser: Synthesiser::parse(&config.vxml.tts).map_err(bad)?,
+            on_error: match config.vxml.on_error {
+                config::OnError::Error => OnError::Fail,
+                config::OnError::RouteToAgent => OnError::RouteToAgent,
+            },
+            max_age_s: config.fetch.max_age,
+            max_stuck_threads: config.script.max_stuck_threads,
+        },
+        sessions: SessionsConfig {
+            max_age_s: config.fetch.max_age,
+            max_stuck_threads: config.script.max_stuck_threads,
+        },
     })
 }
 

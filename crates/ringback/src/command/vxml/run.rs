@@ -1,14 +1,12 @@
 //! `vxml run`: an application in virtual time, with prepared answers.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::Args;
 use serde_json::{Map, Value as Json, json};
-use vxml::{Connection, Ending, Rehearsal, Session, Start, Step, Watch};
+use vxml::{Connection, Ending, Rehearsal, Session, Start, Step, ThreadTime};
 
 use super::fetch;
-use crate::clock;
 use crate::outcome::{Failure, Status};
 use crate::output;
 
@@ -30,15 +28,6 @@ pub(super) struct Run {
     no_speech: bool,
 }
 
-/// Time since the start of the run, for the limits of scripts.
-struct Stopwatch(Instant);
-
-impl Watch for Stopwatch {
-    fn elapsed_us(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-}
-
 pub(super) async fn run(command: Run) -> Result<Status, Failure> {
     let from_disk = !fetch::is_http(&command.document);
     let connection = Connection {
@@ -51,7 +40,7 @@ pub(super) async fn run(command: Run) -> Result<Status, Failure> {
     let start = Start {
         session: connection.into_json(),
         speech: !command.no_speech,
-        watch: Arc::new(Stopwatch(clock::now())),
+        watch: Arc::new(ThreadTime),
         ..Start::default()
     };
     let session = Session::new(start).map_err(|error| Failure::bad_input(error.to_string(), ""))?;

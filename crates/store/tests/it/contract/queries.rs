@@ -91,6 +91,14 @@ pub(crate) async fn a_query_is_ordered_and_bounded(store: &dyn Store) {
     assert_eq!(found(store, query(usize::MAX)).await, ids(&[2, 9, 3]));
     assert_eq!(found(store, query(2)).await, ids(&[2, 9]));
     assert_eq!(found(store, query(0)).await, ids(&[]));
+    let newest = Query {
+        newest_first: true,
+        ..query(2)
+    };
+    assert_eq!(found(store, newest).await, ids(&[2, 9]));
+    assert_eq!(store.count(query(1)).await.unwrap(), 3);
+    let sales = of_service("support", query(1));
+    assert_eq!(store.count(sales).await.unwrap(), 0);
 }
 
 fn all_of(conditions: Vec<(String, Vec<String>)>) -> Query {

@@ -191,6 +191,50 @@ fn reports_on_the_rtp_port_do_not_disturb_the_stream() {
     assert!((0..1_000_000).any(|_| taken()));
 }
 
+/// The numbers of frames with the clip before a digit begins and after it.
+fn interrupted_by(
+    rig: &Rig,
+    call: &CallId,
+    phone: &mut Phone,
+    begin: impl Fn(&mut Phone),
+) -> usize {
+    let clip = Clip::from_samples(tone::tone(&[1_000.0], 20_000, -10.0));
+    rig.engine.play(call, 3, clip, Repeat::UntilDigit);
+    phone.hears(1_000.0);
+    begin(phone);
+    (0..FRAMES).take_while(|_| phone.hears_now(1_000.0)).count()
+}
+
+#[tokio::test]
+async fn a_digit_that_begins_ends_a_clip_within_60_ms() {
+    let mut rig = Rig::new(31_380..=31_399, 1);
+    for events in [Some(101), None] {
+        let name = format!("{events:?}");
+        let (call, mut phone) = rig.leg(&name, Codec::Pcma, events);
+        let after = interrupted_by(&rig, &call, &mut phone, |phone| match events {
+            Some(payload_type) => {
+                let first = telephone_event::packets('5', 100, 10).unwrap()[0];
+                phone.send_packet(payload_type, &first.to_payload());
+            }
+            None => {
+                for frame in tone::dtmf("5", 60, 60).chunks(FRAME_SAMPLES) {
+                    phone.send(frame);
+                }
+            }
+        });
+        // What was on its way counts: frames of 20 ms.
+        assert!(after <= 3, "{name}: {after} frames after the digit began");
+        let stopped = MediaEvent::Played {
+            call: call.clone(),
+            token: 3,
+            finished: false,
+        };
+        assert_eq!(rig.event().await, stopped);
+        let digit = '5';
+        assert_eq!(rig.event().await, MediaEvent::Digit { call, digit });
+    }
+}
+
 /// When silence of a second is decided, while the phone sends its silence or nothing at all.
 async fn silence_ms(rig: &mut Rig, name: &str, packets: bool) -> f64 {
     let (call, mut phone) = rig.leg(name, Codec::Pcmu, None);
@@ -224,6 +268,45 @@ async fn silence_is_decided_at_its_time_with_packets_and_without() {
         let late_ms = rig.engine.stats().tick_max_ms;
         assert!((1_000.0..=1_050.0 + late_ms).contains(&ms), "{name}: {ms}");
     }
+}
+
+#[tokio::test]
+async fn what_the_other_side_says_is_recorded_until_it_is_silent() {
+    let mut rig = Rig::new(31_400..=31_419, 1);
+    let (call, mut phone) = rig.leg("a", Codec::Pcmu, Some(101));
+    let order = RecordOrder {
+        token: 9,
+        beep: true,
+        max_ms: 10_000,
+        final_silence_ms: Some(500),
+        timeout_ms: 5_000,
+    };
+    rig.engine.record(&call, order);
+    phone.hears(1_000.0);
+    while phone.hears_now(1_000.0) {}
+    for n in 0..80 {
+        let _clock = phone.receive();
+        let said = if (10..40).contains(&n) {
+            frame(440.0)
+        } else {
+            vec![0; FRAME_SAMPLES]
+        };
+        phone.send(&said);
+    }
+    let MediaEvent::Recorded {
+        token,
+        clip,
+        at_max,
+        ..
+    } = rig.event().await
+    else {
+        panic!("a recording, and nothing about the tone")
+    };
+    assert_eq!((token, at_max), (9, false));
+    let clip = clip.expect("something was said");
+    assert!((600..1_000).contains(&clip.duration_ms()), "{clip:?}");
+    let middle = clip.samples().len() - 2 * FRAME_SAMPLES;
+    assert!(level(&clip.samples()[middle..], 440.0) > 1_000.0);
 }
 
 #[tokio::test]

@@ -1,0 +1,41 @@
+//! How much a virtual queue has to do.
+
+use std::collections::BTreeMap;
+
+use callback::Timestamp;
+use callback::record::{Callback, State};
+
+/// The load of a virtual queue at a moment (callback-api §2, operation 9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueLoad {
+    /// Callbacks that wait for an agent or for their turn.
+    pub waiting: usize,
+    /// Open callbacks by state; states without any are left out.
+    pub states: BTreeMap<&'static str, usize>,
+    /// How long the oldest that is submitted and not with an agent has been waiting, s.
+    pub longest_wait_s: u64,
+}
+
+impl QueueLoad {
+    /// Counts the callbacks of a queue.
+    pub(crate) fn of<'a>(
+        queue: &str,
+        waiting: usize,
+        open: impl Iterator<Item = &'a Callback>,
+        now: Timestamp,
+    ) -> Self {
+        let mut load = Self {
+            waiting,
+            states: BTreeMap::new(),
+            longest_wait_s: 0,
+        };
+        for callback in open.filter(|one| one.settings.virtual_queue == queue) {
+            *load.states.entry(callback.state.as_str()).or_default() += 1;
+            if matches!(callback.state, State::Queued | State::Routing) {
+                let waited = now.millis_since(callback.started) / 1_000;
+                load.longest_wait_s = load.longest_wait_s.max(waited);
+            }
+        }
+        load
+    }
+}

@@ -1,0 +1,504 @@
+//! Hosts SCXML sessions: plugins, and what operators start themselves.
+//!
+//! A session is a cell with an inbox. Threads of a small pool run cells that have something to
+//! do, one input at a time; whatever needs the network or the call happens in tasks and comes
+//! back as an input. A script that hangs costs its own session and one thread for as long as it
+//! hangs, nothing else (ors-scxml §10).
+
+mod act;
+mod api;
+mod cell;
+mod dialog;
+mod documents;
+mod family;
+mod fetch;
+mod objects;
+mod treat;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use callback::lifecycle::{Input as LifecycleInput, PluginEvent};
+use callback::plugin::Question;
+use callback::service::Resolver;
+use rand::RngExt;
+use scxml::{Data, Document, Event, Output, Start};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use self::cell::{Beginning, Cell, Input, PluginOf};
+use self::documents::Documents;
+use self::objects::object_model;
+use crate::clock::{Clock, Stopwatch};
+use crate::limits;
+use crate::pool::{Pool, Turn};
+use crate::shard::Command;
+use crate::supervisor::Supervisor;
+
+/// Threads that run sessions; a hanging one is replaced, so few are enough.
+const THREADS: usize = 2;
+
+/// What happens on the call of a plugin's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// The customer pressed a key.
+    Digit(char),
+    /// Its play of this number is over.
+    Played(u64),
+    /// The customer hung up; whether the session had the call.
+    Deleted { attached: bool },
+}
+
+/// How sessions are hosted.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionsConfig {
+    /// `fetch.max_age`, s: documents are looked at again after this time.
+    pub max_age_s: u32,
+    /// `script.max_stuck_threads`: more make the process unhealthy.
+    pub max_stuck_threads: u32,
+}
+
+impl Default for SessionsConfig {
+    fn default() -> Self {
+        Self {
+            max_age_s: 60,
+            max_stuck_threads: 4,
+        }
+    }
+}
+
+/// What the sessions work with.
+pub(crate) struct Parts {
+    pub(crate) config: SessionsConfig,
+    pub(crate) client: reqwest::Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) supervisor: Supervisor,
+}
+
+/// All sessions; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Sessions {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    cells: Mutex<HashMap<String, Arc<Cell>>>,
+    /// Sessions of plugins by the token of their question.
+    plugins: Mutex<HashMap<String, Arc<Cell>>>,
+    pool: Arc<Pool<Cell>>,
+    documents: Documents,
+    client: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    watch: Arc<Stopwatch>,
+    commands: mpsc::Sender<Command>,
+    supervisor: Supervisor,
+    max_stuck: usize,
+    /// The operator's lists, once they are there.
+    lists: OnceLock<Arc<Resolver>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sessions {
+    /// Starts the threads.
+    pub(crate) fn start(parts: Parts) -> Self {
+        let watch = Arc::new(Stopwatch::start());
+        let pool = Pool::new("session", Arc::clone(&watch));
+        let max_age_s = i64::from(parts.config.max_age_s);
+        let inner = Arc::new(Inner {
+            cells: Mutex::default(),
+            plugins: Mutex::default(),
+            pool: Arc::clone(&pool),
+            documents: Documents::new(parts.client.clone(), Arc::clone(&parts.clock), max_age_s),
+            client: parts.client,
+            clock: parts.clock,
+            watch,
+            commands: parts.commands,
+            supervisor: parts.supervisor.clone(),
+            max_stuck: usize::try_from(parts.config.max_stuck_threads).unwrap_or(usize::MAX),
+            lists: OnceLock::new(),
+        });
+        let weak = Arc::downgrade(&inner);
+        let turn: Turn<Cell> = Arc::new(move |cell, since| Self::turn(&weak, cell, since));
+        for _ in 0..THREADS {
+            pool.add_thread(&turn);
+        }
+        let sessions = Self { inner };
+        let watchdog = sessions.clone().look_after(turn);
+        parts.supervisor.spawn("session watchdog", watchdog);
+        sessions
+    }
+
+    /// Lets the threads end.
+    pub(crate) fn stop(&self) {
+        self.inner.pool.stop();
+    }
+
+    /// Why the process should be started anew; `None` when it is healthy.
+    pub(crate) fn illness(&self) -> Option<String> {
+        let stuck = self.inner.pool.stuck();
+        (stuck >= self.inner.max_stuck.max(1)).then(|| format!("{stuck} threads hang in scripts"))
+    }
+
+    /// Starts the session of a plugin; what happens is told to its callback.
+    pub(crate) fn ask(&self, question: Question, reply_url: String) {
+        let plugin = PluginOf::new(&question, reply_url);
+        let cell = Cell::of_plugin(new_id(), plugin);
+        if !self.register(&cell) {
+            self.tell(
+                &cell,
+                PluginEvent::Failed {
+                    detail: "plugin_start_failed".to_owned(),
+                    why: "there are too many sessions".to_owned(),
+                },
+            );
+            return;
+        }
+        lock(&self.inner.plugins).insert(question.token.clone(), Arc::clone(&cell));
+        let sessions = self.clone();
+        self.inner.supervisor.spawn("plugin", async move {
+            let found = sessions.inner.documents.get(&question.url).await;
+            match found {
+                Ok(document) => sessions.begin_plugin(&cell, document, &question).await,
+                Err(why) => {
+                    let why = why.to_string();
+                    sessions.forget(&cell);
+                    sessions.tell(
+                        &cell,
+                        PluginEvent::Failed {
+                            detail: "plugin_start_failed".to_owned(),
+                            why,
+                        },
+                    );
+                }
+            }
+        });
+    }
+
+    async fn begin_plugin(&self, cell: &Arc<Cell>, document: Arc<Document>, question: &Question) {
+        let reply_url = cell.plugin.as_ref().map_or("", |plugin| &plugin.reply_url);
+        let mut params: Vec<(String, Data)> = question
+            .parameters(reply_url)
+            .into_iter()
+            .map(|(name, value)| (name, Data::Json(value)))
+            .collect();
+        if question.call.is_none() {
+            params.push(("_interaction_id".to_owned(), Data::None));
+        }
+        let interaction = question.call.as_ref().map(ToString::to_string);
+        let events = match (&interaction, question.attached) {
+            (Some(id), true) => vec![
+                event(
+                    "interaction.added",
+                    json!({"interactionid": id, "focusdeviceid": Value::Null}),
+                ),
+                event("interaction.present", json!({"interactionid": id})),
+            ],
+            _ => vec![event(
+                "plugin.start",
+                json!({"call_state": question.call_state, "dial_attempt": question.dial_attempt}),
+            )],
+        };
+        let start = Start {
+            id: cell.id.clone(),
+            params,
+            object_model: Some(object_model(Some(question))),
+            functions: self.host_functions(cell),
+            watch: Arc::new(scxml::ThreadTime),
+            seed: rand::rng().random(),
+            ..Start::default()
+        };
+        self.push(
+            cell,
+            Input::Start(Box::new(Beginning {
+                document,
+                start,
+                events,
+            })),
+        );
+        let ttl = Duration::from_secs(u64::try_from(question.ttl_s).unwrap_or(0));
+        tokio::time::sleep(ttl + limits::SESSION_AFTER_TTL).await;
+        self.push(cell, Input::Stop);
+    }
+
+    /// Nobody waits for the plugin's answer any more.
+    pub(crate) fn end_plugin(&self, token: &str) {
+        if let Some(cell) = self.of_token(token) {
+            self.push(&cell, Input::Stop);
+        }
+    }
+
+    /// Tells a plugin's session what happened on its call.
+    pub(crate) fn signal(&self, token: &str, signal: Signal) {
+        let Some(cell) = self.of_token(token) else {
+            return;
+        };
+        let interaction = cell.plugin.as_ref().and_then(|p| p.interaction.clone());
+        let input = match signal {
+            Signal::Digit(digit) => Input::Digit(digit),
+            Signal::Played(play) => Input::Played(play),
+            Signal::Deleted { attached: true } => Input::CallOver(event(
+                "interaction.deleted",
+                json!({"interactionid": interaction, "resultof": "deletion"}),
+            )),
+            Signal::Deleted { attached: false } => Input::CallOver(event(
+                "plugin.call.deleted",
+                json!({"interactionid": interaction}),
+            )),
+        };
+        self.push(&cell, input);
+    }
+
+    fn of_token(&self, token: &str) -> Option<Arc<Cell>> {
+        lock(&self.inner.plugins).get(token).cloned()
+    }
+
+    fn register(&self, cell: &Arc<Cell>) -> bool {
+        let mut cells = lock(&self.inner.cells);
+        if cells.len() >= limits::SESSIONS_MAX {
+            return false;
+        }
+        cells.insert(cell.id.clone(), Arc::clone(cell));
+        true
+    }
+
+    fn forget(&self, cell: &Cell) {
+        if cell.die() {
+            self.tell_starter(cell);
+        }
+        lock(&self.inner.cells).remove(&cell.id);
+        if let Some(plugin) = &cell.plugin {
+            lock(&self.inner.plugins).remove(&plugin.token);
+        }
+    }
+
+    /// A live session.
+    fn cell(&self, id: &str) -> Option<Arc<Cell>> {
+        // Sessions that others invoked live with those: `<root>.<n>`.
+        let root = id.split('.').next().unwrap_or_default();
+        lock(&self.inner.cells).get(root).cloned()
+    }
+
+    /// Gives a session an input; `false` when it takes none.
+    fn push(&self, cell: &Arc<Cell>, input: Input) -> bool {
+        match cell.push(input) {
+            None => false,
+            Some(needed) => {
+                if needed {
+                    self.inner.pool.ready(Arc::clone(cell));
+                }
+                true
+            }
+        }
+    }
+
+    /// Tells the callback of a plugin's session.
+    fn tell(&self, cell: &Cell, event: PluginEvent) {
+        let Some(plugin) = &cell.plugin else { return };
+        let commands = self.inner.commands.clone();
+        let command = Command::Tell {
+            id: plugin.callback.clone(),
+            input: LifecycleInput::Plugin {
+                token: plugin.token.clone(),
+                event,
+            },
+        };
+        self.inner.supervisor.spawn("plugin", async move {
+            // The channel closes only when the shard is gone.
+            drop(commands.send(command).await);
+        });
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.inner.clock.now().0
+    }
+
+    /// Replaces threads that hang; their sessions are over.
+    async fn look_after(self, turn: Turn<Cell>) {
+        loop {
+            tokio::time::sleep(limits::SESSION_LOOK).await;
+            for cell in self.inner.pool.set_aside() {
+                tracing::error!(session = cell.id, "a script hangs: its session is over");
+                self.inner.pool.add_thread(&turn);
+                self.forget(&cell);
+                self.tell(&cell, PluginEvent::Ended);
+            }
+        }
+    }
+
+    /// Runs a session for a while.
+    fn turn(weak: &Weak<Inner>, cell: &Arc<Cell>, since_us: &AtomicU64) {
+        let Some(inner) = weak.upgrade() else { return };
+        let sessions = Self { inner };
+        for _ in 0..limits::SESSION_TURN_MAX {
+            let Some(input) = cell.pop() else { return };
+            since_us.store(sessions.inner.watch.elapsed_us(), Ordering::Relaxed);
+            sessions.take(cell, input);
+            if cell.is_dead() {
+                return;
+            }
+        }
+        // Others have their turn, too.
+        sessions.inner.pool.ready(Arc::clone(cell));
+    }
+
+    /// One input, and everything that follows from it at once.
+    fn take(&self, cell: &Arc<Cell>, input: Input) {
+        let now_ms = self.now_ms();
+        let mut body = cell.body();
+        match input {
+            Input::Start(beginning) => {
+                let Beginning {
+                    document,
+                    start,
+                    events,
+                } = *beginning;
+                if body.hub.start(document, start, now_ms).is_ok() {
+                    self.tell(cell, PluginEvent::Started);
+                }
+                for event in events {
+                    body.hub.handle_event(&cell.id, event, now_ms);
+                }
+            }
+            Input::Event(session, event) => {
+                body.hub.handle_event(&session, event, now_ms);
+            }
+            Input::Document {
+                session,
+                invoke_id,
+                document,
+            } => body
+                .hub
+                .handle_document(&session, &invoke_id, document, now_ms),
+            Input::Undelivered {
+                session,
+                message,
+                reason,
+            } => body
+                .hub
+                .handle_undelivered(&session, *message, &reason, now_ms),
+            Input::Request(event, reply) => self.request(cell, &mut body, event, reply),
+            Input::Tick => {
+                cell.tick_at.store(i64::MAX, Ordering::Relaxed);
+                body.hub.handle_time(now_ms);
+            }
+            Input::Digit(digit) => self.digit(cell, &mut body, digit),
+            Input::Played(play) => self.played(cell, &mut body, play),
+            Input::TreatmentOver(timer) => self.treatment_over(cell, &mut body, timer),
+            Input::NotPlayed(play, error) => self.not_played(cell, &mut body, play, error),
+            Input::CallOver(event) => {
+                self.drop_treatment(&mut body, "cancelled", "the customer hung up");
+                body.hub.handle_event(&cell.id, event, now_ms);
+            }
+            Input::Stop => body.hub.stop(&cell.id, now_ms),
+        }
+        while let Some(output) = body.hub.poll_output() {
+            self.perform(cell, &mut body, output);
+        }
+        self.plan_tick(cell, body.hub.next_time());
+    }
+
+    /// Plans when the session's next message is due.
+    fn plan_tick(&self, cell: &Arc<Cell>, next: Option<i64>) {
+        let Some(next) = next else { return };
+        if next >= cell.tick_at.load(Ordering::Relaxed) {
+            return;
+        }
+        cell.tick_at.store(next, Ordering::Relaxed);
+        let wait = next.saturating_sub(self.now_ms()).max(0);
+        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
+        let (sessions, cell) = (self.clone(), Arc::clone(cell));
+        self.inner.supervisor.spawn("session timer", async move {
+            tokio::time::sleep(wait).await;
+            sessions.push(&cell, Input::Tick);
+        });
+    }
+
+    fn perform(&self, cell: &Arc<Cell>, body: &mut cell::Body, output: Output) {
+        match output {
+            Output::Load {
+                session,
+                invoke_id,
+                url,
+            } => {
+                let (sessions, cell) = (self.clone(), Arc::clone(cell));
+                self.inner.supervisor.spawn("session", async move {
+                    let document = sessions.inner.documents.get(&url).await;
+                    let document = document.map_err(|why| why.to_string());
+                    let input = Input::Document {
+                        session,
+                        invoke_id,
+                        document,
+                    };
+                    sessions.push(&cell, input);
+                });
+            }
+            Output::Http {
+                session,
+                request,
+                message,
+            } => self.send_http(cell, session, request, message),
+            Output::Message { session, message } => self.send_message(cell, session, message),
+            Output::Log { session, line } => {
+                let text: String = line.text.chars().take(1_000).collect();
+                tracing::info!(session, label = line.label, text, "a document says");
+            }
+            Output::Action { session, action } => self.act(cell, body, &session, *action),
+            Output::Ended {
+                ending, session, ..
+            } => {
+                if let scxml::Ending::Limit { message } = &ending {
+                    tracing::warn!(session, message, "a session took more than it may");
+                }
+                // Whoever waits for a response gets none.
+                body.requests.clear();
+                self.forget(cell);
+                self.tell(cell, PluginEvent::Ended);
+            }
+        }
+    }
+}
+
+/// An event from outside.
+fn event(name: &str, data: Value) -> Event {
+    Event::external(name, Data::Json(data))
+}
+
+/// 26 characters in base 32 of 128 random bits (ors-scxml §9).
+fn new_id() -> String {
+    const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut bits: u128 = rand::rng().random();
+    let mut text = String::with_capacity(26);
+    for _ in 0..26 {
+        let digit = usize::try_from(bits & 31).unwrap_or(0);
+        text.push(char::from(*DIGITS.get(digit).unwrap_or(&b'A')));
+        bits >>= 5;
+    }
+    text
+}
+
+/// Whether a text is made as the ids of sessions are; those of callbacks never are.
+#[must_use]
+pub fn is_session_id(text: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte);
+    text.len() == 26 && text.bytes().all(digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_26_characters_of_base_32() {
+        let (a, b) = (new_id(), new_id());
+        assert!(is_session_id(&a), "{a}");
+        assert!(!is_session_id("1-0199a2b3c4d5e6f7a8b9c0d1"));
+        assert_ne!(a, b);
+    }
+}

@@ -1,0 +1,239 @@
+//! One session with its inbox: inputs wait here until a thread has time for it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use callback::CallbackId;
+use callback::plugin::Question;
+use scxml::{Document, Event, Hub, HubSettings, Message, Start};
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::dialog::Treatment;
+use super::family::{Family, Later, Starter};
+use crate::limits;
+use crate::pool::Hosted;
+
+/// What happens to a session.
+pub(super) enum Input {
+    /// It begins, with these events right after.
+    Start(Box<Beginning>),
+    /// An event for it or one that it started.
+    Event(String, Event),
+    /// A document that it wants to invoke.
+    Document {
+        session: String,
+        invoke_id: String,
+        document: Result<Arc<Document>, String>,
+    },
+    /// A message did not arrive.
+    Undelivered {
+        session: String,
+        message: Box<Message>,
+        reason: String,
+    },
+    /// A request that waits for a response.
+    Request(Event, oneshot::Sender<Value>),
+    /// Something is due.
+    Tick,
+    /// A digit arrived on its call.
+    Digit(char),
+    /// What it played on its call came to its end.
+    Played(u64),
+    /// The time of a treatment is over.
+    TreatmentOver(u64),
+    /// What it wanted to play cannot be played.
+    NotPlayed(u64, &'static str),
+    /// The customer hung up; the event tells it.
+    CallOver(Event),
+    /// It has to end.
+    Stop,
+}
+
+/// What a session begins with.
+pub(super) struct Beginning {
+    pub(super) document: Arc<Document>,
+    pub(super) start: Start,
+    pub(super) events: Vec<Event>,
+}
+
+/// Inputs that wait.
+#[derive(Default)]
+struct Inbox {
+    queue: VecDeque<Input>,
+    /// Inputs before the start wait for it.
+    begun: bool,
+    /// It waits for a thread or has one.
+    scheduled: bool,
+    dead: bool,
+}
+
+/// What only the thread touches that runs the session.
+pub(super) struct Body {
+    pub(super) hub: Hub,
+    pub(super) treatment: Option<Treatment>,
+    pub(super) requests: VecDeque<oneshot::Sender<Value>>,
+    /// Numbers of plays and treatments of this session.
+    pub(super) plays: u64,
+}
+
+/// The callback that a plugin's session decides about.
+#[derive(Debug)]
+pub(super) struct PluginOf {
+    pub(super) callback: CallbackId,
+    pub(super) token: String,
+    /// `_interaction_id`.
+    pub(super) interaction: Option<String>,
+    pub(super) reply_url: String,
+}
+
+impl PluginOf {
+    pub(super) fn new(question: &Question, reply_url: String) -> Self {
+        Self {
+            callback: question.callback.clone(),
+            token: question.token.clone(),
+            interaction: question.call.as_ref().map(ToString::to_string),
+            reply_url,
+        }
+    }
+}
+
+/// A session.
+pub(super) struct Cell {
+    pub(super) id: String,
+    pub(super) plugin: Option<PluginOf>,
+    /// The session that started it.
+    pub(super) starter: Option<Starter>,
+    pub(super) family: Arc<Family>,
+    /// It begins later.
+    pub(super) later: Option<Later>,
+    inbox: Mutex<Inbox>,
+    body: Mutex<Body>,
+    /// When the next tick is planned, ms; later ones need no timer of their own.
+    pub(super) tick_at: AtomicI64,
+    /// Fetches under way.
+    pub(super) fetches: AtomicUsize,
+}
+
+impl std::fmt::Debug for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cell")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Hosted for Cell {
+    fn name(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Cell {
+    /// The session of a plugin.
+    pub(super) fn of_plugin(id: String, plugin: PluginOf) -> Arc<Self> {
+        Self::new(id, Some(plugin), None, None)
+    }
+
+    /// A session that a client or another session starts.
+    pub(super) fn started(id: String, starter: Option<Starter>, later: Option<Later>) -> Arc<Self> {
+        Self::new(id, None, starter, later)
+    }
+
+    fn new(
+        id: String,
+        plugin: Option<PluginOf>,
+        starter: Option<Starter>,
+        later: Option<Later>,
+    ) -> Arc<Self> {
+        let family = starter
+            .as_ref()
+            .map_or_else(Arc::default, |starter| Arc::clone(&starter.cell.family));
+        let settings = HubSettings {
+            http_base: None,
+            sessions_elsewhere: true,
+            limits: scxml::Limits {
+                sessions: limits::SESSIONS_UNDER_MAX,
+                ..scxml::Limits::default()
+            },
+        };
+        Arc::new(Self {
+            id,
+            plugin,
+            starter,
+            family,
+            later,
+            inbox: Mutex::default(),
+            body: Mutex::new(Body {
+                hub: Hub::new(settings),
+                treatment: None,
+                requests: VecDeque::new(),
+                plays: 0,
+            }),
+            tick_at: AtomicI64::new(i64::MAX),
+            fetches: AtomicUsize::new(0),
+        })
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the session is, unless a thread runs it right now.
+    pub(super) fn try_body(&self) -> Option<MutexGuard<'_, Body>> {
+        self.body.try_lock().ok()
+    }
+
+    pub(super) fn body(&self) -> MutexGuard<'_, Body> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts an input into the inbox. `None` = refused; `Some(true)` = a thread is needed.
+    pub(super) fn push(&self, input: Input) -> Option<bool> {
+        let mut inbox = self.inbox();
+        if inbox.dead {
+            return None;
+        }
+        match input {
+            Input::Start(_) => {
+                inbox.begun = true;
+                inbox.queue.push_front(input);
+            }
+            Input::Event(..) | Input::Request(..)
+                if inbox.queue.len() >= limits::SESSION_INPUTS_MAX =>
+            {
+                return None;
+            }
+            input => inbox.queue.push_back(input),
+        }
+        let needed = inbox.begun && !inbox.scheduled;
+        inbox.scheduled |= needed;
+        Some(needed)
+    }
+
+    /// The next input; without one the thread goes.
+    pub(super) fn pop(&self) -> Option<Input> {
+        let mut inbox = self.inbox();
+        let next = inbox.queue.pop_front();
+        if next.is_none() {
+            inbox.scheduled = false;
+        }
+        next
+    }
+
+    /// It takes nothing any more; `false` when that was so before.
+    pub(super) fn die(&self) -> bool {
+        let mut inbox = self.inbox();
+        inbox.queue.clear();
+        !std::mem::replace(&mut inbox.dead, true)
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.inbox().begun
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.inbox().dead
+    }
+}

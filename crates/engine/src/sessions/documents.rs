@@ -1,0 +1,189 @@
+//! SCXML documents over HTTP: fetched with all they include, compiled, kept by validator.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use callback::Timestamp;
+use scxml::limits::DOCUMENT_BYTES_MAX;
+use scxml::{Document, Loader};
+
+use crate::clock::Clock;
+use crate::limits;
+use crate::notify::{check_literal, describe};
+
+/// Why there is no document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoDocument {
+    /// It cannot be fetched.
+    #[error("{0}")]
+    Fetch(String),
+    /// It cannot run.
+    #[error("{0}")]
+    Faulty(String),
+}
+
+/// One fetched file.
+#[derive(Clone, Debug)]
+struct Part {
+    text: Arc<str>,
+    etag: Option<String>,
+    modified: Option<String>,
+}
+
+/// A compiled document with what it was made of.
+#[derive(Clone, Debug)]
+struct Kept {
+    document: Arc<Document>,
+    parts: HashMap<String, Part>,
+    at: Timestamp,
+}
+
+/// Fetches and keeps documents; cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Documents {
+    client: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    max_age_s: i64,
+    kept: Arc<Mutex<HashMap<String, Kept>>>,
+}
+
+impl Documents {
+    pub(super) fn new(client: reqwest::Client, clock: Arc<dyn Clock>, max_age_s: i64) -> Self {
+        Self {
+            client,
+            clock,
+            max_age_s,
+            kept: Arc::default(),
+        }
+    }
+
+    /// The document at an address.
+    ///
+    /// # Errors
+    /// Says why it cannot be had: fetch or compile.
+    pub(super) async fn get(&self, url: &str) -> Result<Arc<Document>, NoDocument> {
+        let known = self.lock().get(url).cloned();
+        let now = self.clock.now();
+        if let Some(known) = &known
+            && known.at.plus_seconds(self.max_age_s) > now
+        {
+            return Ok(Arc::clone(&known.document));
+        }
+        let before = known
+            .as_ref()
+            .map_or_else(HashMap::new, |k| k.parts.clone());
+        let mut parts = HashMap::new();
+        let first = self.part(url, before.get(url)).await;
+        let first = first.map_err(NoDocument::Fetch)?;
+        let mut loader = Loader::new(url, Arc::clone(&first.text), None);
+        parts.insert(url.to_owned(), first);
+        while let Some(missing) = loader.poll_missing() {
+            match self.part(&missing, before.get(&missing)).await {
+                Ok(part) => {
+                    loader.handle_file(&missing, Ok(part.text.to_string()));
+                    parts.insert(missing, part);
+                }
+                Err(why) => loader.handle_file(&missing, Err(why)),
+            }
+        }
+        let same = |(url, part): (&String, &Part)| {
+            before.get(url).is_some_and(|known| known.text == part.text)
+        };
+        let unchanged = before.len() == parts.len() && parts.iter().all(same);
+        let document = match known {
+            Some(known) if unchanged => known.document,
+            // Compiling takes milliseconds of a thread.
+            _ => tokio::task::spawn_blocking(move || loader.finish())
+                .await
+                .map_err(|_panic| faulty("the document cannot be compiled"))?
+                .map(Arc::new)
+                .map_err(|problems| {
+                    let first = problems.first().map(ToString::to_string);
+                    faulty(first.as_deref().unwrap_or("the document is empty"))
+                })?,
+        };
+        let mut kept = self.lock();
+        if kept.len() >= limits::DOCUMENTS_MAX && !kept.contains_key(url) {
+            kept.clear();
+        }
+        let fresh = Kept {
+            document: Arc::clone(&document),
+            parts,
+            at: now,
+        };
+        kept.insert(url.to_owned(), fresh);
+        Ok(document)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn part(&self, url: &str, known: Option<&Part>) -> Result<Part, String> {
+        let address = check_address(url)?;
+        let mut request = self.client.get(address).timeout(limits::DOCUMENT_TIMEOUT);
+        if let Some(known) = known {
+            if let Some(etag) = &known.etag {
+                request = request.header("if-none-match", etag);
+            }
+            if let Some(modified) = &known.modified {
+                request = request.header("if-modified-since", modified);
+            }
+        }
+        let mut response = request.send().await.map_err(|error| describe(&error))?;
+        if response.status().as_u16() == 304
+            && let Some(known) = known
+        {
+            return Ok(known.clone());
+        }
+        if response.status().as_u16() != 200 {
+            return Err(format!("status {}", response.status().as_u16()));
+        }
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value.and_then(|v| v.to_str().ok()).map(str::to_owned)
+        };
+        let (etag, modified) = (header("etag"), header("last-modified"));
+        let bytes = read(&mut response, DOCUMENT_BYTES_MAX).await?;
+        let text = String::from_utf8(bytes).map_err(|_bytes| "it is no UTF-8 text".to_owned())?;
+        Ok(Part {
+            text: text.into(),
+            etag,
+            modified,
+        })
+    }
+}
+
+fn faulty(why: &str) -> NoDocument {
+    NoDocument::Faulty(why.to_owned())
+}
+
+/// Reads a body within a bound.
+pub(super) async fn read(response: &mut reqwest::Response, max: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
+        if bytes.len() + chunk.len() > max {
+            return Err(format!("larger than {max} bytes"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// An http(s) address that is no metadata service; names are judged when they are resolved.
+pub(super) fn check_address(url: &str) -> Result<reqwest::Url, String> {
+    let url = reqwest::Url::parse(url).map_err(|_error| "it is no absolute URL".to_owned())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("it is neither http nor https".to_owned());
+    }
+    let host = url.host_str().unwrap_or_default();
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = literal.parse::<IpAddr>() {
+        check_literal(address, false).map_err(|refused| refused.to_string())?;
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests;

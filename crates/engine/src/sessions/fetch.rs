@@ -1,0 +1,213 @@
+//! `<session:fetch>`: a request over HTTP; the reply URL of the session's own question is answered
+//! without a detour.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use callback::plugin::Answer;
+use callback::{Error, ErrorCode};
+use reqwest::Method;
+use scxml::{ActionElement, Data, Event};
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+
+use super::cell::{Cell, Input};
+use super::dialog::plain;
+use super::documents::{check_address, read};
+use super::{Sessions, event};
+use crate::limits;
+use crate::notify::describe;
+use crate::shard::Command;
+
+/// A request with everything evaluated.
+struct Request {
+    url: String,
+    method: String,
+    json: bool,
+    timeout: Duration,
+    headers: Map<String, Value>,
+    credentials: Option<(String, String)>,
+    params: Vec<(String, Value)>,
+    content: Option<Data>,
+}
+
+/// Text of an answer with its headers.
+type Fetched = Result<(String, Map<String, Value>), (String, String)>;
+
+impl Sessions {
+    pub(super) fn fetch(
+        &self,
+        cell: &Arc<Cell>,
+        session: &str,
+        element: &ActionElement,
+        request_id: String,
+    ) {
+        let request = Request::read(element);
+        let (sessions, cell, session) = (self.clone(), Arc::clone(cell), session.to_owned());
+        let room = cell.fetches.fetch_add(1, Ordering::Relaxed) < limits::SESSION_FETCHES_MAX;
+        self.inner.supervisor.spawn("fetch", async move {
+            let fetched = if !room {
+                let max = limits::SESSION_FETCHES_MAX;
+                Err(("unknown".to_owned(), format!("more than {max} fetches")))
+            } else if cell
+                .plugin
+                .as_ref()
+                .is_some_and(|p| p.reply_url == request.url)
+            {
+                sessions.reply(&cell, request).await
+            } else {
+                request.send(&sessions.inner.client).await
+            };
+            cell.fetches.fetch_sub(1, Ordering::Relaxed);
+            let input = Input::Event(session, answer(&request_id, fetched));
+            sessions.push(&cell, input);
+        });
+    }
+
+    /// The answer to the callback's question.
+    async fn reply(&self, cell: &Cell, request: Request) -> Fetched {
+        let refused = |error: Error| {
+            let status = error.code.status();
+            (format!("http.{status}"), error.message)
+        };
+        let mut given: Map<String, Value> = request.params.into_iter().collect();
+        if let Some(Data::Json(Value::Object(content))) = request.content {
+            given.extend(content);
+        }
+        let answer = Answer::parse(&given).map_err(refused)?;
+        let Some(plugin) = &cell.plugin else {
+            return Err(("unknown".to_owned(), "there is no question".to_owned()));
+        };
+        let (reply, answered) = oneshot::channel();
+        let command = Command::PluginAnswer {
+            id: plugin.callback.clone(),
+            token: plugin.token.clone(),
+            answer: Box::new(answer),
+            reply,
+        };
+        // The channel closes only when the shard is gone.
+        drop(self.inner.commands.send(command).await);
+        let gone = || Err(Error::new(ErrorCode::NotReady, "The server is going down"));
+        answered
+            .await
+            .unwrap_or_else(|_closed| gone())
+            .map_err(refused)?;
+        Ok((r#"{"status":"accepted"}"#.to_owned(), Map::new()))
+    }
+}
+
+/// The event that answers a fetch; content is text, whatever it holds (ors-scxml §4.1).
+fn answer(request: &str, fetched: Fetched) -> Event {
+    match fetched {
+        Ok((content, hints)) => event(
+            "session.fetch.done",
+            json!({"requestid": request, "content": content, "hints": hints}),
+        ),
+        Err((error, description)) => event(
+            "error.session.fetch",
+            json!({"requestid": request, "error": error, "description": description}),
+        ),
+    }
+}
+
+impl Request {
+    fn read(element: &ActionElement) -> Self {
+        let text = |name: &str| element.attribute(name).map(plain).unwrap_or_default();
+        let url = match text("srcexpr") {
+            url if url.is_empty() => text("src"),
+            url => url,
+        };
+        let timeout = text("timeout").trim_end_matches('s').parse::<f64>();
+        let timeout = timeout.ok().filter(|s| *s > 0.0);
+        let most = Duration::from_secs(limits::SESSION_FETCH_S);
+        let timeout = timeout.map_or(Duration::from_secs(limits::SESSION_FETCH_DEFAULT_S), |s| {
+            Duration::try_from_secs_f64(s).unwrap_or(most)
+        });
+        let headers = match element.attribute("headers") {
+            Some(Value::Object(headers)) => headers.clone(),
+            _ => Map::new(),
+        };
+        let username = text("username");
+        Self {
+            url,
+            method: text("method").to_ascii_uppercase(),
+            json: text("enctype").to_ascii_lowercase().contains("json"),
+            timeout: timeout.min(most),
+            headers,
+            credentials: (!username.is_empty()).then(|| (username, text("password"))),
+            params: element.params.clone(),
+            content: element.content.clone(),
+        }
+    }
+
+    async fn send(self, client: &reqwest::Client) -> Fetched {
+        let unknown = |why: String| ("unknown".to_owned(), why);
+        let mut url = check_address(&self.url).map_err(unknown)?;
+        let scheme = url.scheme().to_owned();
+        let method = match self.method.as_str() {
+            "" | "GET" => Method::GET,
+            "POST" => Method::POST,
+            "PUT" => Method::PUT,
+            "DELETE" => Method::DELETE,
+            other => return Err(unknown(format!("the method {other} is not built"))),
+        };
+        let has_body = method == Method::POST || method == Method::PUT;
+        if !has_body && !self.params.is_empty() {
+            let pairs = self.params.iter().map(|(name, value)| (name, plain(value)));
+            url.query_pairs_mut().extend_pairs(pairs);
+        }
+        let mut call = client.request(method, url).timeout(self.timeout);
+        for (name, value) in &self.headers {
+            call = call.header(name, plain(value));
+        }
+        if let Some((username, password)) = &self.credentials {
+            call = call.basic_auth(username, Some(password));
+        }
+        if has_body {
+            let (content_type, body) = self.body();
+            call = call.header("content-type", content_type).body(body);
+        }
+        let failed = |error: &reqwest::Error| (format!("{scheme}.0"), describe(error));
+        let mut response = call.send().await.map_err(|error| failed(&error))?;
+        let status = response.status();
+        let hints = response
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.into())))
+            .collect();
+        let bytes = read(&mut response, limits::SESSION_FETCH_MAX)
+            .await
+            .map_err(unknown)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if status.is_success() {
+            Ok((text, hints))
+        } else {
+            let short = text.chars().take(500).collect();
+            Err((format!("{scheme}.{}", status.as_u16()), short))
+        }
+    }
+
+    fn body(&self) -> (&'static str, String) {
+        match &self.content {
+            Some(Data::Json(Value::String(text))) => ("text/plain; charset=utf-8", text.clone()),
+            Some(Data::Json(value)) => ("application/json", value.to_string()),
+            Some(Data::Xml(text)) => ("application/xml", text.clone()),
+            Some(Data::None) | None if self.json => {
+                let pairs = self.params.iter().cloned();
+                let object = Value::Object(pairs.collect());
+                ("application/json", object.to_string())
+            }
+            Some(Data::None) | None => {
+                let mut url = reqwest::Url::parse("http://form/").ok();
+                let form = url.as_mut().map(|url| {
+                    let pairs = self.params.iter().map(|(n, value)| (n, plain(value)));
+                    url.query_pairs_mut().extend_pairs(pairs);
+                    url.query().unwrap_or_default().to_owned()
+                });
+                let form = form.unwrap_or_default();
+                ("application/x-www-form-urlencoded", form)
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What a plugin's session may do with the customer's call while it has it.
+
+use callback::lifecycle::{Change, Input, PluginEvent};
+use callback::plugin::{PluginCall, check_destination};
+use callback::record::Phase;
+use callback::{CallbackId, LegKey};
+use serde_json::{Map, Value};
+use telephony::media::audio::Clip;
+use telephony::port::{Command as TelephonyCommand, EventKind, RecordOrder, Repeat};
+
+use super::act::call_id;
+use super::round::Round;
+use super::{Command, Reply, Shard};
+use crate::sessions::Signal;
+
+/// Plays of sessions have numbers from here on; those of the lifecycle stay far below.
+pub(crate) const PLUGIN_PLAYS: u64 = 1 << 40;
+
+/// What a session wants done.
+#[derive(Debug)]
+pub(crate) enum Act {
+    /// Nothing but to know whether it has the call.
+    Look,
+    /// Play a file or URL.
+    Play {
+        source: String,
+        play: u64,
+        forever: bool,
+    },
+    /// Play sound that is there.
+    Sound {
+        clip: Clip,
+        play: u64,
+        /// A digit stops it.
+        until_digit: bool,
+    },
+    /// Record the customer.
+    Record(RecordOrder),
+    /// End a recording.
+    StopRecord,
+    /// Stop what plays.
+    Stop,
+    /// Give the call back.
+    Detach,
+    /// Take it again.
+    Attach,
+    /// Send it to another destination.
+    Redirect { destination: String },
+    /// Attach data to it.
+    UserData { data: Map<String, Value> },
+    /// End it.
+    HangUp,
+}
+
+impl Shard {
+    /// Acts for a session; the answer is the error word of its module.
+    pub(super) fn on_control(
+        &mut self,
+        id: &CallbackId,
+        token: String,
+        act: Act,
+        reply: Reply<Result<(), &'static str>>,
+        round: &mut Round,
+    ) {
+        let result = self.control(id, token, act, round);
+        // The session may have ended.
+        let _gone = reply.send(result);
+    }
+
+    /// What only the media of the customer's leg is asked for; the rest of [`Act`] changes nothing.
+    fn control_media(&mut self, token: String, leg: &LegKey, act: Act) {
+        let call = call_id(leg);
+        let command = match act {
+            Act::Play {
+                source,
+                play,
+                forever,
+            } => return self.play_for_session(token, leg, source, play, forever),
+            Act::Sound {
+                clip,
+                play,
+                until_digit,
+            } => TelephonyCommand::Play {
+                call,
+                token: play,
+                clip,
+                repeat: if until_digit {
+                    Repeat::UntilDigit
+                } else {
+                    Repeat::Once
+                },
+            },
+            Act::Record(order) => TelephonyCommand::Record { call, order },
+            Act::StopRecord => TelephonyCommand::StopRecord { call },
+            Act::Stop => TelephonyCommand::Stop { call },
+            Act::Look
+            | Act::Detach
+            | Act::Attach
+            | Act::Redirect { .. }
+            | Act::UserData { .. }
+            | Act::HangUp => return,
+        };
+        self.send(command);
+    }
+
+    fn control(
+        &mut self,
+        id: &CallbackId,
+        token: String,
+        act: Act,
+        round: &mut Round,
+    ) -> Result<(), &'static str> {
+        let callback = self.callbacks.get(id).ok_or("unknown")?;
+        if callback.plugin.token() != Some(token.as_str()) {
+            return Err("unknown");
+        }
+        let Phase::Plugin { call, .. } = callback.phase else {
+            return Err("unknown");
+        };
+        let leg = callback.customer_leg();
+        match (&act, call) {
+            (Act::Attach, PluginCall::Ours) | (_, PluginCall::Plugins) => {}
+            _ => return Err("invalidstate.null"),
+        }
+        let event = match act {
+            Act::Look => return Ok(()),
+            Act::Detach => PluginEvent::Detached,
+            Act::Attach => PluginEvent::Attached,
+            Act::Redirect { destination } => {
+                check_destination(&destination, callback, &self.parts.dialplan)
+                    .map_err(|_refused| "invaliddestination")?;
+                PluginEvent::Redirect { destination }
+            }
+            Act::UserData { data } => {
+                let change = Box::new(Change {
+                    user_data: data,
+                    ..Change::default()
+                });
+                let changed = self.try_step(id, Input::Update(change), round);
+                return changed.map_err(|_refused| "invalidattribute");
+            }
+            Act::HangUp => PluginEvent::HangUp,
+            media => {
+                self.control_media(token, &leg, media);
+                return Ok(());
+            }
+        };
+        self.step(id, Input::Plugin { token, event }, round);
+        Ok(())
+    }
+
+    /// A file that cannot be played counts as played.
+    fn play_for_session(
+        &mut self,
+        token: String,
+        leg: &LegKey,
+        source: String,
+        play: u64,
+        forever: bool,
+    ) {
+        let call = call_id(leg);
+        let repeat = if forever {
+            Repeat::Forever
+        } else {
+            Repeat::Once
+        };
+        let command = move |clip| TelephonyCommand::Play {
+            call,
+            token: play,
+            clip,
+            repeat,
+        };
+        let sessions = self.parts.plugins.sessions.clone();
+        let treatments = self.parts.treatments.clone();
+        let commands = self.parts.commands.clone();
+        self.parts.supervisor.spawn("treatment", async move {
+            match treatments.find(&source).await {
+                Some(clip) => {
+                    let command = Command::Send(Box::new(command(clip)));
+                    // The channel closes only when the shard is gone.
+                    drop(commands.send(command).await);
+                }
+                None => sessions.signal(&token, Signal::Played(play)),
+            }
+        });
+    }
+
+    /// Passes what who has the call wants to know about it on.
+    pub(super) fn signal_session(&self, leg: &LegKey, kind: &EventKind) {
+        let plugins = &self.parts.plugins;
+        let token = || self.token_of_call(leg);
+        match kind {
+            EventKind::Digit(digit) => {
+                if let Some(token) = token() {
+                    plugins.signal(token, Signal::Digit(*digit));
+                }
+            }
+            EventKind::Played {
+                token: play,
+                finished: true,
+            } if *play >= PLUGIN_PLAYS => {
+                if let Some(token) = token() {
+                    plugins.signal(token, Signal::Played(*play));
+                }
+            }
+            EventKind::Recorded {
+                token: number,
+                clip,
+                at_max,
+            } => {
+                if let Some(token) = token() {
+                    plugins
+                        .voicexml
+                        .recorded(token, *number, clip.clone(), *at_max);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The question that gives somebody else control of this leg.
+    fn token_of_call(&self, leg: &LegKey) -> Option<&str> {
+        let callback = self.callbacks.get(&leg.callback)?;
+        let is_plugins = matches!(
+            callback.phase,
+            Phase::Plugin {
+                call: PluginCall::Plugins,
+                ..
+            }
+        );
+        let is_this = leg.agent.is_none() && callback.attempts == leg.attempt;
+        callback.plugin.token().filter(|_| is_this && is_plugins)
+    }
+}

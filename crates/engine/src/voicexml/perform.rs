@@ -1,0 +1,310 @@
+//! One input of an application, and everything that follows from it at once.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use telephony::media::audio::Clip;
+use telephony::port::RecordOrder;
+use tokio::sync::oneshot;
+use vxml::{Effect, FetchRequest, Play, RecordRequest, Session, TransferOutcome, TransferRequest};
+
+use super::VoiceXml;
+use super::cell::{Beginning, Body, Cell, Input, Playing, Recording};
+use crate::shard::{Act, Command, PLUGIN_PLAYS};
+
+/// Longest line of a log.
+const LINE_MAX: usize = 1_000;
+
+impl VoiceXml {
+    pub(super) fn take(&self, cell: &Arc<Cell>, input: Input) {
+        let now_ms = self.now_ms();
+        let mut body = cell.body();
+        match input {
+            Input::Begin(beginning) => self.start_session(cell, &mut body, *beginning, now_ms),
+            Input::Handle(input) => {
+                body.hung_up |= matches!(*input, vxml::Input::Hangup);
+                handle(&mut body, *input, now_ms);
+            }
+            Input::Rendered(id, clip) => self.rendered(cell, &mut body, id, clip, now_ms),
+            Input::Played(number) => {
+                if let Some(playing) = body.playing
+                    && playing.number == number
+                {
+                    body.playing = None;
+                    handle(&mut body, vxml::Input::Played(playing.id), now_ms);
+                }
+            }
+            Input::Recorded(number, clip, at_max) => {
+                let known = body.recording.take_if(|r| r.number == number);
+                if let Some(recording) = known {
+                    let recorded = cell.recordings.keep(&recording, clip, at_max);
+                    handle(&mut body, recorded, now_ms);
+                }
+            }
+            Input::Tick => {
+                cell.tick_at.store(i64::MAX, Ordering::Relaxed);
+                handle(&mut body, vxml::Input::Time, now_ms);
+            }
+        }
+        while let Some(effect) = body.session.as_mut().and_then(Session::poll_effect) {
+            self.perform(cell, &mut body, effect);
+        }
+        let next = body.session.as_ref().and_then(Session::next_time);
+        self.plan_tick(cell, next);
+    }
+
+    fn start_session(&self, cell: &Arc<Cell>, body: &mut Body, beginning: Beginning, now_ms: i64) {
+        match Session::new(beginning.start) {
+            Ok(mut session) => {
+                cell.owner.started();
+                session.start(&beginning.url, now_ms);
+                body.session = Some(session);
+            }
+            Err(error) => {
+                let ending = vxml::Ending::Error {
+                    event: "error.com.ringback.limit".to_owned(),
+                    message: error.to_string(),
+                };
+                self.over(cell, body, ending);
+            }
+        }
+    }
+
+    fn over(&self, cell: &Arc<Cell>, body: &Body, ending: vxml::Ending) {
+        if self.forget(cell) {
+            let documents = body.session.as_ref().map_or(0, Session::documents);
+            cell.owner.ended(ending, documents, body.hung_up);
+        }
+    }
+
+    fn perform(&self, cell: &Arc<Cell>, body: &mut Body, effect: Effect) {
+        match effect {
+            Effect::Fetch(request) => self.fetch(cell, *request),
+            Effect::Play(play) => self.render(cell, body, play),
+            Effect::StopPlay(id) => {
+                if body.playing.is_some_and(|playing| playing.id == id)
+                    && let Some(playing) = body.playing.take()
+                    && playing.number != 0
+                {
+                    self.act_and_forget(cell, Act::Stop);
+                }
+            }
+            Effect::Record(request) => self.record(cell, body, request),
+            Effect::StopRecord(id) => {
+                if let Some(recording) = body.recording.as_ref().filter(|r| r.id == id) {
+                    let number = recording.number;
+                    self.record_or_none(cell, number, Act::StopRecord);
+                }
+            }
+            Effect::Transfer(request) => self.transfer(cell, *request),
+            Effect::StopTransfer(_) => {}
+            Effect::Send(message) => cell.owner.message(message),
+            Effect::Log(line) => {
+                let text: String = line.text.chars().take(LINE_MAX).collect();
+                let (label, level) = (line.label, line.level);
+                tracing::info!(callback.id = %cell.call.callback, label, level, text, "a page says");
+            }
+            Effect::Trace(trace) => {
+                tracing::debug!(callback.id = %cell.call.callback, ?trace, "a page runs");
+            }
+            Effect::Ended(ending) => self.over(cell, body, *ending),
+        }
+    }
+
+    fn fetch(&self, cell: &Arc<Cell>, request: FetchRequest) {
+        let (all, cell) = (self.clone(), Arc::clone(cell));
+        self.inner
+            .supervisor
+            .spawn("application fetch", async move {
+                let recordings = cell.recordings.clone();
+                let file = move |handle: &str| recordings.file(handle);
+                let answer = all.inner.pages.fetch(&request, file).await;
+                if let Err(error) = &answer {
+                    tracing::info!(
+                        callback.id = %cell.call.callback,
+                        url = callback::mask::url(&request.url),
+                        status = error.status,
+                        error = error.message,
+                        "a page cannot be fetched"
+                    );
+                }
+                let id = request.id;
+                all.push(
+                    &cell,
+                    Input::Handle(Box::new(vxml::Input::Fetched { id, answer })),
+                );
+            });
+    }
+
+    /// Puts a play together; it comes back as [`Input::Rendered`].
+    fn render(&self, cell: &Arc<Cell>, body: &mut Body, play: Play) {
+        body.playing = Some(Playing {
+            id: play.id,
+            number: 0,
+            barge_in: play.barge_in,
+        });
+        let (all, cell) = (self.clone(), Arc::clone(cell));
+        self.inner
+            .supervisor
+            .spawn("application prompts", async move {
+                let prompts = &all.inner.prompts;
+                let rendered = prompts.render(&play.prompts, &cell.recordings).await;
+                all.push(&cell, Input::Rendered(play.id, rendered.ok()));
+            });
+    }
+
+    fn rendered(
+        &self,
+        cell: &Arc<Cell>,
+        body: &mut Body,
+        id: u64,
+        clip: Option<Clip>,
+        now_ms: i64,
+    ) {
+        let Some(playing) = body.playing.as_mut().filter(|playing| playing.id == id) else {
+            // A key came before, or the application went on.
+            return;
+        };
+        match clip {
+            None => {
+                body.playing = None;
+                handle(body, vxml::Input::Unplayable(id), now_ms);
+            }
+            Some(clip) if clip.samples().is_empty() => {
+                body.playing = None;
+                handle(body, vxml::Input::Played(id), now_ms);
+            }
+            Some(clip) => {
+                playing.number = self.number();
+                let act = Act::Sound {
+                    clip,
+                    play: playing.number,
+                    until_digit: playing.barge_in,
+                };
+                let number = playing.number;
+                let played = self.control(cell, act);
+                let (all, cell) = (self.clone(), Arc::clone(cell));
+                self.inner
+                    .supervisor
+                    .spawn("application prompts", async move {
+                        if played.await.is_err() {
+                            // The call cannot be used; its end is told by itself.
+                            all.push(&cell, Input::Played(number));
+                        }
+                    });
+            }
+        }
+    }
+
+    fn record(&self, cell: &Arc<Cell>, body: &mut Body, request: RecordRequest) {
+        let number = self.number();
+        let order = RecordOrder {
+            token: number,
+            beep: request.beep,
+            max_ms: request.max_time_ms,
+            final_silence_ms: request.final_silence_ms,
+            timeout_ms: request.timeout_ms,
+        };
+        body.recording = Some(Recording {
+            id: request.id,
+            number,
+            kind: request.kind,
+        });
+        self.record_or_none(cell, number, Act::Record(order));
+    }
+
+    /// Does something about a recording; on a call that cannot be used there is none.
+    fn record_or_none(&self, cell: &Arc<Cell>, number: u64, act: Act) {
+        let done = self.control(cell, act);
+        let (all, cell) = (self.clone(), Arc::clone(cell));
+        self.inner
+            .supervisor
+            .spawn("application recording", async move {
+                if done.await.is_err() {
+                    all.push(&cell, Input::Recorded(number, None, false));
+                }
+            });
+    }
+
+    /// A number for a play or recording on a call.
+    fn number(&self) -> u64 {
+        PLUGIN_PLAYS + self.inner.plays.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Passes the call on; the callback ends with it.
+    fn transfer(&self, cell: &Arc<Cell>, request: TransferRequest) {
+        let destination = dialed(&request.destination);
+        let passed = self.control(cell, Act::Redirect { destination });
+        let (all, cell) = (self.clone(), Arc::clone(cell));
+        self.inner
+            .supervisor
+            .spawn("application transfer", async move {
+                let outcome = match passed.await {
+                    Ok(()) => TransferOutcome::Left,
+                    Err("invaliddestination") => {
+                        TransferOutcome::Failed("noauthorization".to_owned())
+                    }
+                    Err(_) => TransferOutcome::Failed("noresource".to_owned()),
+                };
+                let id = request.id;
+                let input = vxml::Input::Transferred { id, outcome };
+                all.push(&cell, Input::Handle(Box::new(input)));
+            });
+    }
+
+    fn act_and_forget(&self, cell: &Arc<Cell>, act: Act) {
+        let done = self.control(cell, act);
+        self.inner.supervisor.spawn("application", async move {
+            // A call that is gone plays nothing.
+            let _gone = done.await;
+        });
+    }
+
+    /// Asks the shard to act on the call.
+    fn control(
+        &self,
+        cell: &Cell,
+        act: Act,
+    ) -> impl Future<Output = Result<(), &'static str>> + Send + 'static {
+        let commands = self.inner.commands.clone();
+        let call = cell.call.clone();
+        async move {
+            let (reply, done) = oneshot::channel();
+            let command = Command::Control {
+                id: call.callback,
+                token: call.token,
+                act,
+                reply,
+            };
+            commands.send(command).await.map_err(|_gone| "unknown")?;
+            done.await.unwrap_or(Err("unknown"))
+        }
+    }
+}
+
+fn handle(body: &mut Body, input: vxml::Input, now_ms: i64) {
+    if let Some(session) = &mut body.session {
+        session.handle(input, now_ms);
+    }
+}
+
+/// What is dialed for the address of a transfer: the number of `tel:`, the user of `sip:`.
+fn dialed(address: &str) -> String {
+    let rest = address.split_once(':').map_or(address, |(_, rest)| rest);
+    rest.split([';', '@', '?'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_dials_the_number_or_the_user() {
+        assert_eq!(dialed("tel:+4930123;ext=5"), "+4930123");
+        assert_eq!(dialed("sip:5100@north.example.net;user=phone"), "5100");
+        assert_eq!(dialed("sips:5100"), "5100");
+    }
+}

@@ -1,0 +1,27 @@
+//! `POST /scxml/session/{session}/event/{name}`: an external event; the id is the right to send it.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, Request, State};
+use axum::response::Response;
+use callback::ErrorCode;
+use serde_json::{Value, json};
+
+use super::request::keys;
+use crate::error::{ApiError, Failure};
+use crate::path::ApiPath;
+use crate::{Api, answer};
+
+pub(super) async fn event(
+    State(api): State<Arc<Api>>,
+    ApiPath((session, name)): ApiPath<(String, String)>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let data = Value::Object(keys(query.as_deref(), request).await?);
+    if api.engine.session_event(&session, &name, data) {
+        return Ok(answer::ok(&json!({}))?);
+    }
+    let message = "There is no session with this id, or its queue is full";
+    Err(Failure::new(ErrorCode::NotFound, message).into())
+}

@@ -1,0 +1,156 @@
+//! Scripts that want everything, in the running server: each ends in its limit, and others do not
+//! wait for them.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::{Behaviour, Line, PATIENCE, Receiver, Reply, Server, until};
+
+use crate::common::{agents, server, service};
+
+/// Documents by name with how they end: `told` = by an error event, `gone` = the session is over.
+const HOSTILE: &[(&str, &str, &str)] = &[
+    ("while(true)", "told", "<script>while (true) {}</script>"),
+    (
+        "memory bomb",
+        "told",
+        "<script>var a = []; for (;;) a.push(new Array(1000).fill(1))</script>",
+    ),
+    (
+        "regular expression bomb",
+        "told",
+        "<script>/(a+)+$/.test('a'.repeat(40) + 'b')</script>",
+    ),
+    (
+        "new Array(1e9)+''",
+        "told",
+        "<script>new Array(1e9) + ''</script>",
+    ),
+    ("endless raise", "gone", "<raise event='again'/>"),
+    ("failing condition", "gone", "<raise event='cond'/>"),
+];
+
+fn document(body: &str) -> &'static str {
+    let text = format!(
+        "<scxml xmlns='http://www.w3.org/2005/07/scxml' profile='ecmascript'>\
+         <state id='idle'><transition event='go' target='s'/></state>\
+         <state id='s'><onentry>{body}</onentry><transition event='again' target='s'/>\
+         <transition event='cond' target='c'/><transition event='error.*' target='told'/></state>\
+         <state id='c'><onentry><raise event='x'/></onentry><transition event='*' cond='none.x' target='s'/></state>\
+         <state id='told'/></scxml>"
+    );
+    Box::leak(text.into_boxed_str())
+}
+
+async fn start(server: &Server, documents: &Receiver) -> String {
+    let body = json!({"src": documents.url});
+    let answer = server.api.post("/scxml/session/start", &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body["sessionId"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn hostile_scripts_end_in_their_limits() {
+    let server = server(9).start().await;
+    for (name, ends, body) in HOSTILE {
+        let documents = Receiver::start().await;
+        let page = document(body);
+        documents.answer(move |_| Reply::Json(200, page));
+        let id = start(&server, &documents).await;
+        let at = format!("/scxml/session/{id}");
+        let begun = testkit::now();
+        let go = server.api.post(&format!("{at}/event/go"), &json!({})).await;
+        assert_eq!(go.status, 200, "{name}: {go:?}");
+        until(name, PATIENCE, async || {
+            let looked = server.api.get(&format!("{at}/query")).await;
+            let told = looked.body["configuration"] == json!(["told"]);
+            let over = looked.status == 404;
+            match *ends {
+                "told" => told,
+                _ => over,
+            }
+            .then_some(())
+        })
+        .await;
+        eprintln!("{name}: {ends} after {} ms", begun.elapsed().as_millis());
+        assert!(begun.elapsed() < Duration::from_secs(3), "{name}");
+    }
+    for broken in [
+        "<!DOCTYPE x [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><scxml>&b;</scxml>",
+        "<scxml xmlns='http://www.w3.org/2005/07/scxml' xmlns:xi='http://www.w3.org/2001/XInclude'>\
+         <state id='s'><xi:include href='in' xpointer='s'/></state></scxml>",
+    ] {
+        let documents = Receiver::start().await;
+        documents.answer(move |_| Reply::Json(200, broken));
+        let begun = testkit::now();
+        let body = json!({"src": documents.url});
+        let answer = server.api.post("/scxml/session/start", &body).await;
+        assert_eq!(answer.status, 400, "{answer:?}");
+        eprintln!(
+            "refused after {} ms: {}",
+            begun.elapsed().as_millis(),
+            answer.body["detail"]
+        );
+    }
+    assert_eq!(server.api.get("/livez").await.status, 200);
+}
+
+/// Time of a callback from its request to the customer's answer, for so many, one after the other;
+/// the longest but one in a hundred, ms.
+async fn p99_of_callbacks(server: &Server, notes: &Receiver, count: usize) -> f64 {
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let begun = testkit::now();
+        let id = server.api.call_back("quick", "5116").await;
+        notes.wait_for(&id, "customer_queued", PATIENCE).await;
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        server.api.cancel("quick", &id).await;
+    }
+    times.sort_by(f64::total_cmp);
+    times[(count - 1) * 99 / 100]
+}
+
+#[tokio::test]
+async fn callbacks_do_not_wait_for_scripts_that_hang() {
+    let answers = Behaviour::AnswerAndLeave(Duration::ZERO, Duration::from_secs(60));
+    let line = Line::start(move |_, _| answers).await;
+    let notes = Receiver::start().await;
+    let server = server(line.port).start().await;
+    server.api.import_agents(&agents(&[("kim", "7001")])).await;
+    let text = service("quick", &notes, &[]);
+    server.api.import_services(&text).await;
+    let documents = Receiver::start().await;
+    let page = document("<script>while (true) {}</script>");
+    documents.answer(move |_| Reply::Json(200, page));
+    let mut ratios = Vec::new();
+    for _ in 0..3 {
+        let alone = p99_of_callbacks(&server, &notes, 40).await;
+        // A script that hangs, again and again, all the while.
+        let hang = async {
+            loop {
+                let id = start(&server, &documents).await;
+                let at = format!("/scxml/session/{id}");
+                server.api.post(&format!("{at}/event/go"), &json!({})).await;
+                tokio::time::sleep(Duration::from_millis(120)).await;
+                server
+                    .api
+                    .post(&format!("{at}/terminate"), &json!({}))
+                    .await;
+            }
+        };
+        let beside = tokio::select! {
+            () = hang => 0.0,
+            p99 = p99_of_callbacks(&server, &notes, 40) => p99,
+        };
+        eprintln!("p99 of callbacks: {alone:.1} ms alone, {beside:.1} ms beside a hanging script");
+        ratios.push(beside / alone);
+    }
+    ratios.sort_by(f64::total_cmp);
+    eprintln!("median ratio: {:.2}", ratios[1]);
+    // The goal of 1.10 is for a quiet machine; here it must not be waiting.
+    assert!(ratios[1] < 3.0, "{ratios:?}");
+    assert_eq!(server.api.get("/livez").await.status, 200);
+}

@@ -1,0 +1,404 @@
+//! VoiceXML on the answered call: real SIP and RTP, pages over HTTP.
+
+use std::time::Duration;
+
+use media::codec::Codec;
+use media::tone;
+use serde_json::Value;
+use testkit::{Heard, Moment, PATIENCE, Page, Receiver, Server, Talker, Web, audio, until};
+
+use crate::common::{agents, check, server, service, story};
+
+const VXML: &str = "application/voicexml+xml";
+/// What a callback of these tests tells before the application decides.
+const ANSWERED: [&str; 4] = [
+    "service_create",
+    "virtual_ixn_create",
+    "dial_init",
+    "dial_done(0,1)",
+];
+
+/// A server whose service runs an application, and everything around it.
+struct Site {
+    server: Server,
+    notes: Receiver,
+    web: Web,
+    phone: Talker,
+}
+
+impl Site {
+    async fn start(page: &str, extra: &[&str]) -> Self {
+        Self::with(Talker::start(true).await, page, extra, &[]).await
+    }
+
+    async fn with(phone: Talker, page: &str, extra: &[&str], config: &[&str]) -> Self {
+        let (web, notes) = (Web::start().await, Receiver::start().await);
+        let url = web.put("/app/start.vxml", Page::new(VXML, page));
+        let mut builder = server(phone.port);
+        for line in config {
+            builder = builder.set("vxml", line);
+        }
+        let server = builder.start().await;
+        server.api.import_agents(&agents(&[("kim", "7001")])).await;
+        let url = format!("_on_customer_connect_treatment_url = {url}");
+        let mut lines = vec![url.as_str()];
+        lines.extend_from_slice(extra);
+        let text = service("desk", &notes, &lines);
+        server.api.import_services(&text).await;
+        Self {
+            server,
+            notes,
+            web,
+            phone,
+        }
+    }
+
+    /// Puts a tone of 1 kHz where a page finds it.
+    fn tone(&self, path: &str, ms: u32) {
+        let file = self.server.folder().join("tone.wav");
+        audio::write_wav(&file, &audio::tone(1_000.0, ms, 8_000));
+        let bytes = std::fs::read(&file).expect("just written");
+        let _url = self.web.put(path, Page::new("audio/x-wav", bytes));
+    }
+
+    async fn call(&self) -> String {
+        self.server.api.call_back("desk", "5115").await
+    }
+
+    /// Waits until the phone hears the tone.
+    async fn hears_tone(&self) {
+        until("the prompt", PATIENCE, async || {
+            self.phone.heard().iter().any(is_tone).then_some(())
+        })
+        .await;
+    }
+
+    /// Checks how the callback ended after its first answered call.
+    async fn ends(&self, id: &str, rest: &[&str], termination: &str) {
+        let notes = self.notes.whole(id, PATIENCE).await;
+        let expected: Vec<&str> = ANSWERED.iter().chain(rest).copied().collect();
+        check(&notes, &expected, termination);
+    }
+
+    /// Data of the log's entries of this id.
+    async fn logged(&self, id: &str, event: &str) -> Vec<Value> {
+        let mut events = self.server.api.events(id).await;
+        events.retain(|entry| entry["event_id"] == event);
+        events
+            .into_iter()
+            .map(|entry| entry["data"].clone())
+            .collect()
+    }
+}
+
+fn is_tone(heard: &Heard) -> bool {
+    let mut samples = Vec::new();
+    Codec::Pcmu.decode(&heard.audio, &mut samples);
+    samples.iter().any(|sample| sample.abs() > 2_000)
+}
+
+/// The last packet with the tone that arrived after a moment, as the time since then.
+fn last_tone_after(heard: &[Heard], moment: Moment) -> Duration {
+    let last = heard.iter().rfind(|h| h.at > moment && is_tone(h));
+    last.map_or(Duration::ZERO, |h| h.at - moment)
+}
+
+fn page(body: &str) -> String {
+    format!(
+        "<?xml version='1.0'?><vxml version='2.1' xmlns='http://www.w3.org/2001/vxml'>\
+         <var name='treatment_result'/>{body}</vxml>"
+    )
+}
+
+/// A page that ends at once with this result.
+fn result(expr: &str) -> String {
+    page(&format!(
+        "<form><block><assign name='treatment_result' expr=\"{expr}\"/>\
+         <exit namelist='treatment_result'/></block></form>"
+    ))
+}
+
+/// The page of the reference: now, later, nothing, gone.
+const MENU: &str = r#"<form id="f">
+    <field name="k" type="digits?length=1">
+      <prompt><audio src="../tone.wav"/></prompt>
+      <noinput count="2"><assign name="treatment_result" expr="({action:'route_to_agent',message:'OK'})"/><exit namelist="treatment_result"/></noinput>
+      <filled>
+        <assign name="treatment_result" expr="k=='2' ? {action:'retry',message:'OK',delay:1} : k=='3' ? {action:'cancel',message:'OK'} : {action:'route_to_agent',message:'OK'}"/>
+        <exit namelist="treatment_result"/>
+      </filled>
+    </field>
+  </form>
+  <catch event="connection.disconnect.hangup">
+    <assign name="treatment_result" expr="({action:'cancel',message:'interaction_deleted'})"/><exit namelist="treatment_result"/>
+  </catch>"#;
+
+#[tokio::test]
+async fn a_key_decides_what_becomes_of_the_callback() {
+    let site = Site::start(&page(MENU), &["_max_dial_attempts = 9"]).await;
+    site.tone("/tone.wav", 20_000);
+    let id = site.call().await;
+    site.hears_tone().await;
+    site.phone.press('2').await;
+    until("the second call", PATIENCE, async || {
+        (site.phone.calls() == 2).then_some(())
+    })
+    .await;
+    site.hears_tone().await;
+    site.phone.press('3').await;
+    let notes = site.notes.whole(&id, PATIENCE).await;
+    let expected: Vec<&str> = ANSWERED
+        .iter()
+        .copied()
+        .chain(["dial_init", "dial_done(0,2)", "service_exit"])
+        .collect();
+    check(&notes, &expected, "CANCELLED");
+    let asked = site.logged(&id, "rb.plugin_asked").await;
+    assert_eq!(asked[0]["type"], "vxml");
+    assert!(site.phone.is_over());
+}
+
+#[tokio::test]
+async fn the_agent_route_has_no_greeting_and_waits_with_music() {
+    let greeting = "_treatment_customer_connect = greeting.wav";
+    let site = Site::start(&page(MENU), &[greeting]).await;
+    site.tone("/tone.wav", 20_000);
+    let id = site.call().await;
+    site.hears_tone().await;
+    site.phone.press('1').await;
+    site.notes.wait_for(&id, "customer_queued", PATIENCE).await;
+    let told = story(&site.notes.of(&id));
+    let expected: Vec<&str> = ANSWERED
+        .iter()
+        .copied()
+        .chain(["customer_queued"])
+        .collect();
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_key_stops_the_prompt_within_60_ms() {
+    for events in [true, false] {
+        let phone = Talker::start(events).await;
+        let site = Site::with(phone, &page(MENU), &[], &[]).await;
+        site.tone("/tone.wav", 20_000);
+        let id = site.call().await;
+        site.hears_tone().await;
+        site.phone.wait(Duration::from_millis(200)).await;
+        let pressed = if events {
+            site.phone.press('3').await
+        } else {
+            let mut audio = Vec::new();
+            let tones = tone::dtmf("3", 100, 60);
+            Codec::Pcmu.encoder().encode(&tones, &mut audio);
+            site.phone.say(&audio).await
+        };
+        site.ends(&id, &["service_exit"], "CANCELLED").await;
+        let heard = last_tone_after(&site.phone.heard(), pressed);
+        assert!(
+            heard <= Duration::from_millis(60),
+            "events {events}: {heard:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn keys_typed_ahead_answer_the_next_questions() {
+    let field = |name: &str| {
+        format!(
+            "<field name='{name}' type='digits?length=1'>\
+             <prompt><audio src='../tone.wav'/></prompt></field>"
+        )
+    };
+    let fields = [field("a"), field("b"), field("c")].concat();
+    let body = format!(
+        "<form>{fields}<filled namelist='a b c'><assign name='treatment_result' \
+         expr=\"({{action: a+b+c=='123' ? 'cancel' : 'route_to_agent', message:'OK'}})\"/>\
+         <exit namelist='treatment_result'/></filled></form>"
+    );
+    let site = Site::start(&page(&body), &[]).await;
+    site.tone("/tone.wav", 20_000);
+    let id = site.call().await;
+    site.hears_tone().await;
+    for key in ['1', '2', '3'] {
+        site.phone.press(key).await;
+    }
+    site.ends(&id, &["service_exit"], "CANCELLED").await;
+}
+
+#[tokio::test]
+async fn prompts_without_barge_in_are_heard_to_their_end() {
+    let body = MENU.replace("<prompt>", "<prompt bargein='false'>");
+    let site = Site::start(&page(&body), &[]).await;
+    site.tone("/tone.wav", 1_500);
+    let id = site.call().await;
+    site.hears_tone().await;
+    let pressed = site.phone.press('2').await;
+    site.phone.wait(Duration::from_millis(2_000)).await;
+    let heard = last_tone_after(&site.phone.heard(), pressed);
+    assert!(heard > Duration::from_millis(800), "{heard:?}");
+    assert_eq!(site.phone.calls(), 1, "the key is discarded");
+    site.phone.press('3').await;
+    site.ends(&id, &["service_exit"], "CANCELLED").await;
+}
+
+#[tokio::test]
+async fn a_customer_who_hangs_up_is_told_to_the_application() {
+    let site = Site::start(&page(MENU), &[]).await;
+    site.tone("/tone.wav", 20_000);
+    let id = site.call().await;
+    site.hears_tone().await;
+    site.phone.hang_up().await;
+    let end = "FAIL_INTERACTION_DELETED";
+    site.ends(&id, &["service_exit"], end).await;
+    let answered = site.logged(&id, "rb.plugin_answered").await;
+    assert_eq!(answered[0]["message"], "interaction_deleted");
+
+    let silent = MENU.replace("connection.disconnect.hangup", "never");
+    let site = Site::start(&page(&silent), &[]).await;
+    site.tone("/tone.wav", 20_000);
+    let id = site.call().await;
+    site.hears_tone().await;
+    site.phone.hang_up().await;
+    site.ends(&id, &["service_exit"], end).await;
+}
+
+#[tokio::test]
+async fn results_are_objects_or_text_and_checked_like_those_of_a_plugin() {
+    let failed = ["service_exit"];
+    let exit = ["service_exit"];
+    for (expr, rest, end) in [
+        ("{action:'cancel',message:'OK'}", &exit[..], "CANCELLED"),
+        (
+            "'{&quot;action&quot;:&quot;cancel&quot;,&quot;message&quot;:&quot;OK&quot;}'",
+            &exit,
+            "CANCELLED",
+        ),
+        ("({action:'cancel'})", &failed, "FAIL_ERROR"),
+        ("({action:'dance',message:'OK'})", &failed, "FAIL_ERROR"),
+        (
+            "({action:'retry',message:'OK',customer_number:'112'})",
+            &failed,
+            "FAIL_ERROR",
+        ),
+        (
+            "({action:'route_to_rp',message:'+12125550100'})",
+            &failed,
+            "FAIL_ERROR",
+        ),
+        (
+            "({action:'route_to_agent',message:'interaction_deleted'})",
+            &failed,
+            "FAIL_ERROR",
+        ),
+        ("5", &failed, "FAIL_ERROR"),
+    ] {
+        let site = Site::start(&result(expr), &[]).await;
+        let id = site.call().await;
+        let notes = site.notes.whole(&id, PATIENCE).await;
+        let told = story(&notes);
+        assert!(
+            told.ends_with(&rest.iter().map(|e| (*e).to_owned()).collect::<Vec<_>>()),
+            "{expr}: {told:?}"
+        );
+        let last = notes.last().expect("the story is not empty");
+        assert_eq!(
+            last.get("c_termination_type"),
+            format!("COMPLETED.{end}"),
+            "{expr}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_application_that_fails_ends_the_callback_or_routes_it() {
+    let missing = page("<form><block><goto next='nowhere.vxml'/></block></form>");
+    let site = Site::start(&missing, &[]).await;
+    let id = site.call().await;
+    let notes = site.notes.whole(&id, PATIENCE).await;
+    let last = notes.last().expect("the story is not empty");
+    assert_eq!(last.get("c_termination_type"), "COMPLETED.FAIL_ERROR");
+    let problem = &site.logged(&id, "rb.plugin_problem").await[0];
+    assert_eq!(problem["detail"], "vxml_error");
+    let why = problem["why"].as_str().unwrap_or_default();
+    assert!(why.contains("error.badfetch.http.404"), "{why}");
+
+    let phone = Talker::start(true).await;
+    let config = ["on_error = \"route_to_agent\""];
+    let site = Site::with(phone, &missing, &[], &config).await;
+    let id = site.call().await;
+    site.notes.wait_for(&id, "customer_queued", PATIENCE).await;
+}
+
+#[tokio::test]
+async fn an_application_that_cannot_be_fetched_names_address_and_status() {
+    let site = Site::start(
+        "no page",
+        &["_on_customer_connect_treatment_url = http://127.0.0.1:9/a.vxml?key=secret"],
+    )
+    .await;
+    let id = site.call().await;
+    let notes = site.notes.whole(&id, PATIENCE).await;
+    let last = notes.last().expect("the story is not empty");
+    assert_eq!(last.get("c_termination_type"), "COMPLETED.FAIL_ERROR");
+    let problem = &site.logged(&id, "rb.plugin_problem").await[0];
+    assert_eq!(problem["detail"], "vxml_start_failed");
+    let why = problem["why"].as_str().unwrap_or_default();
+    assert!(
+        why.contains("http://127.0.0.1:9/a.vxml") && !why.contains("secret"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn an_application_has_its_time() {
+    let body = "<form><field name='k' type='digits'><property name='timeout' value='100s'/></field></form>";
+    let site = Site::start(&page(body), &["_plugin_on_dial_timeout = 2"]).await;
+    let id = site.call().await;
+    let notes = site.notes.whole(&id, PATIENCE).await;
+    let last = notes.last().expect("the story is not empty");
+    assert_eq!(last.get("c_termination_type"), "COMPLETED.FAIL_ERROR");
+    until("the end of the call", PATIENCE, async || {
+        site.phone.is_over().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_page_knows_of_its_call() {
+    let expr = "({action: session.com.genesyslab.userdata.topic=='refund' &amp;&amp; \
+                session.com.genesyslab.userdata._dial_attempt==1 &amp;&amp; \
+                session.com.genesyslab.userdata._customer_number=='5115' &amp;&amp; \
+                session.com.genesyslab.userdata._reply_url===undefined &amp;&amp; \
+                session.connection.protocol.name=='sip' ? 'cancel' : 'retry', message:'OK'})";
+    let site = Site::start(&result(expr), &[]).await;
+    let body = serde_json::json!({"_customer_number": "5115", "topic": "refund"});
+    let created = site.server.api.create("desk", &body).await;
+    let id = created.body["_id"].as_str().unwrap_or_default().to_owned();
+    site.ends(&id, &["service_exit"], "CANCELLED").await;
+}
+
+#[tokio::test]
+async fn only_humans_meet_the_application() {
+    use testkit::{Behaviour, Line};
+    let line = Line::start(|_, _| Behaviour::Refuse(Duration::ZERO, 486)).await;
+    let notes = Receiver::start().await;
+    let web = Web::start().await;
+    let url = web.put(
+        "/a.vxml",
+        Page::new(VXML, result("({action:'cancel',message:'OK'})")),
+    );
+    let server = server(line.port).start().await;
+    server.api.import_agents(&agents(&[("kim", "7001")])).await;
+    let url = format!("_on_customer_connect_treatment_url = {url}");
+    let text = service("desk", &notes, &[&url, "_max_dial_attempts = 1"]);
+    server.api.import_services(&text).await;
+    let id = server.api.call_back("desk", "5115").await;
+    let told = notes.whole(&id, PATIENCE).await;
+    let last = told.last().expect("the story is not empty");
+    assert_eq!(
+        last.get("c_termination_type"),
+        "COMPLETED.FAIL_CALL_TO_CUSTOMER"
+    );
+    assert_eq!(web.requests().len(), 0);
+}

@@ -1,0 +1,60 @@
+// Services and the catalogue of their options.
+import { useQuery } from "@tanstack/react-query";
+import { api, asText, good, report, type Report } from "./client";
+
+export const useServices = () =>
+  useQuery({ queryKey: ["services"], queryFn: async () => (await good(api.GET("/api/v1/services"))).services });
+
+export const useOptions = () =>
+  useQuery({
+    queryKey: ["options"],
+    queryFn: async () => (await good(api.GET("/api/v1/options"))).options,
+    staleTime: Infinity,
+  });
+
+const flags = (mode: { dry_run?: boolean; strict?: boolean }) => ({
+  dry_run: String(mode.dry_run ?? false),
+  strict: String(mode.strict ?? false),
+});
+
+export const importServices = (text: string, mode: { dry_run: boolean; strict: boolean }): Promise<Report> =>
+  report(api.POST("/api/v1/services/import", { params: { query: flags(mode) }, body: text, ...asText }));
+
+export const putService = (name: string, options: Record<string, string>, dry_run: boolean): Promise<Report> =>
+  report(
+    api.PUT("/api/v1/services/{name}", { params: { path: { name }, query: flags({ dry_run }) }, body: { options } }),
+  );
+
+/** What the import has to say about the services as they are stored. */
+export const useServiceHealth = () =>
+  useQuery({
+    queryKey: ["services", "health"],
+    queryFn: async () => {
+      const text = await good(api.GET("/api/v1/services/export", { parseAs: "text" }));
+      return importServices(String(text ?? ""), { dry_run: true, strict: false });
+    },
+  });
+
+/** Starting points for a new service. */
+export const TEMPLATES: Record<string, Record<string, string>> = {
+  agent_first: {
+    _type: "ors", _service: "callback", _call_direction: "USERTERMINATED", _wait_for_agent: "true",
+    _urs_virtual_queue: "VQ_{name}", _target: "{name}@Stats.GA",
+  },
+  customer_first: {
+    _type: "ors", _service: "callback", _call_direction: "USERTERMINATED", _wait_for_agent: "false",
+    _urs_virtual_queue: "VQ_{name}", _target: "{name}@Stats.GA",
+    _treatment_customer_connect: "greeting.wav", _treatment_waiting_for_agent: "music.wav",
+  },
+  scheduled: {
+    _type: "ors", _service: "callback", _call_direction: "USERTERMINATED", _wait_for_agent: "true",
+    _urs_virtual_queue: "VQ_{name}", _target: "{name}@Stats.GA",
+    _reject_future_desired_time: "1M", _request_execution_time_buffer: "120",
+  },
+  notifying: {
+    _type: "ors", _service: "callback", _call_direction: "USERTERMINATED", _wait_for_agent: "true",
+    _urs_virtual_queue: "VQ_{name}", _target: "{name}@Stats.GA",
+    _enable_status_notification: "subscribe_notify", _status_notification_type: "httpcb",
+    _status_notification_target: "http://127.0.0.1:9000/events",
+  },
+};

@@ -1,0 +1,176 @@
+// Login, navigation and the pages.
+import { ActionIcon, Badge, Burger, Button, Center, Loader, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Suspense, lazy, useEffect, useState } from "react";
+import { Link, NavLink, Navigate, Route, Routes, useLocation } from "react-router";
+import { api, good, onLoggedOut, type Session } from "./api/client";
+import { onLive, startLive, useLiveState } from "./api/live";
+import { ErrorNote } from "./components/notes";
+import { Login } from "./pages/login";
+import { t, type TextKey } from "./text";
+
+const Overview = lazy(() => import("./pages/overview"));
+const Services = lazy(() => import("./pages/services"));
+const ServicePage = lazy(() => import("./pages/service"));
+const Transactions = lazy(() => import("./pages/transactions"));
+const TransactionPage = lazy(() => import("./pages/transaction"));
+const Callbacks = lazy(() => import("./pages/callbacks"));
+const CallbackPage = lazy(() => import("./pages/callback"));
+const Notifications = lazy(() => import("./pages/notifications"));
+const Agents = lazy(() => import("./pages/agents"));
+
+// The page of sessions follows when sessions can be listed by the API.
+const PAGES: { path: string; title: TextKey }[] = [
+  { path: "/overview", title: "nav.overview" },
+  { path: "/callbacks", title: "nav.callbacks" },
+  { path: "/services", title: "nav.services" },
+  { path: "/transactions", title: "nav.transactions" },
+  { path: "/notifications", title: "nav.notifications" },
+  { path: "/agents", title: "nav.agents" },
+];
+
+export function App() {
+  const queries = useQueryClient();
+  const session = useQuery({ queryKey: ["session"], queryFn: () => good(api.GET("/api/v1/session")) });
+  useEffect(
+    () =>
+      onLoggedOut(() =>
+        queries.setQueryData<Session>(["session"], (old) => old && { ...old, authenticated: false }),
+      ),
+    [queries],
+  );
+  if (session.isPending) return <Waiting />;
+  if (session.error)
+    return (
+      <main className="narrow">
+        <ErrorNote error={session.error} retry={() => void session.refetch()} />
+      </main>
+    );
+  if (!session.data.authenticated) return <Login />;
+  return <Inside session={session.data} />;
+}
+
+function Inside({ session }: { session: Session }) {
+  const queries = useQueryClient();
+  const [open, setOpen] = useState(false);
+  const { pathname } = useLocation();
+  useEffect(() => startLive(), []);
+  useEffect(
+    () =>
+      onLive((events) => {
+        for (const id of new Set(events.map((event) => event.callback_id)))
+          void queries.invalidateQueries({ queryKey: ["callback", id] });
+        for (const key of ["callbacks", "overview", "agents", "deliveries"])
+          void queries.invalidateQueries({ queryKey: [key] });
+      }),
+    [queries],
+  );
+  useEffect(() => {
+    setOpen(false);
+    const page = PAGES.find((known) => pathname.startsWith(known.path));
+    document.title = page ? `${t(page.title)} · Ringback` : "Ringback";
+  }, [pathname]);
+  return (
+    <div className="shell" data-open={open}>
+      <a className="skip" href="#main">
+        {t("nav.skip")}
+      </a>
+      <header className="top">
+        <Burger className="burger" opened={open} onClick={() => setOpen(!open)} size="sm" aria-label={t("nav.menu")} />
+        <Link to="/overview" className="brand">
+          Ringback
+        </Link>
+        <span className="grow" />
+        <LiveBadge />
+        <SchemeButton />
+        {session.required && <LogoutButton />}
+      </header>
+      <nav className="side" aria-label={t("nav.pages")}>
+        {PAGES.map((page) => (
+          <NavLink key={page.path} to={page.path} className="side-link">
+            {t(page.title)}
+          </NavLink>
+        ))}
+        <span className="grow" />
+        <span className="version">{t("nav.version", { version: session.version })}</span>
+      </nav>
+      <main id="main" tabIndex={-1}>
+        <Suspense fallback={<Waiting />}>
+          <Routes>
+            <Route path="/" element={<Navigate to="/overview" replace />} />
+            <Route path="/overview" element={<Overview />} />
+            <Route path="/services" element={<Services />} />
+            <Route path="/services/:name" element={<ServicePage />} />
+            <Route path="/transactions" element={<Transactions />} />
+            <Route path="/transactions/:name" element={<TransactionPage />} />
+            <Route path="/callbacks" element={<Callbacks />} />
+            <Route path="/callbacks/:id" element={<CallbackPage />} />
+            <Route path="/notifications" element={<Notifications />} />
+            <Route path="/agents" element={<Agents />} />
+            <Route path="*" element={<Nowhere />} />
+          </Routes>
+        </Suspense>
+      </main>
+    </div>
+  );
+}
+
+function LiveBadge() {
+  const state = useLiveState();
+  const color = state === "live" ? "green" : state === "waiting" ? "orange" : "gray";
+  return (
+    <Tooltip label={t(`live.${state}.hint`)}>
+      <Badge color={color} variant="dot" role="status" className="plain-badge">
+        {t(`live.${state}`)}
+      </Badge>
+    </Tooltip>
+  );
+}
+
+function SchemeButton() {
+  const { setColorScheme } = useMantineColorScheme({
+    // The library would switch transitions off by a style in the page.
+    keepTransitions: true,
+  });
+  const scheme = useComputedColorScheme("light");
+  const next = scheme === "dark" ? "light" : "dark";
+  return (
+    <ActionIcon variant="subtle" color="gray" onClick={() => setColorScheme(next)} aria-label={t(`scheme.${next}`)}>
+      <svg width="18" height="18" viewBox="0 0 24 24" aria-hidden="true">
+        <circle cx="12" cy="12" r="9" fill="none" stroke="currentColor" strokeWidth="2" />
+        <path d="M12 3a9 9 0 0 1 0 18z" fill="currentColor" />
+      </svg>
+    </ActionIcon>
+  );
+}
+
+function LogoutButton() {
+  const queries = useQueryClient();
+  const logOut = async () => {
+    await good(api.DELETE("/api/v1/session"));
+    queries.clear();
+    window.location.assign("/ui/");
+  };
+  return (
+    <Button variant="subtle" color="gray" size="compact-sm" onClick={() => void logOut()}>
+      {t("login.out")}
+    </Button>
+  );
+}
+
+function Waiting() {
+  return (
+    <Center className="waiting">
+      <Loader aria-label={t("common.loading")} />
+    </Center>
+  );
+}
+
+function Nowhere() {
+  return (
+    <div className="page">
+      <h1>{t("nowhere.title")}</h1>
+      <Link to="/overview">{t("nowhere.back")}</Link>
+    </div>
+  );
+}

@@ -1,0 +1,8 @@
+// Texts by their key, with values filled in. Another language is another file beside `en.ts`.
+import { en } from "./text/en";
+
+export type TextKey = keyof typeof en;
+
+export function t(key: TextKey, values: Record<string, string | number> = {}): string {
+  return en[key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+}

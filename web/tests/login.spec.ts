@@ -1,0 +1,81 @@
+// Login, logout, and what a stranger sees.
+import { accessible, demo, expect, locked, open, test } from "./base";
+
+test.describe("login", () => {
+  test("a stranger sees the form only", async ({ page }) => {
+    await page.goto(`${locked()}/ui/services`);
+    await expect(page.getByLabel("User name")).toBeFocused();
+    await expect(page.getByRole("navigation")).toHaveCount(0);
+    await accessible(page, "login");
+  });
+
+  test("a wrong password is told and no window of the browser opens", async ({ page }) => {
+    await page.goto(`${locked()}/ui/`);
+    await page.getByLabel("User name").fill("operator");
+    await page.getByRole("textbox", { name: "Password" }).fill("wrong");
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("alert")).toContainText("wrong");
+  });
+
+  test("with the right one the page that was asked for opens, and logging out closes it", async ({ page, context }) => {
+    await page.goto(`${locked()}/ui/services`);
+    await page.getByLabel("User name").fill("operator");
+    await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
+    const cookies = await context.cookies();
+    expect(cookies[0]).toMatchObject({ name: "ringback_session", httpOnly: true, sameSite: "Strict" });
+    await page.reload();
+    await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
+    await page.getByRole("button", { name: "Log out" }).click();
+    await expect(page.getByLabel("User name")).toBeVisible();
+  });
+
+  test("a session that ended elsewhere leads back to the form", async ({ page, context }) => {
+    await page.goto(`${locked()}/ui/services`);
+    await page.getByLabel("User name").fill("operator");
+    await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
+    await context.clearCookies();
+    await page.getByRole("link", { name: "Callbacks" }).click();
+    await expect(page.getByLabel("User name")).toBeVisible();
+  });
+});
+
+test.describe("shell", () => {
+  test("without credentials there is no form", async ({ page }) => {
+    await open(page, demo(), "/", "Overview");
+    await expect(page.getByRole("button", { name: "Log out" })).toHaveCount(0);
+  });
+
+  test("an unknown page says so", async ({ page }) => {
+    await open(page, demo(), "/nonsense", "There is no such page");
+  });
+
+  test("everything is reached by keyboard", async ({ page }) => {
+    await open(page, demo(), "/overview", "Overview");
+    await page.keyboard.press("Tab");
+    await expect(page.getByRole("link", { name: "Skip to content" })).toBeFocused();
+    await page.getByRole("link", { name: "Services" }).focus();
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
+  });
+
+  test("dark colours are kept", async ({ page }) => {
+    await open(page, demo(), "/overview", "Overview");
+    await page.getByRole("button", { name: "Dark colours" }).click();
+    await page.reload();
+    await expect(page.getByRole("button", { name: "Light colours" })).toBeVisible();
+  });
+
+  test("on a tablet the menu opens and closes", async ({ page }) => {
+    await page.setViewportSize({ width: 820, height: 1100 });
+    await open(page, demo(), "/overview", "Overview");
+    await expect(page.getByRole("link", { name: "Services" })).toBeHidden();
+    await page.getByRole("button", { name: "Menu" }).click();
+    await page.getByRole("link", { name: "Services" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
+    await expect(page.getByRole("link", { name: "Services", exact: true })).toBeHidden();
+  });
+});

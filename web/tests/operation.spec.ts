@@ -1,0 +1,100 @@
+// Overview, notifications, agents and trunks.
+import { ask, demo, empty, expect, open, service, callback, test } from "./base";
+
+test.describe("overview", () => {
+  test("figures lead to the callbacks they count", async ({ page }) => {
+    await open(page, demo(), "/overview", "Overview");
+    await page.getByRole("link", { name: /^Completed: \d+/ }).click();
+    await expect(page).toHaveURL(/state=COMPLETED/);
+    await expect(page.getByRole("link", { name: "+12025550104" })).toBeVisible();
+  });
+
+  test("queues and charts are drawn", async ({ page }) => {
+    await service(demo(), "waiting");
+    await callback(demo(), "waiting", "+12025550190");
+    await open(page, demo(), "/overview", "Overview");
+    await expect(page.getByRole("row", { name: /^VQ_waiting/ })).toBeVisible();
+    await expect(page.getByRole("img", { name: /^Callbacks requested\. reached an agent: 2/ })).toBeVisible();
+    await expect(page.getByRole("img", { name: /^Delivery attempts/ })).toBeVisible();
+  });
+
+  test("what needs a hand is named", async ({ page }) => {
+    await open(page, empty(), "/overview", "Overview");
+    await expect(page.getByText("No trunk is configured: nobody can be called.")).toBeVisible();
+  });
+});
+
+test.describe("notifications", () => {
+  test("deliveries are filtered, searched and opened", async ({ page }) => {
+    await open(page, demo(), "/notifications", "Notifications");
+    await page.getByLabel("Callback, event or receiver").fill("dial_init");
+    await page.getByRole("button", { name: /^Attempts: 1/ }).first().click();
+    await expect(page.getByText("Request and answer are kept when")).toBeVisible();
+    await page.getByLabel("Callback, event or receiver").fill("nonsense");
+    await expect(page.getByText("No delivery matches.")).toBeVisible();
+  });
+
+  test("receivers are told with their health", async ({ page }) => {
+    await open(page, demo(), "/notifications", "Notifications");
+    await page.getByRole("tab", { name: "Receivers" }).click();
+    await expect(page.getByRole("row", { name: /notifications/ }).first()).toContainText("ms");
+  });
+
+  test("a test message goes to those who match, and failures are tried again", async ({ page }) => {
+    const wanted = {
+      subscriberId: "crm", filter: "callback.test",
+      notificationDetails: { deviceId: "http://127.0.0.1:9/closed", type: "httpcb" },
+    };
+    await ask(demo(), "POST", "/genesys/1/notification/subscribe", wanted);
+    await open(page, demo(), "/notifications", "Notifications");
+    await page.getByRole("tab", { name: "Subscriptions" }).click();
+    await expect(page.getByRole("row", { name: /crm/ })).toBeVisible();
+    await page.getByRole("button", { name: "Send a test message" }).click();
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await expect(page.getByText("Sent to 1 subscriptions.")).toBeVisible();
+    await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
+    await page.getByRole("tab", { name: "Deliveries" }).click();
+    await page.getByText(/^Pending \(/).click();
+    await expect(page.getByRole("region", { name: "Deliveries" })).toContainText("closed");
+  });
+
+  test("without deliveries and subscriptions the page says so", async ({ page }) => {
+    await open(page, empty(), "/notifications", "Notifications");
+    await expect(page.getByText("Nothing was told to anybody yet.")).toBeVisible();
+    await page.getByRole("tab", { name: "Subscriptions" }).click();
+    await expect(page.getByText("Nobody has subscribed.")).toBeVisible();
+  });
+});
+
+test.describe("agents and trunks", () => {
+  test("an agent is set not ready with a reason and ready again", async ({ page }) => {
+    await open(page, demo(), "/agents", "Agents and trunks");
+    const row = page.getByRole("row", { name: /^dan/ });
+    await row.getByRole("button", { name: "Set not ready" }).click();
+    await page.getByLabel("Reason (may be empty)").fill("lunch");
+    await page.getByRole("dialog").getByRole("button", { name: "Set not ready" }).click();
+    await expect(row).toContainText("lunch");
+    await row.getByRole("button", { name: "Set ready" }).click();
+    await expect(row).toContainText("Ready");
+  });
+
+  test("agents are searched, phones and trunks are shown", async ({ page }) => {
+    await open(page, demo(), "/agents", "Agents and trunks");
+    await expect(page.getByRole("row", { name: /^carrier/ })).toContainText("Up");
+    await expect(page.getByRole("row", { name: /^ada/ })).toContainText("registered");
+    await page.getByLabel("Name, extension, group or state").fill("zzz");
+    await expect(page.getByText("No agent matches.")).toBeVisible();
+  });
+
+  test("agents are imported with a report", async ({ page }) => {
+    await open(page, empty(), "/agents", "Agents and trunks");
+    await expect(page.getByText("No trunk is configured")).toBeVisible();
+    await page.getByRole("button", { name: "Import agents" }).click();
+    await page.getByRole("textbox", { name: "Text" }).fill("[agent.kim]\nextension = x\n");
+    await page.getByRole("button", { name: "Check" }).click();
+    await expect(page.getByRole("region", { name: "Report" })).toContainText("To be changed");
+    await page.getByRole("textbox", { name: "Text" }).fill("[agent.kim]\nextension = 7001\npassword = secret-kim\ngroups = Billing\n");
+    await page.getByRole("dialog").getByRole("button", { name: "Import", exact: true }).click();
+    await expect(page.getByRole("row", { name: /^kim/ })).toContainText("not registered");
+  });
+});

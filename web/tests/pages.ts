@@ -1,0 +1,80 @@
+// The pages that are looked at for accessibility and by screenshots.
+import type { Page } from "@playwright/test";
+import { ask, demo, service } from "./base";
+
+export interface Shot {
+  name: string;
+  path: string;
+  heading: string | RegExp;
+  /** What is done before the look. */
+  act?: (page: Page) => Promise<void>;
+}
+
+const LIST =
+  "[properties]\n_status_notification_target = http://127.0.0.1:9/closed\n\n[_cbe_on_service_create]\nnotify_params = _service_name, _customer_number\n\n[_cbe_on_service_exit]\nnotify_params = c_termination_type, c_agent_id\nnotify_custom = {\"source\":\"ringback\"}\n";
+
+/** Puts in what the pages show beside the demo's traffic. */
+export async function furnish(): Promise<void> {
+  await ask(demo(), "POST", "/api/v1/transactions/import?name=Events", LIST);
+  await service(demo(), "sales", { _callback_events_list: "Events", _default_country: "DE" });
+}
+
+export async function shots(): Promise<Shot[]> {
+  const { callbacks } = await ask<{ callbacks: { _id: string; _rb_user_data: { scenario?: string } }[] }>(
+    demo(), "GET", "/api/v1/callbacks",
+  );
+  const machine = callbacks.find((one) => one._rb_user_data.scenario === "machine")?._id ?? "";
+  return [
+    { name: "overview", path: "/overview", heading: "Overview" },
+    { name: "services", path: "/services", heading: "Services" },
+    { name: "service", path: "/services/demo", heading: "demo" },
+    {
+      name: "service-search", path: "/services/demo", heading: "demo",
+      act: async (page) => {
+        await page.getByLabel("Find an option").fill("ring");
+        await page.getByRole("switch", { name: "Advanced Parameters" }).click();
+        await page.getByRole("heading", { name: /^Found/ }).waitFor();
+      },
+    },
+    {
+      name: "service-new", path: "/services", heading: "Services",
+      act: (page) => page.getByRole("button", { name: "New service" }).click(),
+    },
+    {
+      name: "service-import", path: "/services", heading: "Services",
+      act: async (page) => {
+        await page.getByRole("button", { name: "Import" }).click();
+        await page.getByRole("textbox", { name: "Text" }).fill("[service.new]\n_type = ors\n_ttl = soon\nttl_x = 5\n");
+        await page.getByRole("button", { name: "Check" }).click();
+        await page.getByText(/To be changed/).waitFor();
+      },
+    },
+    { name: "transactions", path: "/transactions", heading: "Transactions" },
+    {
+      name: "transaction", path: "/transactions/Events", heading: "Events",
+      act: async (page) => void (await page.getByText('"c_termination_type"').waitFor()),
+    },
+    { name: "callbacks", path: "/callbacks", heading: "Callbacks" },
+    {
+      name: "callback-new", path: "/callbacks", heading: "Callbacks",
+      act: (page) => page.getByRole("button", { name: "New callback" }).click(),
+    },
+    {
+      name: "callback", path: `/callbacks/${machine}`, heading: "+12025550104",
+      act: async (page) => void (await page.getByText("Over", { exact: true }).waitFor()),
+    },
+    {
+      name: "callback-record", path: `/callbacks/${machine}`, heading: "+12025550104",
+      act: (page) => page.getByRole("tab", { name: "Record" }).click(),
+    },
+    {
+      name: "notifications", path: "/notifications", heading: "Notifications",
+      act: async (page) => void (await page.getByRole("button", { name: "Attempts: 1" }).first().click()),
+    },
+    {
+      name: "receivers", path: "/notifications", heading: "Notifications",
+      act: (page) => page.getByRole("tab", { name: "Receivers" }).click(),
+    },
+    { name: "agents", path: "/agents", heading: "Agents and trunks" },
+  ];
+}
