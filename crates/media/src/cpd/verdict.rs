@@ -26,7 +26,7 @@ const SCREENING_PAUSE_MS: u64 = 1_500;
 /// Longest wait for a beep after the verdict, ms.
 const BEEP_WAIT_MS: u64 = 30_000;
 /// Pause after which somebody is done when the hard stop leaves no time to wait on, ms.
-const STOP_PAUSE_MS: u64 = 500;
+const STOP_PAUSE_MS: u64 = 600;
 
 /// Limits of a profile (reference: telephony 6.3).
 #[derive(Clone, Copy, Debug)]

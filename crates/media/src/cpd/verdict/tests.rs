@@ -249,7 +249,7 @@ fn who_falls_silent_before_the_hard_stop_is_a_human() {
             assert_eq!(found.decided_after_ms, 6_000, "{found:?}");
             assert_eq!(
                 (found.reasons[0].rule, found.reasons[0].limit),
-                ("pause", 500.0)
+                ("pause", 600.0)
             );
         }
     }
