@@ -72,7 +72,7 @@ pub struct Settings {
     /// default 5,000.
     pub silence_ms: u32,
     /// Time from the answer until a verdict is given in any case, wall clock, 2,000–30,000 ms;
-    /// default 8,000.
+    /// default 8,000. Then what was heard so far is judged by the limits of `Balanced` at most.
     pub hard_stop_ms: u32,
     /// After a machine verdict go on to the end of the beep (`am-beep-detection`); default false.
     pub wait_for_beep: bool,

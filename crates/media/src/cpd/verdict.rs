@@ -25,6 +25,8 @@ const SCREENING_MS: std::ops::RangeInclusive<u64> = 3_000..=8_000;
 const SCREENING_PAUSE_MS: u64 = 1_500;
 /// Longest wait for a beep after the verdict, ms.
 const BEEP_WAIT_MS: u64 = 30_000;
+/// Pause after which somebody is done when the hard stop leaves no time to wait on, ms.
+const STOP_PAUSE_MS: u64 = 600;
 
 /// Limits of a profile (reference: telephony 6.3).
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +72,18 @@ impl Limits {
                 pause_ms: 1_100,
                 voice_ms_min: 120,
             },
+        }
+    }
+
+    /// What counts when the time is up: nobody can be heard out any more.
+    fn at_the_stop(self) -> Self {
+        let balanced = Self::of(Profile::Balanced);
+        Self {
+            machine_ms: self.machine_ms.min(balanced.machine_ms),
+            span_ms: self.span_ms.min(balanced.span_ms),
+            brief_pause_ms: self.brief_pause_ms.min(STOP_PAUSE_MS),
+            pause_ms: self.pause_ms.min(STOP_PAUSE_MS),
+            ..self
         }
     }
 }
@@ -276,10 +290,10 @@ impl Detector {
             self.beeped = true;
             return Some(self.verdict(Outcome::Machine, "beep", now_ms, reasons));
         }
-        if let Some(reason) = self.long_speech() {
+        if let Some(reason) = self.long_speech(&self.limits) {
             return Some(self.verdict(Outcome::Machine, "machine", now_ms, vec![reason]));
         }
-        let reason = self.pause_after_voice(at_ms)?;
+        let reason = self.pause_after_voice(&self.limits, at_ms)?;
         Some(self.verdict(Outcome::Human, "human", now_ms, vec![reason]))
     }
 
@@ -297,29 +311,29 @@ impl Detector {
         (spoken && fits).then(|| vec![ms("beep", beep.ms(), beep::BEEP_MS_MIN), hz])
     }
 
-    fn long_speech(&self) -> Option<Reason> {
+    fn long_speech(&self, limits: &Limits) -> Option<Reason> {
         let voiced_ms = self.voice.speech_ms();
-        if voiced_ms >= self.limits.machine_ms {
-            return Some(ms("voiced", voiced_ms, self.limits.machine_ms));
+        if voiced_ms >= limits.machine_ms {
+            return Some(ms("voiced", voiced_ms, limits.machine_ms));
         }
         let span_ms = self.voice.last_ms()?.saturating_sub(self.voice.first_ms()?);
         // Scattered bits over a long time are noise, not a greeting.
         let dense = voiced_ms * 5 >= span_ms * 2;
-        (dense && span_ms >= self.limits.span_ms).then(|| ms("span", span_ms, self.limits.span_ms))
+        (dense && span_ms >= limits.span_ms).then(|| ms("span", span_ms, limits.span_ms))
     }
 
-    fn pause_after_voice(&self, at_ms: u64) -> Option<Reason> {
+    fn pause_after_voice(&self, limits: &Limits, at_ms: u64) -> Option<Reason> {
         let quiet_since_ms = self.voice.last_ms()?.max(self.loud_tone_ms);
         let pause_ms = at_ms.saturating_sub(quiet_since_ms);
-        let brief = self.voice.speech_ms() < self.limits.brief_ms;
+        let brief = self.voice.speech_ms() < limits.brief_ms;
         let limit_ms = if brief {
-            self.limits.brief_pause_ms
+            limits.brief_pause_ms
         } else {
-            self.limits.pause_ms
+            limits.pause_ms
         };
         let sounding = self.tracker.is_sounding() && self.is_loud();
         let over = pause_ms >= limit_ms && !sounding && !self.voice.is_starting();
-        let spoken = self.voice.speech_ms() >= self.limits.voice_ms_min;
+        let spoken = self.voice.speech_ms() >= limits.voice_ms_min;
         (over && spoken).then(|| ms("pause", pause_ms, limit_ms))
     }
 
@@ -355,15 +369,37 @@ impl Detector {
             return Some(Finding::Verdict(verdict));
         }
         if now_ms >= after_ms(self.settings.hard_stop_ms) {
-            let stop_ms = self.settings.hard_stop_ms.into();
-            let mut reasons = vec![ms("hard_stop", now_ms - self.start_ms, stop_ms)];
-            if let Some(ring_ms) = self.tracker.ring_ms() {
-                reasons.push(ms("ring", ring_ms.saturating_sub(self.start_ms), 0));
-            }
-            let verdict = self.verdict(Outcome::Undecided, "undecided", now_ms, reasons);
+            let verdict = self.stopped(rang, now_ms);
             return Some(Finding::Verdict(verdict));
         }
         None
+    }
+
+    /// The verdict when the time is up; endless ring-back says nothing about who answers.
+    fn stopped(&mut self, rang: bool, now_ms: u64) -> Verdict {
+        let (outcome, detail, reason) = match self.heard_so_far() {
+            Some((outcome, reason)) if !rang => (outcome, outcome.word(), Some(reason)),
+            _ => (Outcome::Undecided, "undecided", None),
+        };
+        let stop_ms = self.settings.hard_stop_ms.into();
+        let mut reasons = Vec::from_iter(reason);
+        reasons.push(ms("hard_stop", now_ms - self.start_ms, stop_ms));
+        if let Some(ring_ms) = self.tracker.ring_ms() {
+            reasons.push(ms("ring", ring_ms.saturating_sub(self.start_ms), 0));
+        }
+        self.verdict(outcome, detail, now_ms, reasons)
+    }
+
+    /// What the voice so far makes likely: who just fell silent waits for an answer, who has
+    /// talked for seconds and goes on is a machine.
+    fn heard_so_far(&self) -> Option<(Outcome, Reason)> {
+        let limits = self.limits.at_the_stop();
+        let human = self.pause_after_voice(&limits, self.media_ms);
+        let human = human.map(|reason| (Outcome::Human, reason));
+        human.or_else(|| {
+            let reason = self.long_speech(&limits)?;
+            Some((Outcome::Machine, reason))
+        })
     }
 
     /// Whether a beep is about as loud as the voice before it and not a part of it.

@@ -206,6 +206,70 @@ fn silence_is_decided_by_the_clock_alone() {
     assert!(detector.is_finished());
 }
 
+/// The verdict for somebody who begins late, with six seconds in all.
+fn in_six_seconds(profile: Profile, begins_ms: u32, talks_ms: u32, seed: u64) -> Verdict {
+    let settings = Settings {
+        profile,
+        hard_stop_ms: 6_000,
+        ..Settings::default()
+    };
+    let samples = after(begins_ms, &[tone::voice(talks_ms, -15.0, seed)]);
+    verdict(settings, Stage::Answered, &samples).expect("a verdict")
+}
+
+#[test]
+fn who_still_talks_at_the_hard_stop_is_a_machine() {
+    for seed in 0..8 {
+        for profile in [Profile::Human, Profile::Balanced] {
+            let found = in_six_seconds(profile, 2_300, 8_000, seed);
+            assert_eq!(
+                (found.outcome, found.detail),
+                (Outcome::Machine, "machine"),
+                "{found:?}"
+            );
+            assert!(found.decided_after_ms <= 6_020, "{found:?}");
+        }
+        let found = in_six_seconds(Profile::Human, 2_300, 8_000, seed);
+        let rules: Vec<_> = found.reasons.iter().map(|r| r.rule).collect();
+        assert!(["voiced", "span"].contains(&rules[0]), "{found:?}");
+        assert_eq!(rules[1], "hard_stop", "what decided comes first");
+    }
+}
+
+#[test]
+fn who_falls_silent_before_the_hard_stop_is_a_human() {
+    for seed in 0..8 {
+        for (begins_ms, talks_ms) in [(1_900, 3_500), (4_500, 700)] {
+            let found = in_six_seconds(Profile::Human, begins_ms, talks_ms, seed);
+            assert_eq!(
+                (found.outcome, found.detail),
+                (Outcome::Human, "human"),
+                "{found:?}"
+            );
+            assert_eq!(found.decided_after_ms, 6_000, "{found:?}");
+            assert_eq!(
+                (found.reasons[0].rule, found.reasons[0].limit),
+                ("pause", 600.0)
+            );
+        }
+    }
+}
+
+#[test]
+fn who_began_late_is_undecided_at_the_hard_stop() {
+    for seed in 0..8 {
+        for begins_ms in [3_500, 4_500] {
+            let found = in_six_seconds(Profile::Human, begins_ms, 8_000, seed);
+            assert_eq!(
+                (found.outcome, found.detail, found.call_state),
+                (Outcome::Undecided, "undecided", 0),
+                "{found:?}"
+            );
+            assert_eq!(found.reasons[0].rule, "hard_stop");
+        }
+    }
+}
+
 #[test]
 fn line_noise_is_silence() {
     for dbm0 in [-60.0, -45.0, -35.0] {
