@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use telephony::media::audio::Clip;
+use telephony::port::RecordEnd;
 use tokio::sync::mpsc;
 use vxml::{Ending, Library};
 
@@ -168,9 +169,9 @@ impl VoiceXml {
     }
 
     /// A recording on the call of an application is over.
-    pub(crate) fn recorded(&self, token: &str, number: u64, clip: Option<Clip>, at_max: bool) {
+    pub(crate) fn recorded(&self, token: &str, number: u64, clip: Option<Clip>, end: RecordEnd) {
         if let Some(cell) = self.of_token(token) {
-            self.push(&cell, Input::Recorded(number, clip, at_max));
+            self.push(&cell, Input::Recorded(number, clip, end));
         }
     }
 

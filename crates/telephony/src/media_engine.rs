@@ -168,6 +168,8 @@ struct Route {
     key: usize,
     thread: usize,
     address: SocketAddr,
+    /// A recording was asked for and has not come.
+    records: bool,
 }
 
 impl MediaEngine {
@@ -241,6 +243,7 @@ impl MediaEngine {
                 key,
                 thread,
                 address,
+                records: false,
             },
         );
         routes.peak = routes.peak.max(routes.by_call.len());
@@ -283,7 +286,15 @@ impl MediaEngine {
 
     /// Records what arrives; replaces a recording under way.
     pub fn record(&self, call: &CallId, order: RecordOrder) {
+        self.set_recording(call, true);
         self.act(call, Action::Record(order));
+    }
+
+    /// Notes whether a recording is under way; gives what was noted before.
+    pub(crate) fn set_recording(&self, call: &CallId, records: bool) -> bool {
+        let mut routes = lock(&self.0.routes);
+        let route = routes.by_call.get_mut(call);
+        route.is_some_and(|route| std::mem::replace(&mut route.records, records))
     }
 
     /// Ends a recording.

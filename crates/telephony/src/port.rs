@@ -124,6 +124,17 @@ pub enum Repeat {
     Unreported,
 }
 
+/// Why a recording ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordEnd {
+    /// By silence, or on request.
+    Done,
+    /// At its longest duration.
+    AtMax,
+    /// The call ended: [`EventKind::Ended`] follows.
+    CallOver,
+}
+
 /// A wish to keep what the other side says for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordOrder {
@@ -375,8 +386,8 @@ pub enum EventKind {
         token: u64,
         /// What was said; nothing when there was no sound.
         clip: Option<Clip>,
-        /// It was cut at its longest duration.
-        at_max: bool,
+        /// Why it ended.
+        end: RecordEnd,
     },
     /// A DTMF digit arrived.
     Digit(char),

@@ -1058,6 +1058,42 @@ export interface components {
                 retry_in_ms?: number | null;
             }[];
         };
+        Transactions: {
+            transactions: {
+                name: string;
+                events: string[];
+                properties: {
+                    [key: string]: string;
+                };
+            }[];
+        };
+        Options: {
+            total: number;
+            effective: number;
+            accepted: number;
+            pending: number;
+            refused: number;
+            options: {
+                name: string;
+                section: string;
+                type: string;
+                unit?: string | null;
+                default: string;
+                allowed: string;
+                mandatory: boolean;
+                advanced: boolean;
+                aliases?: string[];
+                status: string;
+                reason: string;
+                test?: string | null;
+                meaning: string;
+                values?: {
+                    value: string;
+                    status: string;
+                    reason: string;
+                }[];
+            }[];
+        };
         EventCatalogue: {
             parameters: string[];
             properties: string[];
@@ -1112,42 +1148,6 @@ export interface components {
                 waiting: number;
                 /** Format: date-time */
                 oldest: string;
-            }[];
-        };
-        Transactions: {
-            transactions: {
-                name: string;
-                events: string[];
-                properties: {
-                    [key: string]: string;
-                };
-            }[];
-        };
-        Options: {
-            total: number;
-            effective: number;
-            accepted: number;
-            pending: number;
-            refused: number;
-            options: {
-                name: string;
-                section: string;
-                type: string;
-                unit?: string | null;
-                default: string;
-                allowed: string;
-                mandatory: boolean;
-                advanced: boolean;
-                aliases?: string[];
-                status: string;
-                reason: string;
-                test?: string | null;
-                meaning: string;
-                values?: {
-                    value: string;
-                    status: string;
-                    reason: string;
-                }[];
             }[];
         };
     };

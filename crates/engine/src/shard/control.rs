@@ -67,42 +67,6 @@ impl Shard {
         let _gone = reply.send(result);
     }
 
-    /// What only the media of the customer's leg is asked for; the rest of [`Act`] changes nothing.
-    fn control_media(&mut self, token: String, leg: &LegKey, act: Act) {
-        let call = call_id(leg);
-        let command = match act {
-            Act::Play {
-                source,
-                play,
-                forever,
-            } => return self.play_for_session(token, leg, source, play, forever),
-            Act::Sound {
-                clip,
-                play,
-                until_digit,
-            } => TelephonyCommand::Play {
-                call,
-                token: play,
-                clip,
-                repeat: if until_digit {
-                    Repeat::UntilDigit
-                } else {
-                    Repeat::Once
-                },
-            },
-            Act::Record(order) => TelephonyCommand::Record { call, order },
-            Act::StopRecord => TelephonyCommand::StopRecord { call },
-            Act::Stop => TelephonyCommand::Stop { call },
-            Act::Look
-            | Act::Detach
-            | Act::Attach
-            | Act::Redirect { .. }
-            | Act::UserData { .. }
-            | Act::HangUp => return,
-        };
-        self.send(command);
-    }
-
     fn control(
         &mut self,
         id: &CallbackId,
@@ -122,8 +86,22 @@ impl Shard {
             (Act::Attach, PluginCall::Ours) | (_, PluginCall::Plugins) => {}
             _ => return Err("invalidstate.null"),
         }
+        if let Some(command) = to_telephony(&act, &leg) {
+            self.send(command);
+            return Ok(());
+        }
         let event = match act {
-            Act::Look => return Ok(()),
+            Act::Look | Act::Sound { .. } | Act::Record(_) | Act::StopRecord | Act::Stop => {
+                return Ok(());
+            }
+            Act::Play {
+                source,
+                play,
+                forever,
+            } => {
+                self.play_for_session(token, &leg, source, play, forever);
+                return Ok(());
+            }
             Act::Detach => PluginEvent::Detached,
             Act::Attach => PluginEvent::Attached,
             Act::Redirect { destination } => {
@@ -140,10 +118,6 @@ impl Shard {
                 return changed.map_err(|_refused| "invalidattribute");
             }
             Act::HangUp => PluginEvent::HangUp,
-            media => {
-                self.control_media(token, &leg, media);
-                return Ok(());
-            }
         };
         self.step(id, Input::Plugin { token, event }, round);
         Ok(())
@@ -206,12 +180,12 @@ impl Shard {
             EventKind::Recorded {
                 token: number,
                 clip,
-                at_max,
+                end,
             } => {
                 if let Some(token) = token() {
                     plugins
                         .voicexml
-                        .recorded(token, *number, clip.clone(), *at_max);
+                        .recorded(token, *number, clip.clone(), *end);
                 }
             }
             _ => {}
@@ -231,4 +205,32 @@ impl Shard {
         let is_this = leg.agent.is_none() && callback.attempts == leg.attempt;
         callback.plugin.token().filter(|_| is_this && is_plugins)
     }
+}
+
+/// What is telephony's alone.
+fn to_telephony(act: &Act, leg: &LegKey) -> Option<TelephonyCommand> {
+    let call = call_id(leg);
+    Some(match act {
+        Act::Sound {
+            clip,
+            play,
+            until_digit,
+        } => TelephonyCommand::Play {
+            call,
+            token: *play,
+            clip: clip.clone(),
+            repeat: if *until_digit {
+                Repeat::UntilDigit
+            } else {
+                Repeat::Once
+            },
+        },
+        Act::Record(order) => TelephonyCommand::Record {
+            call,
+            order: *order,
+        },
+        Act::StopRecord => TelephonyCommand::StopRecord { call },
+        Act::Stop => TelephonyCommand::Stop { call },
+        _ => return None,
+    })
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callback::CallbackId;
 use telephony::media::audio::Clip;
+use telephony::port::RecordEnd;
 use vxml::{Ending, Message, Session, Start};
 
 use super::recordings::Recordings;
@@ -24,7 +25,7 @@ pub(super) enum Input {
     /// The play of this number is over.
     Played(u64),
     /// The recording of this number is over.
-    Recorded(u64, Option<Clip>, bool),
+    Recorded(u64, Option<Clip>, RecordEnd),
     /// Something may be due.
     Tick,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use telephony::media::audio::Clip;
-use telephony::port::RecordOrder;
+use telephony::port::{RecordEnd, RecordOrder};
 use tokio::sync::oneshot;
 use vxml::{Effect, FetchRequest, Play, RecordRequest, Session, TransferOutcome, TransferRequest};
 
@@ -34,9 +34,15 @@ impl VoiceXml {
                     handle(&mut body, vxml::Input::Played(playing.id), now_ms);
                 }
             }
-            Input::Recorded(number, clip, at_max) => {
+            Input::Recorded(number, clip, end) => {
                 let known = body.recording.take_if(|r| r.number == number);
                 if let Some(recording) = known {
+                    if end == RecordEnd::CallOver {
+                        // The page keeps what was said and learns that the caller is gone.
+                        body.hung_up = true;
+                        handle(&mut body, vxml::Input::Hangup, now_ms);
+                    }
+                    let at_max = end == RecordEnd::AtMax;
                     let recorded = cell.recordings.keep(&recording, clip, at_max);
                     handle(&mut body, recorded, now_ms);
                 }
@@ -221,7 +227,7 @@ impl VoiceXml {
             .supervisor
             .spawn("application recording", async move {
                 if done.await.is_err() {
-                    all.push(&cell, Input::Recorded(number, None, false));
+                    all.push(&cell, Input::Recorded(number, None, RecordEnd::Done));
                 }
             });
     }

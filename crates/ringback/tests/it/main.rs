@@ -13,6 +13,7 @@ mod containment;
 mod detection;
 mod dialog;
 mod events;
+mod hostile_pages;
 mod identity;
 mod kamailio;
 mod kill;

@@ -402,3 +402,142 @@ async fn only_humans_meet_the_application() {
     );
     assert_eq!(web.requests().len(), 0);
 }
+
+/// Whether the phone heard anything that lasted so long.
+fn loud_frames(heard: &[Heard]) -> usize {
+    let is_loud = |h: &&Heard| {
+        let mut samples = Vec::new();
+        Codec::Pcmu.decode(&h.audio, &mut samples);
+        samples.iter().any(|sample| sample.abs() > 500)
+    };
+    heard.iter().filter(is_loud).count()
+}
+
+#[tokio::test]
+async fn text_is_spoken_by_an_installed_synthesiser() {
+    if !std::path::Path::new("/usr/bin/espeak-ng").exists() {
+        testkit::skipped(module_path!(), "espeak-ng is not installed");
+        return;
+    }
+    let body = "<form><block><prompt xml:lang='en-US'>Good morning. \
+                <audio src='missing.wav'>We call you back.</audio></prompt>\
+                <assign name='treatment_result' expr=\"({action:'cancel',message:'OK'})\"/>\
+                <exit namelist='treatment_result'/></block></form>";
+    let phone = Talker::start(true).await;
+    let config = ["tts = \"command:espeak-ng\""];
+    let site = Site::with(phone, &page(body), &[], &config).await;
+    let id = site.call().await;
+    site.ends(&id, &["service_exit"], "CANCELLED").await;
+    let frames = loud_frames(&site.phone.heard());
+    assert!(frames > 40, "{frames} frames of 20 ms");
+}
+
+#[tokio::test]
+async fn without_a_synthesiser_text_is_the_standard_error() {
+    let body = "<catch event='error.noresource'>\
+                <assign name='treatment_result' expr=\"({action:'cancel',message:'OK'})\"/>\
+                <exit namelist='treatment_result'/></catch>\
+                <form><field name='k' type='digits'>\
+                <prompt><audio src='missing.wav'>Hello</audio></prompt></field></form>";
+    let site = Site::start(&page(body), &[]).await;
+    let id = site.call().await;
+    site.ends(&id, &["service_exit"], "CANCELLED").await;
+}
+
+const RECORD: &str = r#"<form>
+    <record name="message" beep="true" finalsilence="500ms" maxtime="10s" type="audio/x-wav">
+      <noinput><assign name="treatment_result" expr="({action:'retry',message:'OK'})"/><exit namelist="treatment_result"/></noinput>
+      <filled>
+        <data name="stored" src="../store" method="post" enctype="multipart/form-data" namelist="message"/>
+        <prompt><value expr="message"/></prompt>
+        <assign name="treatment_result" expr="({action: message$.duration &gt; 500 ? 'cancel' : 'retry', message:'OK'})"/>
+        <exit namelist="treatment_result"/>
+      </filled>
+    </record>
+  </form>"#;
+
+fn ulaw(samples: &[i16]) -> Vec<u8> {
+    let mut audio = Vec::new();
+    Codec::Pcmu.encoder().encode(samples, &mut audio);
+    audio
+}
+
+#[tokio::test]
+async fn what_the_customer_says_is_recorded_sent_and_played() {
+    let site = Site::start(&page(RECORD), &[]).await;
+    let _url = site.web.put("/store", Page::new("application/json", "{}"));
+    let id = site.call().await;
+    // The tone before the recording.
+    site.hears_tone().await;
+    site.phone.wait(Duration::from_millis(400)).await;
+    let said = site
+        .phone
+        .say(&ulaw(&tone::tone(&[440.0], 900, -10.0)))
+        .await;
+    site.phone.wait(Duration::from_millis(2_500)).await;
+    site.ends(&id, &["service_exit"], "CANCELLED").await;
+    let requests = site.web.requests();
+    let stored = requests
+        .iter()
+        .find(|(request, _)| request == "POST /store");
+    let (_, body) = stored.expect("the recording was sent");
+    let wav = body.windows(4).position(|four| four == b"RIFF");
+    let wav = body.get(wav.expect("a WAV file")..).unwrap_or_default();
+    let clip = media::audio::load(wav, "x.wav").expect("it can be read");
+    assert!((700..2_000).contains(&clip.duration_ms()), "{clip:?}");
+    let played = last_tone_after(&site.phone.heard(), said);
+    assert!(
+        played > Duration::from_millis(1_500),
+        "it is played back: {played:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_hang_up_keeps_what_was_recorded() {
+    let hung_up = "<catch event='connection.disconnect.hangup'>\
+        <data name='stored' src='../store' method='post' enctype='multipart/form-data' \
+        namelist='message'/><assign name='treatment_result' \
+        expr=\"({action:'cancel',message:'interaction_deleted'})\"/>\
+        <exit namelist='treatment_result'/></catch></record>";
+    let body = RECORD.replace("</record>", hung_up).replace("500ms", "5s");
+    let site = Site::start(&page(&body), &[]).await;
+    let _url = site.web.put("/store", Page::new("application/json", "{}"));
+    let id = site.call().await;
+    site.hears_tone().await;
+    site.phone.wait(Duration::from_millis(400)).await;
+    site.phone
+        .say(&ulaw(&tone::tone(&[440.0], 900, -10.0)))
+        .await;
+    site.phone.hang_up().await;
+    site.ends(&id, &["service_exit"], "FAIL_INTERACTION_DELETED")
+        .await;
+    let requests = site.web.requests();
+    let stored = requests
+        .iter()
+        .find(|(request, _)| request == "POST /store");
+    let (_, body) = stored.expect("the recording was sent");
+    assert!(body.len() > 10_000, "{} bytes", body.len());
+}
+
+#[tokio::test]
+async fn silence_is_no_recording() {
+    let body = RECORD.replace("<form>", "<form><property name='timeout' value='1s'/>");
+    let body = body.replace(
+        "action:'retry',message:'OK'})\"/><exit",
+        "action:'cancel',message:'OK'})\"/><exit",
+    );
+    let site = Site::start(&page(&body), &[]).await;
+    let id = site.call().await;
+    site.ends(&id, &["service_exit"], "CANCELLED").await;
+}
+
+#[tokio::test]
+async fn a_transfer_to_a_number_that_is_not_allowed_is_the_standard_error() {
+    let body = "<catch event='error.connection.noauthorization'>\
+                <assign name='treatment_result' expr=\"({action:'cancel',message:'OK'})\"/>\
+                <exit namelist='treatment_result'/></catch>\
+                <form><transfer name='t' dest='tel:112' type='blind'/></form>";
+    let site = Site::start(&page(body), &[]).await;
+    let id = site.call().await;
+    site.ends(&id, &["service_exit"], "CANCELLED").await;
+}

@@ -9,7 +9,7 @@ use rsipstack::transaction::transaction::Transaction;
 use sip::result::{HANGUP_BEFORE_VERDICT, reason_of_q850};
 use sip::sdp::{Remote, Session};
 use tokio::sync::mpsc;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::checks::fault;
 use super::core::{Core, Input, Leg};
@@ -18,7 +18,10 @@ use super::exchange::{Credentials, Destination, cancel_of};
 use super::message::{ALLOW, Reply, cseq, q850, sdp};
 use super::session::SessionTimer;
 use crate::media_engine::{MediaEvent, RemoteMedia};
-use crate::port::{CallId, Detection, Ended, EndedBy, EventKind, HangUpCause};
+use crate::port::{CallId, Detection, Ended, EndedBy, EventKind, HangUpCause, RecordEnd};
+
+/// How long the end of a call waits for its recording, which a media thread gives at its next turn.
+const LAST_RECORDING: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// What both phases of a call need.
 pub(super) struct Call {
@@ -169,11 +172,16 @@ impl Call {
                 clip,
                 at_max,
                 ..
-            } => EventKind::Recorded {
-                token,
-                clip,
-                at_max,
-            },
+            } => {
+                let records = self.core.media.set_recording(self.id(), false);
+                let end = match (at_max, records) {
+                    (true, _) => RecordEnd::AtMax,
+                    (false, true) => RecordEnd::Done,
+                    // Its end was noted before it was asked for, see `last_recording`.
+                    (false, false) => RecordEnd::CallOver,
+                };
+                EventKind::Recorded { token, clip, end }
+            }
             MediaEvent::Digit { digit, .. } => EventKind::Digit(digit),
             MediaEvent::Timeout { .. } => EventKind::MediaTimeout,
         };
@@ -181,7 +189,39 @@ impl Call {
     }
 
     /// Lives until one side hangs up; the caller reports the end.
-    pub(super) async fn established(&mut self, mut dialog: Dialog) -> Ended {
+    pub(super) async fn established(&mut self, dialog: Dialog) -> Ended {
+        let ended = self.live(dialog).await;
+        self.last_recording().await;
+        ended
+    }
+
+    /// A recording that the end interrupts comes before it.
+    async fn last_recording(&mut self) {
+        if !self.core.media.set_recording(self.id(), false) {
+            return;
+        }
+        self.core.media.stop_record(self.id());
+        let end = Instant::now() + LAST_RECORDING;
+        loop {
+            let input = tokio::select! {
+                input = self.inbox.recv() => input,
+                () = sleep_until(end) => return,
+            };
+            match input {
+                Some(Input::Media(event)) => {
+                    let is_it = matches!(event, MediaEvent::Recorded { .. });
+                    self.on_media(event).await;
+                    if is_it {
+                        return;
+                    }
+                }
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+
+    async fn live(&mut self, mut dialog: Dialog) -> Ended {
         let ending = self.core.ending.clone();
         loop {
             let deadline = self.timer_deadline();

@@ -5,6 +5,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod corpus;
 mod examples;
 mod hostile;
 mod rules;

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
 use std::path::Path;
 
+use engine::speech::{Speech, Synthesiser};
 use store::SqliteStore;
 
 use super::{Check, publishing};
@@ -20,6 +21,9 @@ const OPEN_FILES: u64 = 4096;
 /// Room on the disk that lasts a while: a thousand callbacks take a few MiB.
 const DISK_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// What helps when nobody speaks.
+const REMEDY_OF_SPEECH: &str = "install it, or set vxml.tts to none";
+
 /// Looks at everything that the configuration names.
 pub(super) fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![
@@ -33,6 +37,7 @@ pub(super) fn all(config: &Config) -> Vec<Check> {
         receive_buffer(),
         open_files(),
     ];
+    checks.extend(speech(&config.vxml.tts));
     checks.extend(publishing::all(config, wall_us() / 1_000));
     for (key, reason) in config::without_meaning(config) {
         let message = format!("{key} has no meaning here: {reason}");
@@ -63,6 +68,35 @@ fn credentials(config: &Config) -> Check {
         "credentials",
         "none are set: whoever has an account on this machine may use it",
     )
+}
+
+/// Lets the synthesiser speak a word.
+fn speech(setting: &str) -> Option<Check> {
+    let synthesiser = match Synthesiser::parse(setting) {
+        Ok(Synthesiser::None) => return None,
+        Ok(synthesiser) => synthesiser,
+        Err(why) => return Some(Check::bad("speech", why, REMEDY_OF_SPEECH)),
+    };
+    Some(match spoken(synthesiser) {
+        Ok(ms) => Check::good("speech", format!("{setting} spoke a word of {ms} ms")),
+        Err(why) => Check::bad("speech", format!("{setting}: {why}"), REMEDY_OF_SPEECH),
+    })
+}
+
+fn spoken(synthesiser: Synthesiser) -> Result<u64, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let speech = Speech::new(synthesiser).map_err(|error| error.to_string())?;
+    let clip = std::thread::scope(|scope| {
+        // The command itself may run inside a runtime, which must not wait for another one.
+        let speaks = scope.spawn(|| runtime.block_on(speech.speak(Some("en"), "Hello.")));
+        speaks.join()
+    });
+    let clip = clip.map_err(|_panic| "it cannot be asked".to_owned())?;
+    clip.map(|clip| clip.duration_ms())
+        .map_err(|error| error.to_string())
 }
 
 fn treatments(dir: &str) -> Check {

@@ -1,0 +1,6 @@
+//! Grammar files from outside.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    vxml_fuzz::grammar(bytes);
+});
