@@ -130,6 +130,10 @@ events! {
     RetryPlanned = "rb.retry_planned", Native, [];
     /// The offered agent did not take the call.
     AgentFailed = "rb.agent_failed", Native, [];
+    /// Agent first: the agent is on the line, the customer is dialed next.
+    AgentWaits = "rb.agent_waits", Native, [];
+    /// Agent first: the agent hung up before the customer was there.
+    AgentLeft = "rb.agent_left", Native, [];
     /// Customer and agent are connected.
     AgentConnected = "rb.agent_connected", Native, [];
     /// No agent in time: the customer hears it.

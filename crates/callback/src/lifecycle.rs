@@ -10,6 +10,7 @@ mod confirm;
 mod contact;
 mod create;
 mod customer;
+mod first;
 mod hold;
 mod plugin;
 mod recover;
@@ -69,6 +70,8 @@ pub enum Input {
     Timer(TimerKind),
     /// It is this callback's turn to contact the customer.
     ContactTurn(Result<DialPlan, ContactFault>),
+    /// It is this callback's turn, and an agent is called first.
+    AgentTurn,
     /// It is this callback's turn, and the customer has to be asked first.
     ConfirmTurn {
         /// Opens the choices of the question; nobody can guess it.
@@ -252,9 +255,9 @@ pub enum Effect {
         /// It rang still and is given up.
         given_up: bool,
     },
-    /// Plays a treatment to the customer.
+    /// Plays a treatment to the customer, or to an agent who waits for the customer.
     Play {
-        /// The customer's leg.
+        /// Whose leg.
         leg: LegKey,
         /// File or URL.
         source: String,
@@ -384,6 +387,7 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
         Input::Update(change) => update::update(&mut run, *change)?,
         Input::Timer(kind) => timer::timer(&mut run, kind),
         Input::ContactTurn(plan) => contact::contact_turn(&mut run, plan),
+        Input::AgentTurn => first::turn(&mut run),
         Input::ConfirmTurn { token } => confirm::turn(&mut run, token),
         Input::Chosen { choice, token } => confirm::chosen(&mut run, choice, &token)?,
         Input::ServicePaused => hold::service_paused(&mut run),
@@ -400,7 +404,8 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
             leg,
             event,
         } => {
-            if attempt == run.callback.attempts && leg == run.callback.agent_legs {
+            let last = run.callback.agent_leg();
+            if attempt == last.attempt && Some(leg) == last.agent {
                 agent::leg(&mut run, event);
             }
         }

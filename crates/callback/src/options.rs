@@ -439,7 +439,7 @@ mod tests {
         assert_eq!(status("_wait_for_user_confirm", "1"), "effective");
         assert_eq!(
             status("_userterminated_first_connect_party", "AGENT"),
-            "pending"
+            "effective"
         );
     }
 
@@ -448,11 +448,7 @@ mod tests {
         let listed: Vec<_> = pending_values()
             .map(|(n, v, _)| format!("{n}={v}"))
             .collect();
-        for value in [
-            "_call_direction=USERORIGINATED",
-            "_userterminated_first_connect_party=AGENT",
-            "_type=builtin",
-        ] {
+        for value in ["_call_direction=USERORIGINATED", "_type=builtin"] {
             assert!(listed.iter().any(|l| l == value), "{value}");
         }
     }

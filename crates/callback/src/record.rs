@@ -85,6 +85,13 @@ pub enum Phase {
     Confirming,
     /// Pause between two dials.
     RetryPause,
+    /// Agent first: an agent's phone rings, the customer was not dialed yet.
+    AgentRinging {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Agent first: the agent is on the line, the customer is dialed as soon as a trunk has room.
+    AgentReady,
     /// The customer's phone was dialed.
     Dialing,
     /// Answered; the detector listens.
@@ -244,6 +251,9 @@ pub struct Callback {
     pub call_result: Option<u8>,
     /// What the router found last.
     pub found: Option<Found>,
+    /// Agent first: who is on the line and waits for the customer.
+    #[serde(default)]
+    pub waiting_agent: Option<AgentId>,
     /// Token of what plays now; a report with another token is stale.
     pub play_token: u64,
     /// Running timers.
@@ -293,6 +303,7 @@ impl Callback {
             dialed_number: None,
             call_result: None,
             found: None,
+            waiting_agent: None,
             play_token: 0,
             timers: BTreeMap::new(),
             counted: Counted::default(),
@@ -346,12 +357,18 @@ impl Callback {
         }
     }
 
-    /// The agent's leg that was offered last.
+    /// The agent's leg that was offered last; of an agent who is called first it belongs to the
+    /// dial that is still to come.
     #[must_use]
     pub fn agent_leg(&self) -> LegKey {
+        let is_before_dial = self.settings.contact.agent_first
+            && matches!(
+                self.phase,
+                Phase::Waiting | Phase::AgentRinging { .. } | Phase::AgentReady
+            );
         LegKey {
             callback: self.id.clone(),
-            attempt: self.attempts,
+            attempt: self.attempts + u32::from(is_before_dial),
             agent: Some(self.agent_legs),
         }
     }

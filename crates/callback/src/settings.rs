@@ -124,6 +124,8 @@ pub struct ContactSettings {
     pub pause_id: String,
     /// `_wait_for_user_confirm`: how the customer is asked first.
     pub confirm: Option<ConfirmSettings>,
+    /// `_userterminated_first_connect_party = AGENT`.
+    pub agent_first: bool,
 }
 
 /// How the customer is asked before the first dial (callback-api §9.2).
@@ -154,6 +156,7 @@ impl Default for ContactSettings {
             call_headers: Vec::new(),
             pause_id: String::new(),
             confirm: None,
+            agent_first: false,
         }
     }
 }

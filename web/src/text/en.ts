@@ -278,6 +278,8 @@ export const en = {
   "event.rb.machine_message": "Message for the machine",
   "event.rb.retry_planned": "Another dial is planned",
   "event.rb.agent_failed": "The agent did not take it",
+  "event.rb.agent_waits": "Agent waits for the customer",
+  "event.rb.agent_left": "Agent hung up",
   "event.rb.agent_connected": "Connected with the agent",
   "event.rb.interrupted": "Interrupted by a restart",
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::first;
 use super::route;
 use super::run::Run;
 use super::{Effect, LegEvent, Offer};
@@ -15,12 +16,15 @@ use crate::settings::AttachUserData;
 pub(super) fn found(run: &mut Run<'_>, found: Found) {
     match run.callback.phase {
         Phase::InQueue => {}
+        Phase::Waiting if run.callback.settings.contact.agent_first => {}
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentRinging { .. }
+        | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
@@ -35,6 +39,7 @@ pub(super) fn found(run: &mut Run<'_>, found: Found) {
             return;
         }
     }
+    let is_first = run.callback.phase == Phase::Waiting;
     let agent = found.agent.clone();
     let extension = found.dn.clone();
     run.callback.found = Some(found);
@@ -50,7 +55,11 @@ pub(super) fn found(run: &mut Run<'_>, found: Found) {
         ring_timeout_s: settings.agent_reserve_timeout_s,
         user_data: attached(&run.callback),
     };
-    run.callback.phase = Phase::Offering { agent };
+    run.callback.phase = if is_first {
+        Phase::AgentRinging { agent }
+    } else {
+        Phase::Offering { agent }
+    };
     run.act(Effect::Offer(Box::new(offer)));
     run.guard(settings.agent_reserve_timeout_s);
 }
@@ -116,7 +125,8 @@ fn answered(run: &mut Run<'_>) {
             });
         }
         Phase::RoutingOut { .. } => route::answered(run),
-        Phase::Talking { .. } => {}
+        Phase::AgentRinging { agent } => first::agent_answered(run, agent),
+        Phase::AgentReady | Phase::Talking { .. } => {}
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
@@ -142,8 +152,12 @@ fn answered(run: &mut Run<'_>) {
 }
 
 fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
+    if let Some(agent) = run.callback.waiting_agent.take() {
+        first::agent_left(run, agent);
+        return;
+    }
     match run.callback.phase.clone() {
-        Phase::Offering { agent } => {
+        Phase::AgentRinging { agent } | Phase::Offering { agent } => {
             let outcome = match (state, detail) {
                 (_, "not_registered") => Released::Unreachable,
                 (call_state::NO_ANSWER, _) => Released::NoAnswer,
@@ -166,6 +180,7 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
@@ -189,7 +204,16 @@ pub(super) fn agent_failed(run: &mut Run<'_>, detail: &str) {
         ],
     );
     run.disarm(TimerKind::Guard);
-    if failures >= run.callback.settings.transfer_attempts {
+    let is_last = failures >= run.callback.settings.transfer_attempts;
+    let is_first = matches!(
+        run.callback.phase,
+        Phase::AgentRinging { .. } | Phase::AgentReady
+    );
+    if is_first && is_last {
+        run.complete(Reason::FailAgentConnect, "no_agent");
+    } else if is_first {
+        run.wait_for_turn();
+    } else if is_last {
         run.apologise(Reason::FailAgentConnect);
     } else {
         run.callback.phase = Phase::InQueue;

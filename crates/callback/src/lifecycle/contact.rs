@@ -8,12 +8,15 @@ use crate::record::{Phase, Reason, TimerKind};
 /// Answers [`super::Input::ContactTurn`].
 pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFault>) {
     match run.callback.phase {
-        Phase::Waiting => {}
-        Phase::Scheduled
+        Phase::Waiting if !run.callback.settings.contact.agent_first => {}
+        Phase::AgentReady => {}
+        Phase::Waiting
+        | Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentRinging { .. }
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
@@ -30,10 +33,7 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
     if run.callback.timers.contains_key(&TimerKind::ContactAllowed) || run.callback.asks_first() {
         return;
     }
-    let buffer_s = run.callback.settings.contact.cannot_dial_buffer_s;
-    let end = run.callback.timers.get(&TimerKind::QueuedTtl);
-    if buffer_s > 0 && end.is_some_and(|end| end.plus_seconds(-buffer_s) <= run.now()) {
-        run.complete(Reason::FailTargetNotFound, "too_late_to_dial");
+    if run.callback.phase == Phase::Waiting && is_too_late(run) {
         return;
     }
     run.disarm(TimerKind::QueueWait);
@@ -46,14 +46,27 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
     }
 }
 
+/// Ends a callback that is not dialed any more so shortly before the end of its queue.
+pub(super) fn is_too_late(run: &mut Run<'_>) -> bool {
+    let buffer_s = run.callback.settings.contact.cannot_dial_buffer_s;
+    let end = run.callback.timers.get(&TimerKind::QueuedTtl);
+    let is_late = buffer_s > 0 && end.is_some_and(|end| end.plus_seconds(-buffer_s) <= run.now());
+    if is_late {
+        run.complete(Reason::FailTargetNotFound, "too_late_to_dial");
+    }
+    is_late
+}
+
 fn dial(run: &mut Run<'_>, plan: DialPlan) {
     run.disarm(TimerKind::Reminder);
     let callback = &mut run.callback;
     callback.attempts += 1;
-    callback.agent_legs = 0;
+    if callback.waiting_agent.is_none() {
+        callback.agent_legs = 0;
+        callback.found = None;
+    }
     callback.transfer_failures = 0;
     callback.call_result = None;
-    callback.found = None;
     callback.dialed_number = Some(plan.number.clone());
     callback.phase = Phase::Dialing;
     let settings = callback.settings.clone();

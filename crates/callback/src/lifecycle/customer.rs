@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::first;
 use super::plugin;
 use super::route;
 use super::run::{PLAY_GUARD_S, Run};
@@ -44,6 +45,8 @@ fn answered(run: &mut Run<'_>) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentRinging { .. }
+        | Phase::AgentReady
         | Phase::Detecting
         | Phase::Plugin { .. }
         | Phase::RoutingOut { .. }
@@ -75,6 +78,8 @@ fn judged(run: &mut Run<'_>, verdict: &Verdict) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentRinging { .. }
+        | Phase::AgentReady
         | Phase::Plugin { .. }
         | Phase::RoutingOut { .. }
         | Phase::Greeting
@@ -105,6 +110,7 @@ fn judged(run: &mut Run<'_>, verdict: &Verdict) {
         }
         Outcome::Machine => machine(run, state, &verdict.detail),
         Outcome::Fax => {
+            run.let_waiting_agent_go();
             let asked = plugin::is_asked(run, true);
             let kept = asked && detection.keep_fax && !early;
             if !kept {
@@ -151,6 +157,9 @@ pub(super) fn human(run: &mut Run<'_>, state: u8, detail: &str) {
 fn built_in(run: &mut Run<'_>, state: u8, detail: &str) {
     run.dial_done(state, detail);
     run.callback.contacts += 1;
+    if first::connect(run) {
+        return;
+    }
     run.wait_on_the_line();
     let settings = run.callback.settings.clone();
     if settings.treatments.greeting.is_on() {
@@ -176,6 +185,7 @@ pub(super) fn routable(run: &mut Run<'_>) {
 
 /// Rows 5 to 7: the plugin, else message or release and the retry rule.
 fn machine(run: &mut Run<'_>, state: u8, detail: &str) {
+    run.let_waiting_agent_go();
     run.dial_done(state, detail);
     let settings = run.callback.settings.clone();
     if plugin::is_asked(run, true) {
@@ -221,6 +231,8 @@ fn beep_over(run: &mut Run<'_>, screening: bool) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentRinging { .. }
+        | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
@@ -251,6 +263,8 @@ fn played(run: &mut Run<'_>) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentRinging { .. }
+        | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
@@ -294,6 +308,8 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentRinging { .. }
+        | Phase::AgentReady
         | Phase::Over => {}
     }
 }

@@ -19,6 +19,8 @@ pub(super) fn can_hold(run: &Run<'_>) -> bool {
             }
             Phase::Paused
             | Phase::RetryPause
+            | Phase::AgentRinging { .. }
+            | Phase::AgentReady
             | Phase::Dialing
             | Phase::Detecting
             | Phase::Greeting

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::customer::routable;
+use super::first;
 use super::recover::interrupted;
 use super::run::Run;
 use super::{Effect, PluginEvent, route};
@@ -32,6 +33,9 @@ pub(super) fn ask(run: &mut Run<'_>, call_state: u8, live: bool) {
         (true, false) => PluginCall::Ours,
         (true, true) => PluginCall::Plugins,
     };
+    if !live {
+        run.let_waiting_agent_go();
+    }
     let token = format!("{:032x}", run.context.random);
     run.callback.plugin.ask(token);
     run.callback.phase = Phase::Plugin {
@@ -220,8 +224,10 @@ fn execute(run: &mut Run<'_>, answer: &Answer, call: PluginCall) {
         }
         Action::RouteToAgent => {
             run.callback.contacts = run.callback.contacts.max(1);
-            run.wait_on_the_line();
-            routable(run);
+            if !first::connect(run) {
+                run.wait_on_the_line();
+                routable(run);
+            }
         }
         Action::RouteToRp => {
             route::start(run, answer.destination.clone().unwrap_or_default());

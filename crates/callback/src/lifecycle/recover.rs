@@ -12,6 +12,8 @@ const PAUSE_MAX_S: i64 = 30;
 
 /// Answers [`super::Input::Recover`].
 pub(super) fn recover(run: &mut Run<'_>) {
+    // The call of an agent who waited for the customer is gone with the others.
+    run.callback.waiting_agent = None;
     match run.callback.phase.clone() {
         Phase::Scheduled
         | Phase::Submitting { .. }
@@ -19,6 +21,12 @@ pub(super) fn recover(run: &mut Run<'_>) {
         | Phase::Confirming
         | Phase::RetryPause
         | Phase::Over => {}
+        Phase::AgentRinging { .. } | Phase::AgentReady => {
+            // The customer has noticed nothing: the next agent is called.
+            run.emit(EventId::Interrupted);
+            run.disarm(TimerKind::Guard);
+            run.wait_for_turn();
+        }
         Phase::Waiting => {
             if !run.callback.timers.contains_key(&TimerKind::ContactAllowed) {
                 run.wait_for_turn();

@@ -15,6 +15,7 @@ const TRIES_MAX: u32 = 2;
 
 /// Sends the customer there.
 pub(super) fn start(run: &mut Run<'_>, destination: String) {
+    run.let_waiting_agent_go();
     let settings = run.callback.settings.clone();
     run.play(&settings.treatments.waiting, true);
     dial(run, destination, 1);

@@ -7,7 +7,7 @@ use crate::events::{self, Event, EventId, Notification};
 use crate::record::{Callback, Phase, Reason, State, TimerKind};
 use crate::routing::{Need, Released};
 use crate::treatment::Treatment;
-use crate::{Timestamp, call_state};
+use crate::{LegKey, Timestamp, call_state};
 
 /// Seconds the telephony driver may be late with an event it owes us before we go on without.
 const GUARD_S: i64 = 15;
@@ -98,7 +98,12 @@ impl<'a> Run<'a> {
 
     /// What this callback needs from the queue before its customer may be dialed.
     pub(super) fn contact_need(&self) -> Need {
-        if self.callback.settings.wait_for_agent && !self.waited_long_enough() {
+        let settings = &self.callback.settings;
+        if settings.contact.agent_first {
+            // Nobody calls the customer without an agent, however long it takes.
+            return Need::Contact;
+        }
+        if settings.wait_for_agent && !self.waited_long_enough() {
             Need::Contact
         } else {
             Need::ContactNow
@@ -119,8 +124,10 @@ impl<'a> Run<'a> {
     /// Waits for its turn to dial.
     pub(super) fn wait_for_turn(&mut self) {
         self.callback.phase = Phase::Waiting;
+        let settings = &self.callback.settings;
+        let may_be_alone = settings.wait_for_agent && !settings.contact.agent_first;
         match self.contact_anyway_at() {
-            Some(at) if self.callback.settings.wait_for_agent && at > self.now() => {
+            Some(at) if may_be_alone && at > self.now() => {
                 self.arm(TimerKind::QueueWait, at);
             }
             _ => self.disarm(TimerKind::QueueWait),
@@ -146,9 +153,24 @@ impl<'a> Run<'a> {
 
     /// Ends the agent's leg and gives the agent back, free.
     pub(super) fn let_agent_go(&mut self, given_up: bool) {
-        if let Phase::Offering { agent } | Phase::Talking { agent } = self.callback.phase.clone() {
+        if let Phase::AgentRinging { agent }
+        | Phase::Offering { agent }
+        | Phase::Talking { agent } = self.callback.phase.clone()
+        {
             let leg = self.callback.agent_leg();
             self.act(Effect::HangUp { leg, given_up });
+            self.act(Effect::ReleaseAgent(agent, Released::Done));
+        }
+    }
+
+    /// Agent first: ends the call of the agent who waits for the customer; the agent is free.
+    pub(super) fn let_waiting_agent_go(&mut self) {
+        let leg = self.callback.agent_leg();
+        if let Some(agent) = self.callback.waiting_agent.take() {
+            self.act(Effect::HangUp {
+                leg,
+                given_up: false,
+            });
             self.act(Effect::ReleaseAgent(agent, Released::Done));
         }
     }
@@ -186,12 +208,17 @@ impl<'a> Run<'a> {
 
     /// Plays a treatment once or in a loop; `false` when it is off.
     pub(super) fn play(&mut self, treatment: &Treatment, forever: bool) -> bool {
+        self.play_to(self.callback.customer_leg(), treatment, forever)
+    }
+
+    /// The same for any leg.
+    pub(super) fn play_to(&mut self, leg: LegKey, treatment: &Treatment, forever: bool) -> bool {
         let Treatment::Play { source, .. } = treatment else {
             return false;
         };
         self.callback.play_token += 1;
         let effect = Effect::Play {
-            leg: self.callback.customer_leg(),
+            leg,
             source: source.clone(),
             forever,
             token: self.callback.play_token,
@@ -211,6 +238,7 @@ impl<'a> Run<'a> {
 
     /// Waits and dials again; the virtual interaction keeps its place.
     pub(super) fn pause(&mut self, seconds: i64) {
+        self.let_waiting_agent_go();
         self.callback.state = State::Queued;
         self.callback.phase = Phase::RetryPause;
         self.disarm(TimerKind::Guard);
@@ -224,6 +252,7 @@ impl<'a> Run<'a> {
 
     /// Tells the customer that no agent is free, then ends with `reason`.
     pub(super) fn apologise(&mut self, reason: Reason) {
+        self.let_waiting_agent_go();
         self.act(Effect::Leave);
         self.disarm(TimerKind::AgentWait);
         self.disarm(TimerKind::QueuedTtl);
@@ -246,6 +275,7 @@ impl<'a> Run<'a> {
 
     /// Marks the record as over without raising an event.
     pub(super) fn finish_record(&mut self, reason: Reason, detail: &str) {
+        self.let_waiting_agent_go();
         self.callback.state = State::Completed;
         self.callback.phase = Phase::Over;
         self.callback.reason = Some(reason);
@@ -268,6 +298,7 @@ impl<'a> Run<'a> {
 
     /// Releases everything that is live: legs, agent, place; the dial's result becomes known.
     pub(super) fn drop_everything(&mut self) {
+        self.let_waiting_agent_go();
         match self.callback.phase.clone() {
             Phase::Scheduled
             | Phase::Submitting { .. }
@@ -275,7 +306,9 @@ impl<'a> Run<'a> {
             | Phase::Paused
             | Phase::Confirming
             | Phase::RetryPause
+            | Phase::AgentReady
             | Phase::Over => {}
+            Phase::AgentRinging { .. } => self.let_agent_go(true),
             Phase::Dialing => {
                 self.hang_up_customer(true);
                 self.dial_done(call_state::DROPPED, "given_up");

@@ -17,6 +17,7 @@ use crate::settings::{
 use crate::treatment::Treatment;
 use crate::{CallbackId, ServiceName, call_state};
 
+mod agent_first;
 mod confirm;
 mod contact_options;
 mod decision_table;
@@ -191,10 +192,10 @@ impl Walk {
     }
 
     fn agent(&mut self, event: LegEvent) {
-        let (attempt, leg) = (self.callback.attempts, self.callback.agent_legs);
+        let leg = self.callback.agent_leg();
         self.input(Input::Agent {
-            attempt,
-            leg,
+            attempt: leg.attempt,
+            leg: leg.agent.unwrap(),
             event,
         });
     }
@@ -848,6 +849,7 @@ fn queue_time_limit_ends_waiting_and_spares_conversations() {
 fn inputs(walk: &Walk) -> Vec<Input> {
     let attempt = walk.callback.attempts;
     let leg = walk.callback.agent_legs;
+    let agents_attempt = walk.callback.agent_leg().attempt;
     let verdict = |outcome, call_state| {
         LegEvent::Verdict(Verdict {
             outcome,
@@ -885,12 +887,13 @@ fn inputs(walk: &Walk) -> Vec<Input> {
     }
     for event in [LegEvent::Answered, ended(7)] {
         all.push(Input::Agent {
-            attempt,
+            attempt: agents_attempt,
             leg,
             event,
         });
     }
     all.extend(walk.callback.timers.keys().map(|kind| Input::Timer(*kind)));
+    all.push(Input::AgentTurn);
     all.push(Input::ContactTurn(Err(ContactFault::NumberBlocked)));
     all.push(Input::ContactTurn(Ok(DialPlan {
         number: "1".into(),
@@ -926,7 +929,11 @@ fn check_invariants(callback: &Callback) {
     }
     if matches!(
         callback.phase,
-        Phase::Dialing | Phase::Detecting | Phase::MachineMessage
+        Phase::AgentRinging { .. }
+            | Phase::AgentReady
+            | Phase::Dialing
+            | Phase::Detecting
+            | Phase::MachineMessage
     ) {
         assert!(
             callback.timers.contains_key(&TimerKind::Guard),
@@ -934,14 +941,25 @@ fn check_invariants(callback: &Callback) {
             callback.phase
         );
     }
+    let may_wait = matches!(
+        callback.phase,
+        Phase::AgentReady | Phase::Dialing | Phase::Detecting | Phase::Plugin { .. }
+    );
+    assert!(
+        callback.waiting_agent.is_none() || may_wait,
+        "an agent waits in vain in {:?}",
+        callback.phase
+    );
 }
 
 #[test]
 fn every_sequence_of_inputs_keeps_the_invariants() {
     // Random walks from one seed each: a small linear congruential generator decides.
-    for seed in 0..400_u64 {
+    for seed in 0..800_u64 {
         let mut random = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let mut walk = Walk::created(settings());
+        let mut settings = settings();
+        settings.contact.agent_first = seed % 2 == 1;
+        let mut walk = Walk::created(settings);
         for _ in 0..60 {
             let all = inputs(&walk);
             random = random

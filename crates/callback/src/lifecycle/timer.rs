@@ -5,6 +5,7 @@ use super::agent::agent_failed;
 use super::confirm::unanswered;
 use super::create::submit;
 use super::customer::{message_left, routable, undecided, unreached};
+use super::first;
 use super::plugin;
 use super::route;
 use super::run::Run;
@@ -75,7 +76,8 @@ fn guard(run: &mut Run<'_>) {
         }
         Phase::Detecting => undecided(run),
         Phase::Greeting => routable(run),
-        Phase::Offering { agent } => {
+        Phase::AgentReady => first::no_turn(run),
+        Phase::AgentRinging { agent } | Phase::Offering { agent } => {
             let leg = run.callback.agent_leg();
             run.act(Effect::HangUp {
                 leg,
@@ -130,6 +132,8 @@ fn agent_wait(run: &mut Run<'_>) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentRinging { .. }
+        | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
@@ -144,6 +148,17 @@ fn agent_wait(run: &mut Run<'_>) {
 /// `_urs_queued_ttl` or `_ttl` ran out. Who is on the line hears why before the call ends; a
 /// conversation goes on.
 fn out_of_time(run: &mut Run<'_>, reason: Reason, detail: &str) {
+    let late = if reason == Reason::FailTimeoutTtl {
+        TimerKind::RecordTtl
+    } else {
+        TimerKind::QueuedTtl
+    };
+    let again_s = run.callback.settings.agent_reserve_timeout_s.max(1);
+    if run.callback.waiting_agent.is_some() {
+        // The agent is there and the customer is being called: that may still end well.
+        run.arm_in(late, again_s);
+        return;
+    }
     match run.callback.phase {
         Phase::Scheduled
         | Phase::Submitting { .. }
@@ -166,15 +181,8 @@ fn out_of_time(run: &mut Run<'_>, reason: Reason, detail: &str) {
             run.apologise(reason);
         }
         Phase::Greeting | Phase::InQueue => run.apologise(reason),
-        Phase::Offering { .. } => {
-            run.arm_in(
-                if reason == Reason::FailTimeoutTtl {
-                    TimerKind::RecordTtl
-                } else {
-                    TimerKind::QueuedTtl
-                },
-                run.callback.settings.agent_reserve_timeout_s.max(1),
-            );
+        Phase::AgentRinging { .. } | Phase::AgentReady | Phase::Offering { .. } => {
+            run.arm_in(late, again_s);
         }
         Phase::Talking { .. } | Phase::Apology { .. } | Phase::Over => {}
     }

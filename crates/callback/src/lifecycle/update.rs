@@ -134,6 +134,8 @@ fn queue_again(run: &mut Run<'_>) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentRinging { .. }
+        | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }

@@ -30,6 +30,8 @@ pub(super) fn cancel(run: &mut Run<'_>) -> Result<(), Error> {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::AgentRinging { .. }
+        | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
@@ -56,7 +58,9 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
         | Phase::Waiting
         | Phase::Paused
         | Phase::Confirming
-        | Phase::RetryPause => callback.attempts == 0,
+        | Phase::RetryPause
+        | Phase::AgentRinging { .. }
+        | Phase::AgentReady => callback.attempts == 0,
         Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
@@ -80,6 +84,8 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
     }
     check_horizon(callback.settings.horizon, desired, run.now())?;
     let held = run.callback.held.take();
+    // An agent who was called first is free again.
+    run.drop_everything();
     run.act(Effect::Leave);
     run.callback.state = State::Scheduled;
     run.callback.phase = Phase::Scheduled;
@@ -98,6 +104,7 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
         TimerKind::QueueWait,
         TimerKind::QueuedTtl,
         TimerKind::Confirm,
+        TimerKind::Guard,
     ] {
         run.disarm(kind);
     }

@@ -258,7 +258,7 @@ const TESTED: &[(&str, &str)] = &[
     ("_fetch_retry_delay", "submission_is_repeated_then_given_up"),
     (
         "_userterminated_first_connect_party",
-        "what_is_not_built_yet_is_told_by_name",
+        "an_agent_is_called_first_and_then_the_customer",
     ),
     (
         "_route_point",

@@ -1,7 +1,6 @@
 //! Voice – User Terminated: the outbound call, plugin, preview and disposition (options §8).
 
 use super::Kind::{Bool, Csv, Digits, Enum, Json, Text, Url};
-use super::Status::Pending;
 use super::own::{AT_LEAST_1, COUNT, MILLIS, SECONDS, SECONDS_1};
 use super::{Entry, Kind, Section};
 
@@ -14,7 +13,7 @@ const fn opt(
     Entry::new(Section::UserTerminated, name, kind, default, meaning)
 }
 
-const CUSTOMER_FIRST: &str = "the customer is called first";
+const DIRECT: &str = "the agent's phone is called directly, the customer over `_route_point`";
 const NO_PREVIEW: &str = "the customer is dialed without a preview";
 const NO_DISPOSITION: &str = "the agent is not asked for a result";
 
@@ -24,8 +23,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Enum(&["CUSTOMER", "AGENT"]),
         "CUSTOMER",
         "Who is called first.",
-    )
-    .values(&[("AGENT", Pending(CUSTOMER_FIRST))]),
+    ),
     opt(
         "_route_point",
         Text,
@@ -39,7 +37,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "",
         "Trunk group of calls to the agent first.",
     )
-    .pending(CUSTOMER_FIRST),
+    .pending(DIRECT),
     opt(
         "_agent_first_via_rp",
         Bool,
@@ -47,14 +45,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Agent first, dialed from the routing point.",
     )
     .mandatory()
-    .pending(CUSTOMER_FIRST),
+    .pending(DIRECT),
     opt(
         "_agent_first_via_tg",
         Bool,
         "false",
         "Agent first, dialed from the trunk group.",
     )
-    .pending(CUSTOMER_FIRST),
+    .pending(DIRECT),
     opt(
         "_prefix_dial_out",
         Digits,

@@ -364,6 +364,7 @@ fn contact(values: &Values) -> Result<ContactSettings, Error> {
         call_headers: call_hints(values)?.0,
         pause_id: values.get("_paused_services_id").to_owned(),
         confirm: confirm(values)?,
+        agent_first: word(values, "_userterminated_first_connect_party")? == "agent",
     })
 }
 

@@ -90,7 +90,7 @@ impl Shard {
             started: callback.started,
             since,
         };
-        if !s.wait_for_agent {
+        if !s.wait_for_agent && !s.contact.agent_first {
             self.joined.insert(id.clone(), (callback.attempts, since));
         }
         self.router.enqueue(waiting, self.now);
@@ -100,7 +100,7 @@ impl Shard {
     /// From when on the elements of its target count: an agent who did not answer must not set
     /// them back.
     fn waits_since(&self, callback: &Callback) -> Timestamp {
-        if callback.settings.wait_for_agent {
+        if callback.settings.wait_for_agent || callback.settings.contact.agent_first {
             // One wait from the first to the last, also over dials and restarts.
             return callback.started.max(callback.created).min(self.now);
         }
@@ -183,7 +183,7 @@ impl Shard {
         };
         // Something else plays by now, or customer and agent talk already.
         if callback.play_token != token
-            || callback.attempts != leg.attempt
+            || ![callback.customer_leg(), callback.agent_leg()].contains(&leg)
             || matches!(callback.phase, Phase::Talking { .. })
         {
             return;
@@ -203,6 +203,7 @@ impl Shard {
             // A file that cannot be played counts as played with length 0.
             None if forever => self.send(TelephonyCommand::Stop { call }),
             None => {
+                // Only a customer hears something once.
                 let event = LegEvent::Played { token };
                 let attempt = leg.attempt;
                 self.step(&id, Input::Customer { attempt, event }, round);

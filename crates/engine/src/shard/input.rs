@@ -236,7 +236,7 @@ impl Shard {
         while let Some(id) = self.turns.pop_front() {
             let Some(callback) = self.callbacks.get(&id).filter(|callback| {
                 // A place on a trunk is taken only for who is dialed.
-                callback.phase == Phase::Waiting
+                matches!(callback.phase, Phase::Waiting | Phase::AgentReady)
                     && !callback.timers.contains_key(&TimerKind::ContactAllowed)
             }) else {
                 continue;
@@ -249,6 +249,10 @@ impl Shard {
             if callback.asks_first() {
                 let token = new_token();
                 self.step(&id, Input::ConfirmTurn { token }, round);
+                continue;
+            }
+            if callback.phase == Phase::Waiting && callback.settings.contact.agent_first {
+                self.step(&id, Input::AgentTurn, round);
                 continue;
             }
             let plan = match self.turn(callback) {

@@ -39,6 +39,8 @@ impl Shard {
             Phase::Waiting
             | Phase::Confirming
             | Phase::RetryPause
+            | Phase::AgentRinging { .. }
+            | Phase::AgentReady
             | Phase::Dialing
             | Phase::Detecting
             | Phase::Plugin { .. }

@@ -1,6 +1,7 @@
 //! The server as a process, spoken to over real HTTP, SIP and RTP.
 
 mod admission;
+mod agent_first;
 mod agents;
 mod bad_input;
 mod bad_receivers;

@@ -13,7 +13,7 @@ use callback::plugin::PluginRecord;
 use callback::record::{Held, Phase, Reason, State, TimerKind};
 use callback::routing::Found;
 use callback::settings::Settings;
-use callback::{Callback, CallbackId, Timestamp};
+use callback::{AgentId, Callback, CallbackId, Timestamp};
 use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -104,6 +104,7 @@ impl Columns<'_> {
             dialed_number: body.dialed_number,
             call_result: body.call_result,
             found: body.found,
+            waiting_agent: body.waiting_agent,
             play_token: body.play_token,
             timers: body.timers,
             counted: body.counted,
@@ -141,6 +142,8 @@ struct BorrowedBody<'a> {
     dialed_number: Option<&'a str>,
     call_result: Option<u8>,
     found: Option<&'a Found>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_agent: Option<&'a AgentId>,
     play_token: u64,
     timers: &'a BTreeMap<TimerKind, Timestamp>,
     counted: &'a Counted,
@@ -172,6 +175,8 @@ struct OwnedBody {
     dialed_number: Option<String>,
     call_result: Option<u8>,
     found: Option<Found>,
+    #[serde(default)]
+    waiting_agent: Option<AgentId>,
     play_token: u64,
     timers: BTreeMap<TimerKind, Timestamp>,
     #[serde(default)]
@@ -215,6 +220,7 @@ impl<'a> BorrowedBody<'a> {
             dialed_number,
             call_result,
             found,
+            waiting_agent,
             play_token,
             timers,
             counted,
@@ -242,6 +248,7 @@ impl<'a> BorrowedBody<'a> {
             dialed_number: dialed_number.as_deref(),
             call_result: *call_result,
             found: found.as_ref(),
+            waiting_agent: waiting_agent.as_ref(),
             play_token: *play_token,
             timers,
             counted,

@@ -173,6 +173,7 @@ pub(crate) fn callback(n: u32, settings: &Arc<Settings>) -> Callback {
         dialed_number: None,
         call_result: None,
         found: None,
+        waiting_agent: None,
         play_token: 0,
         timers: BTreeMap::from([(TimerKind::Due, desired)]),
         counted: Counted {
@@ -235,6 +236,7 @@ pub(crate) fn completed(mut callback: Callback) -> Callback {
         kind: String::from("GA"),
         vq: String::from("VQ_Sales"),
     });
+    callback.waiting_agent = Some(AgentId::new("bob"));
     callback.play_token = u64::MAX;
     callback.timers = BTreeMap::from([
         (TimerKind::RecordTtl, Timestamp(7)),

@@ -430,6 +430,25 @@ fn cancelled_while_ringing() {
 }
 
 #[test]
+fn agent_first() {
+    let mut s = listed();
+    s.contact.agent_first = true;
+    let mut walk = Walk::created(s);
+    walk.input(Input::AgentTurn);
+    walk.found();
+    walk.agent(LegEvent::Answered);
+    walk.human();
+    walk.ended(0);
+    assert_eq!(
+        session(&walk),
+        "target_found, route_to_agent, dial_init, dial_done (0, 1), \
+         service_exit COMPLETED.AGENT_CONNECTED"
+    );
+    assert_eq!(body(&walk, "target_found")["_callback_state"], "QUEUED");
+    assert_eq!(body(&walk, "route_to_agent")["c_agent_id"], "kim");
+}
+
+#[test]
 fn scheduled_with_a_reminder() {
     let mut s = listed();
     s.notification.plan.reminder_s = Some(300);

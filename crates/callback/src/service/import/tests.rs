@@ -138,17 +138,14 @@ fn what_is_not_built_yet_is_told_by_name() {
     let import = with(
         "_plugin_on_dial_url = http://plug.example.net/a.scxml\n\
         _plugin_on_dial_timeout = 5\n_agent_preview = false\n_agent_preview_timeout = 20\n\
-        _userterminated_first_connect_party = AGENT",
+        _userterminated_first_connect_party = AGENT\n_agent_first_via_tg = true",
     );
     assert_eq!(
         codes(&import),
-        [(12, "_userterminated_first_connect_party", "NOT_BUILT_YET")]
+        [(13, "_agent_first_via_tg", "NOT_BUILT_YET")]
     );
     let message = &import.warnings[0].message;
-    assert!(
-        message.contains("_userterminated_first_connect_party=AGENT"),
-        "{message}"
-    );
+    assert!(message.contains("_agent_first_via_tg"), "{message}");
 }
 
 #[test]

@@ -251,7 +251,7 @@ fn what_is_not_built_yet_is_told_with_what_happens_instead() {
             ("_enable_disposition_dialog", "false"),
             ("_agent_disposition_timeout", "45"),
             ("_business_hours_service", "hours"),
-            ("_userterminated_first_connect_party", "AGENT"),
+            ("_agent_first_via_tg", "true"),
             ("_ixn_redirect_hints", r#"{"extensions":{"X":"1"}}"#),
             ("_delay_connid_attempt_loop", "100"),
         ],
@@ -261,12 +261,12 @@ fn what_is_not_built_yet_is_told_with_what_happens_instead() {
     assert_eq!(
         names,
         [
+            "_agent_first_via_tg",
             "_agent_preview",
             "_agent_preview_timeout",
             "_business_hours_service",
             "_device_os",
             "_ixn_redirect_hints",
-            "_userterminated_first_connect_party=AGENT",
         ]
     );
 }
@@ -472,4 +472,13 @@ fn hints_that_nobody_knows_are_told() {
         notes,
         ["_treatment_customer_connect: the hint colour is not known and ignored"]
     );
+}
+
+#[test]
+fn the_agent_is_called_first_when_the_service_says_so() {
+    let of = |value| ok(&[("_userterminated_first_connect_party", value)], json!({}));
+    assert!(of("AGENT").contact.agent_first);
+    assert!(!of("CUSTOMER").contact.agent_first);
+    assert!(!ok(&[], json!({})).contact.agent_first);
+    assert!(of("agent").pending.is_empty());
 }

@@ -2,6 +2,7 @@
 
 use callback::lifecycle::{Effect, LegEvent};
 use callback::record::Phase;
+use callback::settings::Settings;
 use telephony::media::audio::Clip as Sound;
 use telephony::port::HangUpCause;
 
@@ -160,4 +161,43 @@ async fn a_treatment_is_read_beside_the_shard() {
         panic!("the clip comes as a command");
     };
     assert!(clip.clip.is_some());
+}
+
+#[tokio::test]
+async fn an_agent_who_waits_for_the_customer_hears_music_until_both_talk() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    let id = stage.create(json!({})).await.unwrap().id.clone();
+    let mut callback = Callback::clone(&stage.shard.callbacks[&id]);
+    let mut settings = Settings::clone(&callback.settings);
+    settings.contact.agent_first = true;
+    callback.settings = Arc::new(settings);
+    (callback.agent_legs, callback.play_token) = (1, 3);
+    callback.phase = Phase::AgentReady;
+    let leg = callback.agent_leg();
+    let plays = |stage: &mut Stage, callback: &Callback| {
+        let clip = Clip {
+            callback: id.clone(),
+            leg: leg.clone(),
+            token: 3,
+            forever: true,
+            clip: Some(Sound::from_samples(vec![1; 80])),
+        };
+        let callbacks = &mut stage.shard.callbacks;
+        callbacks.insert(id.clone(), Arc::new(callback.clone()));
+        stage.line.told.lock().unwrap().clear();
+        stage.shard.play_clip(clip, &mut Round::default());
+        let told = stage.line.told.lock().unwrap();
+        told.len()
+    };
+    assert_eq!(plays(&mut stage, &callback), 1);
+    callback.attempts = 1;
+    callback.phase = Phase::Dialing;
+    assert_eq!(plays(&mut stage, &callback), 1, "while the customer rings");
+    callback.phase = Phase::Talking {
+        agent: AgentId::new("kim"),
+    };
+    assert_eq!(plays(&mut stage, &callback), 0, "nobody is talked over");
+    callback.attempts = 2;
+    callback.phase = Phase::Dialing;
+    assert_eq!(plays(&mut stage, &callback), 0, "an older attempt's leg");
 }
