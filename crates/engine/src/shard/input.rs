@@ -252,6 +252,11 @@ impl Shard {
                 continue;
             }
             if callback.phase == Phase::Waiting && callback.settings.contact.agent_first {
+                // No agent waits for the end of a call of before a crash.
+                if self.has_leftover(&id) {
+                    waiting.push_back(id);
+                    continue;
+                }
                 self.step(&id, Input::AgentTurn, round);
                 continue;
             }
@@ -274,11 +279,15 @@ impl Shard {
         self.turns = waiting;
     }
 
+    /// A phone may still ring from before a crash.
+    fn has_leftover(&self, id: &CallbackId) -> bool {
+        self.leftovers.values().any(|other| other == id)
+    }
+
     /// Whether a callback may be dialed now: a place on a trunk is taken with the decision, so
     /// that one round cannot overshoot.
     fn turn(&self, callback: &Callback) -> Turn {
-        // The customer's phone may still ring from before a crash.
-        if self.leftovers.values().any(|id| *id == callback.id) {
+        if self.has_leftover(&callback.id) {
             return Turn::Wait;
         }
         let trunks = self.parts.trunks.candidates(&callback.settings.route_point);

@@ -242,3 +242,44 @@ async fn a_cancel_while_the_customer_rings_ends_both_calls() {
     server.api.agent_state("kim", "ready").await;
     assert_eq!(story(&receiver.of(&id)).len(), notes.len());
 }
+
+#[tokio::test]
+async fn after_a_crash_the_next_agent_is_called_and_then_the_customer() {
+    testkit::require!(testkit::baresip());
+    let mut dials = 0;
+    let line = Line::start(move |_, _| {
+        dials += 1;
+        match dials {
+            1 => Behaviour::Answer(Duration::ZERO),
+            _ => Behaviour::AnswerAndLeave(Duration::ZERO, Duration::from_secs(8)),
+        }
+    })
+    .await;
+    let receiver = Receiver::start().await;
+    let mut server = desk(line.port, &receiver, &["_cpd_enable = true"]).await;
+    let kim = phone(&mut server, "kim", "7001", true).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    receiver.wait_for(&id, "dial_init", WHOLE).await;
+    // Nobody speaks, so the detector listens for a while.
+    until("the customer has answered", WHOLE, async || {
+        line.calls().iter().any(|call| call.answered).then_some(())
+    })
+    .await;
+    server.kill_hard().await;
+    drop(kim);
+    server.restart().await;
+    let _lee = phone(&mut server, "lee", "7002", true).await;
+    let notes = receiver.whole(&id, WHOLE).await;
+
+    let last = notes.last().expect("the end");
+    assert_eq!(
+        last.get("c_termination_type"),
+        "COMPLETED.AGENT_CONNECTED",
+        "{:?}",
+        story(&notes)
+    );
+    let called = notes.iter().filter(|note| note.event() == "route_to_agent");
+    let called: Vec<&str> = called.map(|note| note.get("c_agent_id")).collect();
+    assert_eq!(called, ["kim", "lee"]);
+}

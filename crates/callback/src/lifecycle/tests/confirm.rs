@@ -182,3 +182,17 @@ fn without_a_device_the_customer_is_called_without_asking_and_the_history_says_s
     walk.turn();
     assert_eq!(walk.callback.phase, Phase::Dialing);
 }
+
+#[test]
+fn a_yes_brings_the_call_to_the_agent_when_that_comes_first() {
+    let mut walk = asking(|_| {});
+    let mut settings = (*walk.callback.settings).clone();
+    settings.contact.agent_first = true;
+    walk.callback.settings = std::sync::Arc::new(settings);
+    walk.input(Input::AgentTurn);
+    assert_eq!(walk.callback.phase, Phase::Confirming);
+    choose(&mut walk, Choice::Confirm, TOKEN).unwrap();
+    assert!(walk.effects.contains(&Effect::Enqueue(Need::Contact)));
+    walk.input(Input::AgentTurn);
+    assert_eq!(walk.effects, [Effect::Enqueue(Need::Agent)]);
+}
