@@ -127,7 +127,7 @@ pub(super) fn plugin(run: &mut Run<'_>, token: &str, event: PluginEvent) -> Resu
             }
         }
         PluginEvent::CallOut(_) | PluginEvent::Join | PluginEvent::LetGo | PluginEvent::PassOn => {
-            transfer(run, call, event)
+            transfer(run, call, event);
         }
         PluginEvent::HangUp => {
             if call.is_up() {

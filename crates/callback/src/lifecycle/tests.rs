@@ -8,7 +8,6 @@ use serde_json::Map;
 
 use super::*;
 use crate::events::EventId;
-use crate::plugin::PluginKind;
 use crate::record::{Phase, Reason, State};
 use crate::routing::Target;
 use crate::settings::{
@@ -895,25 +894,7 @@ fn inputs(walk: &Walk) -> Vec<Input> {
         });
     }
     all.extend(walk.callback.timers.keys().map(|kind| Input::Timer(*kind)));
-    if let Some(token) = walk.callback.plugin.token() {
-        let out = CallOut {
-            destination: "5100".into(),
-            kind: "bridge",
-            ring_timeout_s: None,
-            aai: None,
-        };
-        for event in [
-            PluginEvent::Started,
-            PluginEvent::CallOut(Box::new(out)),
-            PluginEvent::Join,
-            PluginEvent::LetGo,
-            PluginEvent::PassOn,
-            PluginEvent::Ended,
-        ] {
-            let token = token.to_owned();
-            all.push(Input::Plugin { token, event });
-        }
-    }
+    all.extend(plugin_inputs(walk));
     all.push(Input::AgentTurn);
     all.push(Input::ContactTurn(Err(ContactFault::NumberBlocked)));
     all.push(Input::ContactTurn(Ok(DialPlan {
@@ -932,6 +913,31 @@ fn inputs(walk: &Walk) -> Vec<Input> {
         vq: "VQ".into(),
     }));
     all
+}
+
+fn plugin_inputs(walk: &Walk) -> Vec<Input> {
+    let Some(token) = walk.callback.plugin.token() else {
+        return Vec::new();
+    };
+    let out = CallOut {
+        destination: "5100".into(),
+        kind: "bridge",
+        ring_timeout_s: None,
+        aai: None,
+    };
+    let events = [
+        PluginEvent::Started,
+        PluginEvent::CallOut(Box::new(out)),
+        PluginEvent::Join,
+        PluginEvent::LetGo,
+        PluginEvent::PassOn,
+        PluginEvent::Ended,
+    ];
+    let input = |event| Input::Plugin {
+        token: token.to_owned(),
+        event,
+    };
+    events.into_iter().map(input).collect()
 }
 
 /// What must hold after every step, whatever happened.
@@ -980,7 +986,8 @@ fn every_sequence_of_inputs_keeps_the_invariants() {
         let mut random = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let mut settings = settings();
         settings.contact.agent_first = seed % 2 == 1;
-        settings.plugin = (seed % 3 == 2).then(|| plugin::plugin(PluginKind::VoiceXml));
+        settings.plugin =
+            (seed % 3 == 2).then(|| plugin::plugin(crate::plugin::PluginKind::VoiceXml));
         let mut walk = Walk::created(settings);
         for _ in 0..60 {
             let all = inputs(&walk);

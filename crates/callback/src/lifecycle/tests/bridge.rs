@@ -1,7 +1,7 @@
 //! Transfers of a page that keeps its customer: vxml.md §5.2.
 
 use super::*;
-use crate::plugin::PluginCall;
+use crate::plugin::{PluginCall, PluginKind};
 
 /// A page has the customer.
 fn page() -> Walk {
