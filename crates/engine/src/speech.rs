@@ -63,6 +63,9 @@ pub enum SpeechError {
     /// More than 10 MiB of audio.
     #[error("the synthesiser gave more than 10 MiB")]
     TooLarge,
+    /// It has no voice for the language.
+    #[error("the synthesiser has no voice for {0}")]
+    Language(String),
     /// It failed.
     #[error("the synthesiser failed: {0}")]
     Failed(String),
@@ -172,7 +175,7 @@ impl Speech {
         let audio = match &*self.synthesiser {
             Synthesiser::None => return Err(SpeechError::None),
             Synthesiser::Command(words) => process::run(words, lang, document).await?,
-            Synthesiser::Url(url) => self.post(url, document).await?,
+            Synthesiser::Url(url) => self.post(url, lang, document).await?,
         };
         let decoded = tokio::task::spawn_blocking(move || audio::load(&audio, "speech.wav"));
         let clip = decoded
@@ -182,7 +185,7 @@ impl Speech {
         Ok(clip)
     }
 
-    async fn post(&self, url: &str, document: String) -> Result<Vec<u8>, SpeechError> {
+    async fn post(&self, url: &str, lang: &str, document: String) -> Result<Vec<u8>, SpeechError> {
         let failed = |error: &reqwest::Error| SpeechError::Failed(notify::describe(error));
         let request = self
             .client
@@ -191,6 +194,9 @@ impl Speech {
             .header("accept", "audio/wav, audio/x-wav")
             .body(document);
         let mut response = request.send().await.map_err(|error| failed(&error))?;
+        if response.status() == reqwest::StatusCode::NOT_ACCEPTABLE {
+            return Err(SpeechError::Language(lang.to_owned()));
+        }
         if !response.status().is_success() {
             let status = response.status().as_u16();
             return Err(SpeechError::Failed(format!("status {status}")));

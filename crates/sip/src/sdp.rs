@@ -102,6 +102,7 @@ pub struct Session {
     version: u64,
     last: Option<String>,
     codecs: Vec<Codec>,
+    events: bool,
 }
 
 impl Session {
@@ -116,6 +117,7 @@ impl Session {
             version: id,
             last: None,
             codecs: CODECS.to_vec(),
+            events: true,
         }
     }
 
@@ -128,9 +130,17 @@ impl Session {
         self
     }
 
+    /// Neither offers nor takes telephone-event: keys come as tones.
+    #[must_use]
+    pub const fn without_events(mut self) -> Self {
+        self.events = false;
+        self
+    }
+
     /// Our offer: our codecs and telephone-event, both directions.
     pub fn offer(&mut self) -> String {
-        let mut media = self.audio_line(&self.codecs, Some(TELEPHONE_EVENT));
+        let events = self.events.then_some(TELEPHONE_EVENT);
+        let mut media = self.audio_line(&self.codecs, events);
         media.push_str("a=sendrecv\r\n");
         self.finish(media)
     }
@@ -141,7 +151,8 @@ impl Session {
     /// [`Unacceptable`] when no audio line can be agreed; the session is unchanged then.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(String, Remote), Unacceptable> {
         let offer = parse(offer)?;
-        let (chosen, remote) = choose(&offer, &self.codecs)?;
+        let (chosen, mut remote) = choose(&offer, &self.codecs)?;
+        remote.telephone_event = remote.telephone_event.filter(|_| self.events);
         let mut body = String::new();
         for (index, media) in offer.medias.iter().enumerate() {
             if index == chosen {
@@ -168,7 +179,9 @@ impl Session {
     /// # Errors
     /// [`Unacceptable`] when the peer agreed to nothing that we offered.
     pub fn read_answer(&self, answer: &[u8]) -> Result<Remote, Unacceptable> {
-        choose(&parse(answer)?, &self.codecs).map(|(_, remote)| remote)
+        let (_, mut remote) = choose(&parse(answer)?, &self.codecs)?;
+        remote.telephone_event = remote.telephone_event.filter(|_| self.events);
+        Ok(remote)
     }
 
     fn audio_line(&self, codecs: &[Codec], telephone_event: Option<u8>) -> String {

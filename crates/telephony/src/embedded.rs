@@ -161,6 +161,8 @@ pub struct Trunk {
     pub redirect_hosts: Vec<String>,
     /// Codecs that are offered, in this order; none = all we have.
     pub codecs: Vec<Codec>,
+    /// Keys come as tones: telephone events are not offered.
+    pub keys_as_tones: bool,
 }
 
 impl Trunk {

@@ -120,9 +120,18 @@ impl Baresip {
         self.command("resume").await;
     }
 
-    /// Sends a command: JSON in a netstring.
+    /// Presses a key: a telephone event when that was agreed.
+    pub async fn press(&self, key: char) {
+        self.send(&format!(r#"{{"command":"sndcode","params":"{key}"}}"#))
+            .await;
+    }
+
     async fn command(&self, name: &str) {
-        let command = format!(r#"{{"command":"{name}"}}"#);
+        self.send(&format!(r#"{{"command":"{name}"}}"#)).await;
+    }
+
+    /// Sends a command: JSON in a netstring.
+    async fn send(&self, command: &str) {
         let message = format!("{}:{command},", command.len());
         let stream = TcpStream::connect(("127.0.0.1", self.control)).await;
         let mut stream = stream.unwrap_or_else(|error| panic!("control of baresip: {error}"));

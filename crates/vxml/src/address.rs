@@ -47,6 +47,26 @@ pub(crate) fn scheme(address: &str) -> Option<&str> {
     is_scheme.then_some(scheme)
 }
 
+/// Scheme and authority.
+pub(crate) fn origin(address: &str) -> &str {
+    split_origin(address).0
+}
+
+/// The host of an address, without user and port.
+pub(crate) fn host(address: &str) -> &str {
+    let origin = origin(address);
+    let authority = origin
+        .split_once("//")
+        .map_or("", |(_, authority)| authority);
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    match authority.strip_prefix('[') {
+        Some(six) => six.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
 /// Scheme and authority, then the path.
 fn split_origin(address: &str) -> (&str, &str) {
     let Some(scheme) = scheme(address) else {

@@ -47,6 +47,13 @@ pub enum Input {
     Played(u64),
     /// Audio could not be had and the text in its place cannot be spoken.
     Unplayable(u64),
+    /// Text of [`Effect::Play`] cannot be spoken in its language.
+    NoVoice {
+        /// Which play.
+        id: u64,
+        /// The language.
+        lang: String,
+    },
     /// The caller pressed a key: `0` to `9`, `*`, `#`, `A` to `D`; others are ignored.
     Key(char),
     /// The caller hung up.
@@ -103,8 +110,6 @@ pub struct FetchRequest {
     pub max_age_s: Option<u64>,
     /// How long beyond its time a copy may be used, s.
     pub max_stale_s: Option<u64>,
-    /// Audio for the time of waiting.
-    pub audio: Option<String>,
 }
 
 /// The body of a POST.
@@ -165,6 +170,9 @@ pub struct Play {
     pub prompts: Vec<Spoken>,
     /// The session stops it as soon as a key comes.
     pub barge_in: bool,
+    /// It begins again at its end until [`Effect::StopPlay`]; no answer but
+    /// [`Input::Unplayable`] is expected.
+    pub repeats: bool,
 }
 
 /// One prompt.

@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+mod access;
 mod address;
 mod compile;
 mod connection;

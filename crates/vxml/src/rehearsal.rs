@@ -267,6 +267,11 @@ impl Rehearsal {
     }
 
     fn played(&mut self) {
+        if self.playing.as_ref().is_none_or(|play| play.repeats)
+            && self.session.next_time().is_some()
+        {
+            return self.elapse();
+        }
         let Some(play) = self.playing.take() else {
             // A wait without a prompt cannot be: it ends rather than hangs.
             self.session.handle(Input::Stop, self.now_ms);
@@ -287,7 +292,7 @@ impl Rehearsal {
                 self.now_ms = self.now_ms.max(next);
                 self.session.handle(Input::Time, self.now_ms);
             }
-            None if self.playing.is_some() => self.played(),
+            None if self.playing.as_ref().is_some_and(|play| !play.repeats) => self.played(),
             None => self.session.handle(Input::Stop, self.now_ms),
         }
     }

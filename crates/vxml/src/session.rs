@@ -5,6 +5,7 @@ mod document;
 mod event;
 mod fetch;
 mod fia;
+mod hold;
 mod input;
 mod line;
 mod listen;
@@ -20,6 +21,7 @@ use script::{Base, Unwatched, Watch};
 use serde_json::{Map, Value as Json};
 
 use self::document::Purpose;
+use self::hold::Hold;
 use self::line::{Recorder, Transferring, Watch as KeyWatch};
 use self::listen::Listen;
 use self::prompt::{Group, Queued};
@@ -136,6 +138,8 @@ enum Phase {
         rest: VecDeque<Group>,
         then: Box<Then>,
     },
+    /// Prompts are played before something else.
+    Said(Box<Then>),
     Record(Box<Recorder>),
     Transfer(Box<Transferring>),
     Receive {
@@ -150,6 +154,8 @@ enum Phase {
 enum Then {
     End(Ending),
     Record,
+    /// `gvp:receive`, for so long.
+    Receive(Box<Run>, u64),
     /// With the grammars that call it off.
     Transfer(KeyWatch),
 }
@@ -187,7 +193,8 @@ pub struct Session {
     /// Keys that nobody asked for yet.
     keys: VecDeque<char>,
     queue: Vec<Queued>,
-    /// The next page is asked for only when these are over.
+    /// What sounds while something is fetched.
+    hold: Option<Box<Hold>>,
     grammars: Fetched,
     grammar_bases: Vec<(Arc<Grammar>, Base)>,
     recordings: HashSet<String>,
@@ -225,6 +232,7 @@ impl Session {
             documents: 0,
             keys: VecDeque::new(),
             queue: Vec::new(),
+            hold: None,
             grammars: Fetched::new(),
             grammar_bases: Vec::new(),
             recordings: HashSet::new(),
@@ -254,7 +262,14 @@ impl Session {
         match input {
             Input::Fetched { id, answer } => self.fetched(id, answer),
             Input::Played(id) => self.played(id),
-            Input::Unplayable(id) => self.unplayable(id),
+            Input::Unplayable(id) => {
+                let message = "the audio cannot be had and text cannot be spoken";
+                self.unplayable(id, Thrown::new("error.noresource", message));
+            }
+            Input::NoVoice { id, lang } => {
+                let message = format!("nobody speaks {lang}");
+                self.unplayable(id, Thrown::new("error.unsupported.language", message));
+            }
             Input::Key(key) => self.key(key.to_ascii_uppercase()),
             Input::Hangup => self.hangup(),
             Input::Time => self.time(),
@@ -276,6 +291,7 @@ impl Session {
         match &self.phase {
             Phase::Listen(listen) => listen.deadline(),
             Phase::Receive { deadline, .. } => Some(*deadline),
+            Phase::Fetch { .. } => self.hold.as_ref().and_then(|hold| hold.next_time()),
             _ => None,
         }
     }
@@ -283,6 +299,9 @@ impl Session {
     /// What the session waits for.
     pub fn waiting(&self) -> Waiting {
         match &self.phase {
+            Phase::Fetch { .. } if self.hold.as_ref().is_some_and(|hold| hold.is_answered()) => {
+                Waiting::Play
+            }
             Phase::Fetch { .. } => Waiting::Fetch,
             Phase::Flush { barge_in, then, .. } if *barge_in && then.takes_keys() => Waiting::Input,
             Phase::Flush { .. } => Waiting::Play,
@@ -291,9 +310,12 @@ impl Session {
             Phase::Record(_) => Waiting::Record,
             Phase::Transfer(_) => Waiting::Transfer,
             Phase::Receive { .. } => Waiting::Message,
-            Phase::Idle | Phase::Run(_) | Phase::Select | Phase::Activate | Phase::Ended => {
-                Waiting::Nothing
-            }
+            Phase::Idle
+            | Phase::Run(_)
+            | Phase::Select
+            | Phase::Activate
+            | Phase::Said(_)
+            | Phase::Ended => Waiting::Nothing,
         }
     }
 
@@ -340,6 +362,7 @@ impl Session {
                         self.caught(done);
                     }
                 }
+                Phase::Said(then) => self.flush(*then),
                 Phase::Activate => {
                     let done = self.activate();
                     self.caught(done);
@@ -453,6 +476,9 @@ impl Session {
                 }
             }
             Phase::Flush { id, .. } => self.effect(Effect::StopPlay(id)),
+            Phase::Fetch { .. } => {
+                self.end_hold();
+            }
             Phase::Record(recorder) => self.effect(Effect::StopRecord(recorder.id)),
             Phase::Transfer(transferring) => self.effect(Effect::StopTransfer(transferring.id)),
             _ => {}
@@ -476,7 +502,7 @@ impl Session {
                 self.effect(Effect::StopPlay(id));
                 match *then {
                     Then::End(ending) => self.finish(ending),
-                    Then::Record | Then::Transfer(_) => {
+                    Then::Record | Then::Transfer(_) | Then::Receive(..) => {
                         self.throw(Thrown::plain("connection.disconnect.hangup"));
                     }
                 }
@@ -495,6 +521,9 @@ impl Session {
             other => {
                 self.hangup_pending = true;
                 self.phase = other;
+                if let Some((id, answer)) = self.end_hold() {
+                    self.fetched(id, answer);
+                }
             }
         }
     }
@@ -506,6 +535,16 @@ impl Session {
         match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Listen(listen) => self.heard(listen, key),
             Phase::Record(recorder) => self.key_while_recording(recorder, key),
+            Phase::Flush {
+                id,
+                barge_in: true,
+                rest,
+                then,
+            } if matches!(*then, Then::Record) => {
+                self.effect(Effect::StopPlay(id));
+                let rest = rest.into_iter().filter(|group| !group.barge_in);
+                self.flush_on(rest.collect(), *then);
+            }
             Phase::Transfer(transferring) => self.key_in_transfer(transferring, key),
             Phase::Flush {
                 id,
@@ -523,6 +562,9 @@ impl Session {
     }
 
     fn time(&mut self) {
+        if matches!(self.phase, Phase::Fetch { .. }) {
+            return self.time_of_hold();
+        }
         match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Listen(listen) => self.time_of_listen(listen),
             Phase::Receive { run, deadline } if deadline <= self.now_ms => {
@@ -554,6 +596,9 @@ impl Session {
     }
 
     fn played(&mut self, id: u64) {
+        if self.hold_played(id) {
+            return;
+        }
         match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Listen(listen) if listen.playing() == Some(id) => self.played_group(listen),
             Phase::Flush {
@@ -566,7 +611,10 @@ impl Session {
         }
     }
 
-    fn unplayable(&mut self, id: u64) {
+    fn unplayable(&mut self, id: u64, thrown: Thrown) {
+        if self.hold_played(id) {
+            return;
+        }
         let waits_for_it = match &self.phase {
             Phase::Listen(listen) => listen.playing() == Some(id),
             Phase::Flush { id: playing, .. } => *playing == id,
@@ -583,7 +631,6 @@ impl Session {
             self.finish(ending);
             return;
         }
-        let message = "the audio cannot be had and text cannot be spoken";
-        self.throw(Thrown::new("error.noresource", message));
+        self.throw(thrown);
     }
 }

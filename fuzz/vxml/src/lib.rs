@@ -44,6 +44,7 @@ pub fn run(bytes: &[u8]) {
             steps: 200,
             subdialogs: 5,
             fetches: 20,
+            transfers: 5,
             effects: 500,
             foreach_turns: 200,
             prompts: 50,

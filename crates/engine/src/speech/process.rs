@@ -13,6 +13,10 @@ use crate::limits;
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// What espeak-ng needs to read SSML and to write WAV.
 const ESPEAK: &[&str] = &["--stdin", "--stdout", "-m", "-v", "{lang}"];
+/// What espeak-ng says about a language that it does not speak.
+const NO_VOICE: &str = "voice does not exist";
+/// What is read of a program's complaints, bytes.
+const COMPLAINT_BYTES_MAX: u64 = 2_000;
 /// Processor time of one text, s.
 const CPU_S: u64 = 10;
 /// Address space of one process: large voices are mapped, not read.
@@ -70,13 +74,14 @@ pub(super) async fn run(
         .kill_on_drop(true)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| failed(program, error))?;
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let mut group = Group(pid);
     limit(pid);
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let stderr = child.stderr.take();
     let write = async move {
         if let Some(mut stdin) = stdin
             && let Err(error) = stdin.write_all(document.as_bytes()).await
@@ -93,7 +98,18 @@ pub(super) async fn run(
         }
         Ok::<_, std::io::Error>(audio)
     };
-    let ((), audio) = tokio::join!(write, read);
+    let complain = async move {
+        let mut said = Vec::new();
+        if let Some(mut stderr) = stderr {
+            let mut first = (&mut stderr).take(COMPLAINT_BYTES_MAX);
+            drop(first.read_to_end(&mut said).await);
+            // What follows is read away: the program must not wait for a reader.
+            drop(tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await);
+        }
+        String::from_utf8_lossy(&said).into_owned()
+    };
+    let said = async { tokio::join!(write, read, complain) };
+    let ((), audio, complaint) = said.await;
     let audio = audio.map_err(|error| failed("its output", error))?;
     if audio.len() > limits::SPEECH_BYTES_MAX {
         return Err(SpeechError::TooLarge);
@@ -101,6 +117,9 @@ pub(super) async fn run(
     let status = child.wait().await.map_err(|error| failed(program, error))?;
     // It ended by itself: its number may belong to somebody else from here on.
     group.0 = None;
+    if !status.success() && complaint.contains(NO_VOICE) {
+        return Err(SpeechError::Language(lang.to_owned()));
+    }
     if !status.success() {
         return Err(SpeechError::Failed(format!("{program}: {status}")));
     }

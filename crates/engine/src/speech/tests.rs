@@ -157,4 +157,8 @@ async fn espeak_speaks_markup() {
     let long = speech.speak(Some("de-DE"), ssml).await.unwrap();
     assert!(short.duration_ms() > 300, "{short:?}");
     assert!(long.duration_ms() > 2_000, "{long:?}");
+    assert_eq!(
+        speech.speak(Some("xx"), "Press one.").await.unwrap_err(),
+        SpeechError::Language("xx".to_owned())
+    );
 }

@@ -10,6 +10,7 @@ use telephony::port::RecordEnd;
 use vxml::{Ending, Message, Session, Start};
 
 use super::OtherSide;
+use super::prompts::Unspeakable;
 use super::recordings::Recordings;
 use super::transfers::Transferring;
 use crate::limits;
@@ -23,7 +24,7 @@ pub(super) enum Input {
     /// Something it waits for.
     Handle(Box<vxml::Input>),
     /// A prompt is put together, or cannot be.
-    Rendered(u64, Option<Clip>),
+    Rendered(u64, Result<Clip, Unspeakable>),
     /// The play of this number is over.
     Played(u64),
     /// The recording of this number is over.
@@ -71,6 +72,8 @@ pub(super) struct Playing {
     pub(super) number: u64,
     /// A key stops it.
     pub(super) barge_in: bool,
+    /// It begins again at its end.
+    pub(super) repeats: bool,
 }
 
 /// A recording of the customer for the application.

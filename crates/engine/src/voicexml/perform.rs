@@ -11,6 +11,7 @@ use vxml::{Effect, FetchRequest, Play, RecordRequest, Session};
 
 use super::VoiceXml;
 use super::cell::{Beginning, Body, Cell, Input, Playing, Recording};
+use super::prompts::Unspeakable;
 use crate::shard::{Act, Command, PLUGIN_PLAYS};
 
 /// Longest line of a log.
@@ -157,6 +158,7 @@ impl VoiceXml {
             id: play.id,
             number: 0,
             barge_in: play.barge_in,
+            repeats: play.repeats,
         });
         let (all, cell) = (self.clone(), Arc::clone(cell));
         self.inner
@@ -164,7 +166,7 @@ impl VoiceXml {
             .spawn("application prompts", async move {
                 let prompts = &all.inner.prompts;
                 let rendered = prompts.render(&play.prompts, &cell.recordings).await;
-                all.push(&cell, Input::Rendered(play.id, rendered.ok()));
+                all.push(&cell, Input::Rendered(play.id, rendered));
             });
     }
 
@@ -173,7 +175,7 @@ impl VoiceXml {
         cell: &Arc<Cell>,
         body: &mut Body,
         id: u64,
-        clip: Option<Clip>,
+        clip: Result<Clip, Unspeakable>,
         now_ms: i64,
     ) {
         let Some(playing) = body.playing.as_mut().filter(|playing| playing.id == id) else {
@@ -181,22 +183,30 @@ impl VoiceXml {
             return;
         };
         match clip {
-            None => {
+            Err(Unspeakable::Nobody) => {
                 body.playing = None;
                 handle(body, vxml::Input::Unplayable(id), now_ms);
             }
-            Some(clip) if clip.samples().is_empty() => {
+            Err(Unspeakable::Language(lang)) => {
+                body.playing = None;
+                handle(body, vxml::Input::NoVoice { id, lang }, now_ms);
+            }
+            Ok(clip) if clip.samples().is_empty() => {
                 body.playing = None;
                 handle(body, vxml::Input::Played(id), now_ms);
             }
-            Some(clip) => {
+            Ok(clip) => {
                 playing.number = self.number();
-                let act = Act::Sound {
-                    clip,
-                    play: playing.number,
-                    until_digit: playing.barge_in,
-                };
                 let number = playing.number;
+                let act = if playing.repeats {
+                    Act::Loop { clip, play: number }
+                } else {
+                    Act::Sound {
+                        clip,
+                        play: number,
+                        until_digit: playing.barge_in,
+                    }
+                };
                 let played = self.control(cell, act);
                 let (all, cell) = (self.clone(), Arc::clone(cell));
                 self.inner

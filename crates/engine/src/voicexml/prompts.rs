@@ -5,15 +5,20 @@ use vxml::{Segment, Spoken};
 
 use super::recordings::Recordings;
 use crate::limits;
-use crate::speech::Speech;
+use crate::speech::{Speech, SpeechError};
 use crate::treatment::Treatments;
 
 /// Samples of a millisecond.
 const SAMPLES_PER_MS: usize = 8;
 
 /// Text has to be spoken and cannot be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unspeakable;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unspeakable {
+    /// Nobody speaks, or not now.
+    Nobody,
+    /// Nobody speaks this language.
+    Language(String),
+}
 
 /// Where sound comes from; cheap to clone.
 #[derive(Clone, Debug)]
@@ -81,7 +86,10 @@ impl Prompts {
                             Ok(clip) => tape.add(clip.samples()),
                             Err(error) => {
                                 tracing::warn!(%error, "a text is not spoken");
-                                return Err(Unspeakable);
+                                return Err(match error {
+                                    SpeechError::Language(lang) => Unspeakable::Language(lang),
+                                    _ => Unspeakable::Nobody,
+                                });
                             }
                         }
                     }
@@ -150,7 +158,10 @@ mod tests {
         assert_eq!(render(vec![missing(vec![])]).await, Ok(0));
         let nested = missing(vec![Segment::Break(20), missing(vec![Segment::Break(40)])]);
         assert_eq!(render(vec![nested, Segment::Break(100)]).await, Ok(160));
-        assert_eq!(render(vec![missing(vec![text()])]).await, Err(Unspeakable));
+        assert_eq!(
+            render(vec![missing(vec![text()])]).await,
+            Err(Unspeakable::Nobody)
+        );
     }
 
     #[tokio::test]

@@ -473,6 +473,8 @@ pub(crate) struct Trunk {
     pub(crate) redirect_hosts: Vec<String>,
     /// Codecs that are offered, in this order.
     pub(crate) codecs: Vec<Codec>,
+    /// Offer telephone events (RFC 4733) for keys.
+    pub(crate) telephone_events: bool,
 }
 
 impl Default for Trunk {
@@ -494,6 +496,7 @@ impl Default for Trunk {
             options_ping_s: 30,
             redirect_hosts: Vec::new(),
             codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::G722],
+            telephone_events: true,
         }
     }
 }

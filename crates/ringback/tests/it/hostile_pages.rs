@@ -58,6 +58,28 @@ const FORMS: &[(&str, &str, &str)] = &[
         "<form><block><goto next='late.vxml' fetchtimeout='300ms'/></block></form>",
     ),
     (
+        "to_huge",
+        "error.badfetch",
+        "<form><block><goto next='huge'/></block></form>",
+    ),
+    (
+        "to_deep",
+        "error.badfetch",
+        "<form><block><goto next='deep'/></block></form>",
+    ),
+    (
+        "grammar",
+        "error.badfetch",
+        "<form><field name='k'><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>\
+         <item repeat='0-1000'><item repeat='0-1000'><item repeat='0-1000'>1</item></item>\
+         </item></rule></grammar></field></form>",
+    ),
+    (
+        "prompts",
+        LIMIT,
+        "<form id='f'><block><prompt><break time='1ms'/></prompt><goto next='#f'/></block></form>",
+    ),
+    (
         "metadata",
         "error.badfetch",
         "<form><block><goto next='http://169.254.169.254/latest'/></block></form>",
@@ -108,6 +130,8 @@ async fn import(server: &Server, notes: &Receiver, web: &Web, name: &str, body: 
     server.api.import_services(&text).await;
 }
 
+/// R 10: loops, huge and deep pages, slow ones and scripts without end are ended in their limit
+/// with the standard event while other calls go on.
 #[tokio::test]
 async fn hostile_pages_end_in_their_limit_and_others_go_on() {
     let press = Behaviour::AnswerAndPress(Duration::ZERO, Duration::from_millis(300), '3');

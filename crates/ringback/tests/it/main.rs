@@ -31,6 +31,8 @@ mod sessions;
 mod treatments;
 mod trunks;
 mod voicexml;
+mod voicexml_clients;
+mod voicexml_sounds;
 mod voicexml_transfers;
 mod walk;
 mod web_ui;

@@ -9,7 +9,7 @@ use testkit::{Heard, Moment, PATIENCE, Page, Receiver, Server, Talker, Web, audi
 
 use crate::common::{agents, check, server, service, story};
 
-const VXML: &str = "application/voicexml+xml";
+pub(crate) const VXML: &str = "application/voicexml+xml";
 /// What a callback of these tests tells before the application decides.
 const ANSWERED: [&str; 4] = [
     "service_create",
@@ -19,19 +19,19 @@ const ANSWERED: [&str; 4] = [
 ];
 
 /// A server whose service runs an application, and everything around it.
-struct Site {
-    server: Server,
-    notes: Receiver,
-    web: Web,
-    phone: Talker,
+pub(crate) struct Site {
+    pub(crate) server: Server,
+    pub(crate) notes: Receiver,
+    pub(crate) web: Web,
+    pub(crate) phone: Talker,
 }
 
 impl Site {
-    async fn start(page: &str, extra: &[&str]) -> Self {
+    pub(crate) async fn start(page: &str, extra: &[&str]) -> Self {
         Self::with(Talker::start(true).await, page, extra, &[]).await
     }
 
-    async fn with(phone: Talker, page: &str, extra: &[&str], config: &[&str]) -> Self {
+    pub(crate) async fn with(phone: Talker, page: &str, extra: &[&str], config: &[&str]) -> Self {
         let (web, notes) = (Web::start().await, Receiver::start().await);
         let url = web.put("/app/start.vxml", Page::new(VXML, page));
         let mut builder = server(phone.port);
@@ -54,19 +54,19 @@ impl Site {
     }
 
     /// Puts a tone of 1 kHz where a page finds it.
-    fn tone(&self, path: &str, ms: u32) {
+    pub(crate) fn tone(&self, path: &str, ms: u32) {
         let file = self.server.folder().join("tone.wav");
         audio::write_wav(&file, &audio::tone(1_000.0, ms, 8_000));
         let bytes = std::fs::read(&file).expect("just written");
         let _url = self.web.put(path, Page::new("audio/x-wav", bytes));
     }
 
-    async fn call(&self) -> String {
+    pub(crate) async fn call(&self) -> String {
         self.server.api.call_back("desk", "5115").await
     }
 
     /// Waits until the phone hears the tone.
-    async fn hears_tone(&self) {
+    pub(crate) async fn hears_tone(&self) {
         until("the prompt", PATIENCE, async || {
             self.phone.heard().iter().any(is_tone).then_some(())
         })
@@ -74,14 +74,14 @@ impl Site {
     }
 
     /// Checks how the callback ended after its first answered call.
-    async fn ends(&self, id: &str, rest: &[&str], termination: &str) {
+    pub(crate) async fn ends(&self, id: &str, rest: &[&str], termination: &str) {
         let notes = self.notes.whole(id, PATIENCE).await;
         let expected: Vec<&str> = ANSWERED.iter().chain(rest).copied().collect();
         check(&notes, &expected, termination);
     }
 
     /// Data of the log's entries of this id.
-    async fn logged(&self, id: &str, event: &str) -> Vec<Value> {
+    pub(crate) async fn logged(&self, id: &str, event: &str) -> Vec<Value> {
         let mut events = self.server.api.events(id).await;
         events.retain(|entry| entry["event_id"] == event);
         events
@@ -91,19 +91,19 @@ impl Site {
     }
 }
 
-fn is_tone(heard: &Heard) -> bool {
+pub(crate) fn is_tone(heard: &Heard) -> bool {
     let mut samples = Vec::new();
     Codec::Pcmu.decode(&heard.audio, &mut samples);
     samples.iter().any(|sample| sample.abs() > 2_000)
 }
 
 /// The last packet with the tone that arrived after a moment, as the time since then.
-fn last_tone_after(heard: &[Heard], moment: Moment) -> Duration {
+pub(crate) fn last_tone_after(heard: &[Heard], moment: Moment) -> Duration {
     let last = heard.iter().rfind(|h| h.at > moment && is_tone(h));
     last.map_or(Duration::ZERO, |h| h.at - moment)
 }
 
-fn page(body: &str) -> String {
+pub(crate) fn page(body: &str) -> String {
     format!(
         "<?xml version='1.0'?><vxml version='2.1' xmlns='http://www.w3.org/2001/vxml'>\
          <var name='treatment_result'/>{body}</vxml>"
@@ -470,7 +470,7 @@ const RECORD: &str = r#"<form>
     </record>
   </form>"#;
 
-fn ulaw(samples: &[i16]) -> Vec<u8> {
+pub(crate) fn ulaw(samples: &[i16]) -> Vec<u8> {
     let mut audio = Vec::new();
     Codec::Pcmu.encoder().encode(samples, &mut audio);
     audio

@@ -53,6 +53,19 @@ fn a_trunk_may_have_codecs_of_its_own_in_its_own_order() {
 }
 
 #[test]
+fn a_trunk_may_have_keys_as_tones() {
+    let mut session = session().without_events();
+    assert!(!session.offer().contains("telephone-event"));
+    let other = "m=audio 4000 RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\n";
+    let other = description(other);
+    let remote = session.read_answer(other.as_bytes()).unwrap();
+    assert_eq!(remote.telephone_event, None);
+    let (body, remote) = session.answer(other.as_bytes()).unwrap();
+    assert_eq!(remote.telephone_event, None);
+    assert!(!body.contains("telephone-event"), "{body}");
+}
+
+#[test]
 fn the_first_common_codec_is_answered_with_the_peers_event_number() {
     let offer =
         "m=audio 4000 RTP/AVP 18 8 0 96\na=rtpmap:18 G729/8000\na=rtpmap:96 Telephone-Event/8000\n";

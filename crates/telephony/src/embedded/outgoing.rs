@@ -127,6 +127,9 @@ async fn prepare(
     };
     let id = u64::from_be_bytes(super::clock::bytes());
     call.session = Session::new(media, id).with_codecs(&plan.codecs);
+    if plan.keys_as_tones {
+        call.session = call.session.clone().without_events();
+    }
     let offer = call.session.offer();
     let call_id = match order.number {
         1 => call.id().to_string(),

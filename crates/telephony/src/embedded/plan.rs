@@ -31,6 +31,8 @@ pub(super) struct Plan {
     pub(super) redirects: Redirects,
     /// Codecs to offer; none = all.
     pub(super) codecs: Vec<Codec>,
+    /// Telephone events are not offered.
+    pub(super) keys_as_tones: bool,
     identity: Option<String>,
 }
 
@@ -85,6 +87,7 @@ async fn over_trunk(
         destination,
         redirects: Redirects::new(&trunk.uri(Some(number)), &trunk.redirect_hosts),
         codecs: trunk.codecs.clone(),
+        keys_as_tones: trunk.keys_as_tones,
         credentials,
         local_tag,
         identity: (caller != NOBODY).then(|| identity(&originate.caller_id, caller, host)),
@@ -128,6 +131,7 @@ async fn to_extension(
         destination,
         redirects: Redirects::new(&binding.uri, &[]),
         codecs: Vec::new(),
+        keys_as_tones: false,
         credentials: None,
         local_tag,
         identity: (caller != NOBODY).then(|| identity(&originate.caller_id, caller, &host)),

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::document::Purpose;
 use super::run::{After, Flow, Run, Turns};
-use super::{Phase, Session};
+use super::{Phase, Session, Then};
 use crate::address;
 use crate::effect::{Effect, Ending, FetchKind, LogLine, Message};
 use crate::model::{
@@ -237,7 +237,7 @@ impl Session {
         let address = self.world.string(&data.address, run.base)?;
         let (address, body) = self.request(&address, &data.request, false, run.base)?;
         let url = address::resolve(&self.address_base(), &address);
-        let id = self.fetch(FetchKind::Data, url, body, &data.request.fetch)?;
+        let id = self.fetch(FetchKind::Data, url.clone(), body, &data.request.fetch)?;
         let (name, declares) = (data.name.clone(), data.declares.clone());
         Ok(Flow::Wait(Box::new(move |run| Phase::Fetch {
             id,
@@ -245,6 +245,7 @@ impl Session {
                 run,
                 name,
                 declares,
+                url,
             }),
         })))
     }
@@ -281,13 +282,25 @@ impl Session {
             Some(text) => super::prompt::time_of(&self.world.string(text, run.base)?)?,
             None => RECEIVE_MS,
         };
-        let deadline = self
-            .now_ms
-            .saturating_add(i64::try_from(max_ms).unwrap_or(i64::MAX));
-        Ok(Flow::Wait(Box::new(move |run| Phase::Receive {
-            run,
-            deadline,
+        // What was said so far is heard while the page waits.
+        Ok(Flow::Wait(Box::new(move |run| {
+            Phase::Said(Box::new(Then::Receive(run, max_ms)))
         })))
+    }
+
+    /// The prompts are over: a message is waited for.
+    pub(super) fn begin_receive(&mut self, run: Box<Run>, max_ms: u64) {
+        match self.messages.pop_front() {
+            Some(message) => {
+                self.phase = Phase::Run(run);
+                let done = self.received(&message);
+                self.caught(done);
+            }
+            None => {
+                let deadline = self.after(max_ms);
+                self.phase = Phase::Receive { run, deadline };
+            }
+        }
     }
 
     /// A message becomes `application.lastmessage$`.

@@ -6,6 +6,7 @@ use script::Base;
 
 use super::run::{After, Run};
 use super::{Context, Loaded, Phase, Session};
+use crate::access;
 use crate::address;
 use crate::effect::{Answer, Body, Effect, FetchError, FetchKind, Trace};
 use crate::grammar::Grammar;
@@ -31,6 +32,8 @@ pub(super) enum Purpose {
         run: Box<Run>,
         name: Option<Assignable>,
         declares: Option<Arc<str>>,
+        /// Where it is asked for.
+        url: String,
     },
 }
 
@@ -95,6 +98,9 @@ impl Session {
 
     /// An answer came.
     pub(super) fn fetched(&mut self, id: u64, answer: Result<Answer, FetchError>) {
+        let Some(answer) = self.past_hold(id, answer) else {
+            return;
+        };
         let purpose = match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Fetch {
                 id: waited,
@@ -117,7 +123,8 @@ impl Session {
                 run,
                 name,
                 declares,
-            } => self.data_arrived(answer, run, name.as_ref(), declares.as_deref()),
+                url,
+            } => self.data_arrived(answer, run, (name.as_ref(), declares.as_deref()), &url),
         };
         self.caught(done);
     }
@@ -352,11 +359,16 @@ impl Session {
         &mut self,
         answer: Result<Answer, FetchError>,
         run: Box<Run>,
-        name: Option<&Assignable>,
-        declares: Option<&str>,
+        (name, declares): (Option<&Assignable>, Option<&str>),
+        url: &str,
     ) -> Try<()> {
         let answer = answer.map_err(|error| failed(&error))?;
         let text = text_of(&answer, DATA_BYTES_MAX)?;
+        let file = if answer.url.is_empty() {
+            url
+        } else {
+            &answer.url
+        };
         let kind = answer
             .content_type
             .as_deref()
@@ -370,6 +382,15 @@ impl Session {
                 .map_err(|error| Box::new(Thrown::bad_fetch(format!("no JSON: {error}"))))?;
             self.put(name, declares, script::Argument::Json(&value), base)?;
         } else {
+            let page = self
+                .context()
+                .leaf
+                .as_ref()
+                .map(|leaf| leaf.doc.url.to_string());
+            if !access::may_read(&page.unwrap_or_default(), file, &text) {
+                let message = "its access-control does not name this page's host";
+                return Err(Box::new(Thrown::new("error.noauthorization", message)));
+            }
             let tree = self.world.xml(&text)?;
             let done = self.put(name, declares, script::Argument::Kept(tree), base);
             self.world.release(tree);

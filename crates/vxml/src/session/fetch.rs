@@ -38,11 +38,12 @@ impl Session {
         };
         let max_age_s = self.seconds(fetch.max_age.as_deref(), &format!("{prefix}maxage"))?;
         let max_stale_s = self.seconds(fetch.max_stale.as_deref(), &format!("{prefix}maxstale"))?;
-        let audio = match &fetch.audio {
-            Some(audio) => Some(audio.clone()),
-            None => self.property("fetchaudio")?,
+        let audio = match (kind, &fetch.audio) {
+            // There is none for scripts and grammars (V2.0 6.3.5).
+            (FetchKind::Script | FetchKind::Grammar, _) => None,
+            (_, Some(audio)) => Some(audio.clone()),
+            _ => self.property("fetchaudio")?,
         };
-        let audio = audio.map(|audio| address::resolve(&self.address_base(), &audio));
         let id = self.id();
         self.effect(Effect::Fetch(Box::new(FetchRequest {
             id,
@@ -52,8 +53,12 @@ impl Session {
             timeout_ms,
             max_age_s,
             max_stale_s,
-            audio,
         })));
+        self.hold = None;
+        if let Some(audio) = audio {
+            let url = address::resolve(&self.address_base(), &audio);
+            self.hold(url)?;
+        }
         Ok(id)
     }
 

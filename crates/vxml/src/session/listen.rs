@@ -197,7 +197,7 @@ impl Session {
         self.next_group(listen);
     }
 
-    fn after(&self, ms: u64) -> i64 {
+    pub(super) fn after(&self, ms: u64) -> i64 {
         self.now_ms
             .saturating_add(i64::try_from(ms).unwrap_or(i64::MAX))
     }

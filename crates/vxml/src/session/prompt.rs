@@ -304,6 +304,7 @@ impl Session {
             id,
             prompts: group.prompts,
             barge_in: group.barge_in,
+            repeats: false,
         }));
         id
     }
@@ -317,7 +318,11 @@ impl Session {
     pub(super) fn flush_on(&mut self, mut rest: VecDeque<Group>, then: Then) {
         if let Some(group) = rest.pop_front() {
             let barge_in = group.barge_in;
-            let id = self.play(group);
+            // Only a recording begins earlier when a key comes.
+            let id = self.play(Group {
+                barge_in: barge_in && matches!(then, Then::Record),
+                ..group
+            });
             let then = Box::new(then);
             self.phase = Phase::Flush {
                 id,
@@ -332,6 +337,7 @@ impl Session {
                 self.phase = Phase::Select;
                 self.finish(ending);
             }
+            Then::Receive(run, max_ms) => self.begin_receive(run, max_ms),
             Then::Record => {
                 let done = self.begin_record();
                 self.caught(done);

@@ -33,6 +33,18 @@ const HOSTED: &[(&str, &str)] = &[
         include_str!("../../../ringback/tests/it/voicexml.rs"),
     ),
     (
+        "voicexml_sounds",
+        include_str!("../../../ringback/tests/it/voicexml_sounds.rs"),
+    ),
+    (
+        "voicexml_clients",
+        include_str!("../../../ringback/tests/it/voicexml_clients.rs"),
+    ),
+    (
+        "hostile_pages",
+        include_str!("../../../ringback/tests/it/hostile_pages.rs"),
+    ),
+    (
         "voicexml_transfers",
         include_str!("../../../ringback/tests/it/voicexml_transfers.rs"),
     ),

@@ -80,7 +80,6 @@ impl Site {
             timeout_ms: 10_000,
             max_age_s: None,
             max_stale_s: None,
-            audio: None,
         }
     }
 

@@ -73,6 +73,7 @@ fn trunk(trunk: &config::Trunk) -> embedded::Trunk {
         priority: trunk.priority,
         weight: trunk.weight,
         redirect_hosts: trunk.redirect_hosts.clone(),
+        keys_as_tones: !trunk.telephone_events,
         codecs: trunk
             .codecs
             .iter()

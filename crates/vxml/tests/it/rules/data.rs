@@ -48,6 +48,24 @@ fn data_goes_where_the_variable_is() {
     assert_eq!(value, json!([5, "undefined"]));
 }
 
+/// V2.1 5: XML whose `access-control` does not name the page's host is `error.noauthorization`.
+#[test]
+fn data_may_be_kept_from_others() {
+    let content = "<form><block><data name='d' src='http://data.test/d.xml'/><exit expr='d.documentElement.tagName'/></block></form>";
+    let answered = |rule: &str| {
+        let text = format!("<?xml version='1.0'?>{rule}<a/>");
+        page(content).file("http://data.test/d.xml", &text)
+    };
+    for rule in ["", "<?access-control allow='*.pages.test pages.test'?>"] {
+        assert_eq!(answered(rule).value(), json!("a"));
+    }
+    let denied = answered("<?access-control allow='other.test'?>").run();
+    assert_eq!(denied.error(), "error.noauthorization");
+    let own = content.replace("http://data.test/", "");
+    let text = "<?access-control allow='other.test'?><a/>";
+    assert_eq!(page(&own).file("d.xml", text).value(), json!("a"));
+}
+
 /// V2.1 5: an answer that cannot be read or had is `error.badfetch`.
 #[test]
 fn bad_data_is_a_bad_fetch() {

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::page;
+use vxml::{Answer, Effect, Ending, Input, Session, Start};
+
+use crate::support::{page, vxml};
 
 /// V2.0 4.1.1: text, values and audio are played in their order.
 #[test]
@@ -121,6 +123,33 @@ fn text_needs_a_synthesiser() {
         .silent()
         .run();
     assert!(report.events().is_empty());
+}
+
+/// V2.0 5.2.6: a language that the synthesiser does not speak is `error.unsupported.language`.
+#[test]
+fn a_language_that_nobody_speaks() {
+    let mut session = Session::new(Start {
+        speech: true,
+        ..Start::default()
+    })
+    .unwrap();
+    session.start("http://pages.test/a.vxml", 0);
+    let page = vxml(
+        "<form><field type='digits'><prompt xml:lang='xx'>text</prompt><catch event='error.unsupported.language'><exit expr='_event'/></catch></field></form>",
+    );
+    let answer = Ok(Answer {
+        body: page.into(),
+        ..Answer::default()
+    });
+    session.handle(Input::Fetched { id: 1, answer }, 0);
+    let lang = "xx".to_owned();
+    session.handle(Input::NoVoice { id: 2, lang }, 10);
+    let ended = std::iter::from_fn(|| session.poll_effect()).last();
+    let Some(Effect::Ended(ending)) = ended else {
+        panic!("{ended:?}")
+    };
+    let expected = Some(json!("error.unsupported.language"));
+    assert!(matches!(*ending, Ending::Exit { value, .. } if value == expected));
 }
 
 /// R 11: without a synthesiser and without its audio a prompt raises an error when it is played.

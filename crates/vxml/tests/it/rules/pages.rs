@@ -1,7 +1,7 @@
 //! Pages, jumps, submits and ends.
 
 use serde_json::json;
-use vxml::{Body, FetchKind};
+use vxml::{Answer, Body, Effect, FetchKind, Input, Session, Start};
 
 use crate::support::{document, page, vxml};
 
@@ -115,12 +115,129 @@ fn fetching_has_properties() {
         ),
         (FetchKind::Document, 4_000, Some(60), Some(5))
     );
-    let report = page("<property name='fetchaudio' value='wait.wav'/><form><block><goto next='a.vxml' fetchtimeout='1500ms'/></block></form>").run();
-    let request = report.requests.last().unwrap();
-    assert_eq!(
-        (request.timeout_ms, request.audio.as_deref()),
-        (1_500, Some("http://pages.test/wait.wav"))
+    let report =
+        page("<form><block><goto next='a.vxml' fetchtimeout='1500ms'/></block></form>").run();
+    assert_eq!(report.requests.last().unwrap().timeout_ms, 1_500);
+}
+
+/// A call by hand: what it plays, and the request that is open.
+struct Hand {
+    session: Session,
+    open: u64,
+}
+
+impl Hand {
+    fn start(content: &str) -> Self {
+        let mut session = Session::new(Start {
+            speech: true,
+            ..Start::default()
+        })
+        .unwrap();
+        session.start("http://pages.test/main.vxml", 0);
+        let mut hand = Self { session, open: 0 };
+        hand.told();
+        hand.answer(0, &vxml(content));
+        hand
+    }
+
+    /// Plays (`+` when they repeat) and stops since the last look.
+    fn told(&mut self) -> Vec<String> {
+        let mut told = Vec::new();
+        while let Some(effect) = self.session.poll_effect() {
+            match effect {
+                Effect::Fetch(request) => self.open = request.id,
+                Effect::Play(play) => {
+                    let sign = if play.repeats { "+" } else { "" };
+                    told.push(format!("{sign}play {}", play.id));
+                }
+                Effect::StopPlay(id) => told.push(format!("stop {id}")),
+                Effect::Ended(_) => told.push("ended".to_owned()),
+                _ => {}
+            }
+        }
+        told
+    }
+
+    fn answer(&mut self, at_ms: i64, page: &str) {
+        let answer = Ok(Answer {
+            body: page.into(),
+            ..Answer::default()
+        });
+        let id = self.open;
+        self.session.handle(Input::Fetched { id, answer }, at_ms);
+    }
+
+    fn at(&mut self, at_ms: i64) -> Vec<String> {
+        self.session.handle(Input::Time, at_ms);
+        self.told()
+    }
+}
+
+const NEXT: &str = "<form><block><exit/></block></form>";
+
+/// V2.0 6.3.5: `fetchaudio` begins after `fetchaudiodelay` and is heard for `fetchaudiominimum`.
+#[test]
+fn audio_is_heard_while_a_page_is_fetched() {
+    let first = |more: &str| {
+        format!(
+            "<property name='fetchaudiodelay' value='1s'/><property name='fetchaudiominimum' \
+             value='3s'/>{more}<form><block><goto next='b.vxml' fetchaudio='w.wav'/></block></form>"
+        )
+    };
+    let mut quick = Hand::start(&first(""));
+    assert!(quick.told().is_empty());
+    assert_eq!(quick.session.next_time(), Some(1_000));
+    quick.answer(900, &vxml(NEXT));
+    assert_eq!(quick.told(), ["ended"], "it came before the audio");
+    let mut slow = Hand::start(&first(""));
+    assert!(slow.at(999).is_empty());
+    assert_eq!(slow.at(1_000), ["+play 3"]);
+    slow.answer(2_000, &vxml(NEXT));
+    assert!(slow.told().is_empty(), "it is heard at least for its time");
+    assert_eq!(slow.session.next_time(), Some(4_000));
+    assert_eq!(slow.at(4_000), ["stop 3", "ended"]);
+    let mut property = Hand::start(
+        &first("<property name='fetchaudio' value='w.wav'/>")
+            .replace("fetchaudio='w.wav'/></block>", "/></block>"),
     );
+    assert_eq!(property.at(1_000), ["+play 3"]);
+    let mut missing = Hand::start(&first(""));
+    assert_eq!(missing.at(1_000), ["+play 3"]);
+    missing.session.handle(Input::Unplayable(3), 1_100);
+    missing.answer(1_200, &vxml(NEXT));
+    assert_eq!(missing.told(), ["ended"], "silence needs no time");
+}
+
+/// V2.0 4.1.8: with `fetchaudio` the prompts queued before are played to their end first.
+#[test]
+fn prompts_come_before_the_audio_of_a_fetch() {
+    let content = "<form><block>one<goto next='b.vxml' fetchaudio='w.wav'/></block></form>";
+    let mut call = Hand::start(content);
+    assert_eq!(call.told(), ["play 3"]);
+    assert_eq!(call.session.next_time(), None);
+    call.session.handle(Input::Key('1'), 500);
+    call.answer(1_000, &vxml(NEXT));
+    assert!(call.told().is_empty());
+    call.session.handle(Input::Played(3), 2_500);
+    assert_eq!(call.told(), ["ended"]);
+    let mut late = Hand::start(content);
+    assert_eq!(late.told(), ["play 3"]);
+    late.session.handle(Input::Played(3), 2_500);
+    assert_eq!(late.at(2_500), ["+play 4"]);
+    late.session.handle(Input::Hangup, 3_000);
+    assert_eq!(late.told(), ["stop 4"]);
+    late.answer(3_100, &vxml("<form><field type='digits'/></form>"));
+    assert_eq!(late.told(), ["ended"]);
+}
+
+/// V2.0 6.3.5: there is no such audio for scripts and grammars.
+#[test]
+fn scripts_and_grammars_are_fetched_in_silence() {
+    let mut call = Hand::start(
+        "<property name='fetchaudio' value='w.wav'/><form><field name='a'><grammar src='g.grxml' mode='dtmf'/><prompt>one</prompt></field></form>",
+    );
+    assert!(call.told().is_empty());
+    assert_eq!(call.session.next_time(), None);
 }
 
 /// V2.0 5.2.6: an error of loading a page belongs to the page that wanted it.
@@ -186,4 +303,12 @@ fn data_goes_out_and_comes_in() {
     assert_eq!(report.logs(), ["done {\"a\":1}"]);
     assert_eq!(document(text).keys(&["{\"x\": 5}"]).value(), json!(5));
     assert_eq!(document(text).value(), json!("late"));
+}
+
+/// V2.0 4.1.8: prompts queued before `gvp:receive` are played before it waits.
+#[test]
+fn prompts_are_played_before_a_message_is_waited_for() {
+    let text = "<vxml version='2.1' xmlns:gvp='http://www.genesyslab.com/2006/vxml21-extension'><form><block>hold on<gvp:receive maxtime='2s'/>thanks<exit/></block></form></vxml>";
+    let report = document(text).keys(&["{}"]).run();
+    assert_eq!(report.prompts(), ["hold on", "thanks"]);
 }
