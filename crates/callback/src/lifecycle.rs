@@ -6,6 +6,7 @@
 //! phase is named in every match: a new phase does not compile until each input has an answer.
 
 mod agent;
+mod bridge;
 mod confirm;
 mod contact;
 mod create;
@@ -144,11 +145,34 @@ pub enum PluginEvent {
     Redirect {
         /// Where to.
         destination: String,
+        /// Data for the other side.
+        aai: Option<String>,
     },
+    /// It calls another destination and keeps the customer meanwhile.
+    CallOut(Box<CallOut>),
+    /// That destination has answered: both are to talk.
+    Join,
+    /// That destination is not wanted any more.
+    LetGo,
+    /// That destination has answered: the customer goes on with it, and the callback is over.
+    PassOn,
     /// It ended the call.
     HangUp,
     /// Its session is over.
     Ended,
+}
+
+/// A destination that a page calls for its customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallOut {
+    /// Where to.
+    pub destination: String,
+    /// `bridge` or `consultation`, for the history.
+    pub kind: &'static str,
+    /// Ring time, s; `None` = the service's.
+    pub ring_timeout_s: Option<i64>,
+    /// Data of the page for the other side.
+    pub aai: Option<String>,
 }
 
 /// The finished dial string and its trunk.

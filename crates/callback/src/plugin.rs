@@ -75,6 +75,21 @@ pub struct PluginRecord {
     pub number: Option<String>,
     /// `customer_number_prefix` of an answer.
     pub prefix: Option<String>,
+    /// The destination that its page called for the customer.
+    pub other: Option<OtherLeg>,
+    /// Data of its page for the destination (`aai` of `<transfer>`).
+    pub aai: Option<String>,
+}
+
+/// A destination that a page called for its customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherLeg {
+    /// Number of its leg.
+    pub leg: u32,
+    /// Customer and destination talk.
+    pub talks: bool,
+    /// What is left of the page's time after that, s.
+    pub left_s: i64,
 }
 
 impl PluginRecord {

@@ -86,6 +86,9 @@ pub const SPEECH_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const PAGES_KEPT_MAX: usize = 512;
 /// Bytes of all that are kept.
 pub const PAGES_KEPT_BYTES_MAX: usize = 32 << 20;
+/// Longest ring time of a destination that a page calls, s.
+pub(crate) const TRANSFER_RING_MAX_S: i64 = 180;
+
 /// Redirects that are followed for a page.
 pub const PAGE_REDIRECTS_MAX: usize = 5;
 /// Longest time to fetch a page; pages may ask for less.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::bridge;
 use super::first;
 use super::route;
 use super::run::Run;
@@ -127,6 +128,8 @@ fn answered(run: &mut Run<'_>) {
         Phase::RoutingOut { .. } => route::answered(run),
         Phase::AgentRinging { agent } => first::agent_answered(run, agent),
         Phase::AgentReady | Phase::Talking { .. } => {}
+        // The page decides what follows.
+        Phase::Plugin { .. } if bridge::is_present(&run.callback) => {}
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
@@ -174,6 +177,7 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         Phase::RoutingOut { destination, tries } => {
             route::failed(run, destination, tries, detail);
         }
+        Phase::Plugin { .. } => bridge::ended(run, detail),
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
@@ -183,7 +187,6 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
-        | Phase::Plugin { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::MachineMessage

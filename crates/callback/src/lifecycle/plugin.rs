@@ -6,7 +6,7 @@ use super::customer::routable;
 use super::first;
 use super::recover::interrupted;
 use super::run::Run;
-use super::{Effect, PluginEvent, route};
+use super::{Effect, PluginEvent, bridge, route};
 use crate::events::EventId;
 use crate::plugin::{Action, Answer, PluginCall, PluginKind, PluginSettings, Question, standing};
 use crate::record::{Phase, Reason, TimerKind};
@@ -118,12 +118,16 @@ pub(super) fn plugin(run: &mut Run<'_>, token: &str, event: PluginEvent) -> Resu
                 set_call(run, PluginCall::Plugins);
             }
         }
-        PluginEvent::Redirect { destination } => {
+        PluginEvent::Redirect { destination, aai } => {
             if call == PluginCall::Plugins {
+                run.callback.plugin.aai = aai;
                 run.callback.plugin.answered = true;
                 run.disarm(TimerKind::PluginAnswer);
                 route::start(run, destination);
             }
+        }
+        PluginEvent::CallOut(_) | PluginEvent::Join | PluginEvent::LetGo | PluginEvent::PassOn => {
+            transfer(run, call, event);
         }
         PluginEvent::HangUp => {
             if call.is_up() {
@@ -135,6 +139,23 @@ pub(super) fn plugin(run: &mut Run<'_>, token: &str, event: PluginEvent) -> Resu
         PluginEvent::Answer(_) => {}
     }
     Ok(())
+}
+
+/// What a page does with another destination while it has the customer.
+fn transfer(run: &mut Run<'_>, call: PluginCall, event: PluginEvent) {
+    if call != PluginCall::Plugins {
+        return;
+    }
+    match event {
+        PluginEvent::CallOut(out) => bridge::call(run, *out),
+        PluginEvent::Join => bridge::join(run),
+        PluginEvent::LetGo => bridge::let_go(run),
+        PluginEvent::PassOn => {
+            run.disarm(TimerKind::PluginAnswer);
+            bridge::pass_on(run);
+        }
+        _ => {}
+    }
 }
 
 fn problem(run: &mut Run<'_>, detail: &str, why: &str) {

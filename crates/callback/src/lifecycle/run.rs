@@ -32,7 +32,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> Step {
+    pub(super) fn finish(mut self) -> Step {
+        super::bridge::tidy(&mut self);
         Step {
             callback: self.callback,
             events: self.events,

@@ -2,6 +2,7 @@
 
 use super::Effect;
 use super::agent::agent_failed;
+use super::bridge;
 use super::confirm::unanswered;
 use super::create::submit;
 use super::customer::{message_left, routable, undecided, unreached};
@@ -175,6 +176,8 @@ fn out_of_time(run: &mut Run<'_>, reason: Reason, detail: &str) {
             run.dial_done(crate::call_state::OK, "undecided");
             run.apologise(reason);
         }
+        // A conversation goes on.
+        Phase::Plugin { .. } if bridge::talks(&run.callback) => run.arm_in(late, again_s),
         Phase::Plugin { call, .. } => plugin::end_of_queue(run, call.is_up(), reason, detail),
         Phase::RoutingOut { .. } => {
             run.drop_destination();

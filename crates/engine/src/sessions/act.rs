@@ -77,6 +77,7 @@ impl Sessions {
             "detach" => Act::Detach,
             "attach" => Act::Attach,
             "redirect" => Act::Redirect {
+                aai: None,
                 destination: element.attribute("to").map(plain).unwrap_or_default(),
             },
             "terminate" => Act::HangUp,

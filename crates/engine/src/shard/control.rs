@@ -1,6 +1,6 @@
 //! What a plugin's session may do with the customer's call while it has it.
 
-use callback::lifecycle::{Change, Input, PluginEvent};
+use callback::lifecycle::{CallOut, Change, Input, PluginEvent};
 use callback::plugin::{PluginCall, check_destination};
 use callback::record::Phase;
 use callback::{CallbackId, LegKey};
@@ -12,6 +12,7 @@ use super::act::call_id;
 use super::round::Round;
 use super::{Command, Reply, Shard};
 use crate::sessions::Signal;
+use crate::voicexml::OtherSide;
 
 /// Plays of sessions have numbers from here on; those of the lifecycle stay far below.
 pub(crate) const PLUGIN_PLAYS: u64 = 1 << 40;
@@ -34,6 +35,8 @@ pub(crate) enum Act {
         /// A digit stops it.
         until_digit: bool,
     },
+    /// Play sound that is there over and over.
+    Loop { clip: Clip, play: u64 },
     /// Record the customer.
     Record(RecordOrder),
     /// End a recording.
@@ -45,7 +48,18 @@ pub(crate) enum Act {
     /// Take it again.
     Attach,
     /// Send it to another destination.
-    Redirect { destination: String },
+    Redirect {
+        destination: String,
+        aai: Option<String>,
+    },
+    /// Call another destination and keep the customer meanwhile.
+    CallOut(Box<CallOut>),
+    /// Let the customer and that destination talk.
+    Join,
+    /// End the call to that destination.
+    LetGo,
+    /// Leave the customer with that destination.
+    PassOn,
     /// Attach data to it.
     UserData { data: Map<String, Value> },
     /// End it.
@@ -91,7 +105,12 @@ impl Shard {
             return Ok(());
         }
         let event = match act {
-            Act::Look | Act::Sound { .. } | Act::Record(_) | Act::StopRecord | Act::Stop => {
+            Act::Look
+            | Act::Sound { .. }
+            | Act::Loop { .. }
+            | Act::Record(_)
+            | Act::StopRecord
+            | Act::Stop => {
                 return Ok(());
             }
             Act::Play {
@@ -104,11 +123,25 @@ impl Shard {
             }
             Act::Detach => PluginEvent::Detached,
             Act::Attach => PluginEvent::Attached,
-            Act::Redirect { destination } => {
+            Act::Redirect { destination, aai } => {
                 check_destination(&destination, callback, &self.parts.dialplan)
                     .map_err(|_refused| "invaliddestination")?;
-                PluginEvent::Redirect { destination }
+                PluginEvent::Redirect { destination, aai }
             }
+            Act::CallOut(out) => {
+                check_destination(&out.destination, callback, &self.parts.dialplan)
+                    .map_err(|_refused| "invaliddestination")?;
+                PluginEvent::CallOut(out)
+            }
+            Act::Join => PluginEvent::Join,
+            Act::LetGo => {
+                // The page's prompts are not to wait for the other side's answer to BYE.
+                self.send(TelephonyCommand::Unbridge {
+                    call: call_id(&leg),
+                });
+                PluginEvent::LetGo
+            }
+            Act::PassOn => PluginEvent::PassOn,
             Act::UserData { data } => {
                 let change = Box::new(Change {
                     user_data: data,
@@ -161,6 +194,9 @@ impl Shard {
 
     /// Passes what who has the call wants to know about it on.
     pub(super) fn signal_session(&self, leg: &LegKey, kind: &EventKind) {
+        if leg.agent.is_some() {
+            return self.signal_other(leg, kind);
+        }
         let plugins = &self.parts.plugins;
         let token = || self.token_of_call(leg);
         match kind {
@@ -189,6 +225,24 @@ impl Shard {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Tells a page about the destination that it called.
+    fn signal_other(&self, leg: &LegKey, kind: &EventKind) {
+        let what = match kind {
+            EventKind::Answered { .. } => OtherSide::Answered,
+            EventKind::Ended(ended) => OtherSide::Over(ended.clone()),
+            _ => return,
+        };
+        let Some(callback) = self.callbacks.get(&leg.callback) else {
+            return;
+        };
+        let other = callback.plugin.other.as_ref();
+        let is_this = callback.attempts == leg.attempt
+            && other.is_some_and(|other| Some(other.leg) == leg.agent);
+        if let Some(token) = callback.plugin.token().filter(|_| is_this) {
+            self.parts.plugins.voicexml.other_side(token, what);
         }
     }
 
@@ -224,6 +278,12 @@ fn to_telephony(act: &Act, leg: &LegKey) -> Option<TelephonyCommand> {
             } else {
                 Repeat::Once
             },
+        },
+        Act::Loop { clip, play } => TelephonyCommand::Play {
+            call,
+            token: *play,
+            clip: clip.clone(),
+            repeat: Repeat::Forever,
         },
         Act::Record(order) => TelephonyCommand::Record {
             call,

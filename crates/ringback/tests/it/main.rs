@@ -31,5 +31,6 @@ mod sessions;
 mod treatments;
 mod trunks;
 mod voicexml;
+mod voicexml_transfers;
 mod walk;
 mod web_ui;

@@ -7,7 +7,7 @@ use super::*;
 use crate::number::Dialplan;
 use crate::plugin::{Action, PluginKind, PluginSettings};
 
-fn plugin(kind: PluginKind) -> PluginSettings {
+pub(super) fn plugin(kind: PluginKind) -> PluginSettings {
     PluginSettings {
         url: "http://plug.example.net/p".into(),
         kind,
@@ -69,7 +69,7 @@ impl Walk {
         self.callback.plugin.token().unwrap().to_owned()
     }
 
-    fn plugin(&mut self, event: PluginEvent) {
+    pub(super) fn plugin(&mut self, event: PluginEvent) {
         let token = self.token();
         self.input(Input::Plugin { token, event });
     }
