@@ -122,6 +122,8 @@ pub const SESSION_FETCH_S: u64 = 300;
 pub const SESSION_FETCH_DEFAULT_S: u64 = 30;
 /// What a plugin's session may live beyond the time for its answer (ors-scxml §10).
 pub const SESSION_AFTER_TTL: Duration = Duration::from_secs(60);
+/// How long a script waits for a statistic of the router; its thread waits with it.
+pub const STATISTIC_WAIT: Duration = Duration::from_millis(500);
 /// How long a request to a session waits for its response (ors-scxml §9).
 pub const SESSION_RESPONSE: Duration = Duration::from_secs(30);
 /// Requests to one session that wait for a response.

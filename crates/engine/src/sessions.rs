@@ -13,6 +13,7 @@ mod documents;
 mod family;
 mod fetch;
 mod objects;
+mod queue;
 mod treat;
 
 use std::collections::HashMap;
@@ -392,7 +393,12 @@ impl Sessions {
             Input::Played(play) => self.played(cell, &mut body, play),
             Input::TreatmentOver(timer) => self.treatment_over(cell, &mut body, timer),
             Input::NotPlayed(play, error) => self.not_played(cell, &mut body, play, error),
+            Input::NotQueued(request, error) => {
+                self.not_queued(cell, &mut body, &request, error);
+            }
+            Input::Queue(request, told) => self.queue_event(cell, &mut body, &request, told),
             Input::CallOver(event) => {
+                body.waits = None;
                 self.drop_treatment(&mut body, "cancelled", "the customer hung up");
                 body.hub.handle_event(&cell.id, event, now_ms);
             }

@@ -69,7 +69,7 @@ function (model) {
     delete globalThis[key];
     return typeof given === 'function' ? given : () => { throw new TypeError(name + ' is not built'); };
   };
-  const attach = host('attach'), listValue = host('list_value'), clock = host('clock');
+  const attach = host('attach'), listValue = host('list_value'), clock = host('clock'), statistic = host('statistic');
   const interactions = {}, later = model.interactions || {};
   const states = {};
   for (const name of Object.keys(model.callState || {})) {
@@ -111,9 +111,13 @@ function (model) {
   });
   const genesys = freeze({
     ixn: freeze(ixn), session: freeze(session),
-    queue: freeze({ rType: named('RouteToAgent', 'RouteToQueue', 'RouteToSkill', 'RouteTypeDefault'),
+    queue: freeze({ rType: named('RouteTypeUnknown', 'RouteTypeDefault', 'RouteTypeLabel', 'RouteTypeOverwriteDNIS',
+      'RouteTypeDirect', 'RouteTypeReject', 'RouteTypeAnnouncement', 'RouteTypeDirectAgent', 'RouteTypeDirectPriority',
+      'RouteTypeDirectAgentPriority', 'RouteTypeAgentID', 'RouteTypeCallDisconnect', 'RouteToAgent', 'RouteToQueue',
+      'RouteToSkill'),
       overwriteType: named('ReplaceAll', 'Add'), usecapcond: named('True', 'False') }),
     resource: freeze({ resourceType: named('Agent', 'AgentGroup', 'Place', 'PlaceGroup', 'Queue', 'RoutePoint', 'Skill') }),
+    statistic: freeze({ sData(object, name) { return statistic(String(object), String(name)); } }),
   });
   Object.defineProperty(globalThis, '_genesys', { value: genesys, enumerable: false });
   // Only events alter the model.

@@ -1,6 +1,7 @@
 //! The object model that scripts see: `_genesys` with lists, times and the call's data
 //! (ors-scxml §7).
 
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Weak};
 
 use callback::Timestamp;
@@ -11,7 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::cell::{Cell, Input};
 use super::{Sessions, event};
-use crate::shard::Act;
+use crate::limits;
+use crate::shard::{Act, Command};
 
 /// `_genesys.ixn.callState`.
 fn call_states() -> Map<String, Value> {
@@ -63,6 +65,21 @@ impl Sessions {
                 .ok_or_else(|| format!("there is no time zone {zone}"))?;
             Ok(json!({"date": date, "time": time, "day": day}))
         };
+        let commands = self.inner.commands.clone();
+        let statistic = move |arguments: &[Value]| {
+            let text = |at: usize| arguments.get(at).and_then(Value::as_str);
+            let (object, name) = (text(0).unwrap_or_default(), text(1).unwrap_or_default());
+            let (reply, value) = sync_channel(1);
+            let command = Command::Statistic {
+                object: object.to_owned(),
+                name: name.to_owned(),
+                reply,
+            };
+            let late = || "the router has no time now".to_owned();
+            commands.try_send(command).map_err(|_full| late())?;
+            let value = value.recv_timeout(limits::STATISTIC_WAIT);
+            value.map_err(|_late| late())?.map(Value::from)
+        };
         // The session holds its functions; they must not hold the session.
         let (sessions, of): (_, Weak<Cell>) = (self.clone(), Arc::downgrade(cell));
         let attach = move |arguments: &[Value]| {
@@ -79,6 +96,7 @@ impl Sessions {
             named("list_value", Arc::new(list_value)),
             named("clock", Arc::new(clock)),
             named("attach", Arc::new(attach)),
+            named("statistic", Arc::new(statistic)),
         ]
     }
 
