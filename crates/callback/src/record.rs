@@ -332,6 +332,18 @@ impl Callback {
         &self.settings.service
     }
 
+    /// The virtual queue it is in: its service's, or the one its plugin's session has put the call
+    /// into.
+    #[must_use]
+    pub fn virtual_queue(&self) -> &str {
+        match &self.phase {
+            Phase::Plugin {
+                wait: Some(wait), ..
+            } => &wait.queue,
+            _ => &self.settings.virtual_queue,
+        }
+    }
+
     /// The number that the next attempt dials, without prefix: an answer of a plugin may have
     /// changed it.
     #[must_use]

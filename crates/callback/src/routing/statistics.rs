@@ -5,8 +5,11 @@ use super::state::{Agent, AgentState};
 use super::target::Selector;
 use crate::Timestamp;
 
+/// Whether an agent counts.
+type Counts = fn(&Agent) -> bool;
+
 /// What is counted of agents, with the names that mean it.
-const OF_AGENTS: &[(&str, fn(&Agent) -> bool)] = &[
+const OF_AGENTS: &[(&str, Counts)] = &[
     ("RStatAgentsTotal", is_logged_in),
     ("StatAgentsTotal", is_logged_in),
     ("StatAgentsLoggedIn", is_logged_in),
