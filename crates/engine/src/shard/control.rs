@@ -1,9 +1,10 @@
 //! What a plugin's session may do with the customer's call while it has it.
 
 use callback::lifecycle::{CallOut, Change, Input, PluginEvent};
-use callback::plugin::{PluginCall, check_destination};
+use callback::plugin::{PluginCall, QueueWait, check_destination};
 use callback::record::Phase;
-use callback::{CallbackId, LegKey};
+use callback::routing::Target;
+use callback::{Callback, CallbackId, LegKey};
 use serde_json::{Map, Value};
 use telephony::media::audio::Clip;
 use telephony::port::{Command as TelephonyCommand, EventKind, RecordOrder, Repeat};
@@ -62,8 +63,26 @@ pub(crate) enum Act {
     PassOn,
     /// Attach data to it.
     UserData { data: Map<String, Value> },
+    /// Put it into a virtual queue.
+    Submit(Box<QueueOrder>),
+    /// Take it out again.
+    Withdraw { request: String },
+    /// Call the agent whom the router found.
+    Connect,
     /// End it.
     HangUp,
+}
+
+/// What a session says about a virtual queue; the rest is the callback's.
+#[derive(Debug)]
+pub(crate) struct QueueOrder {
+    pub(crate) request: String,
+    pub(crate) queue: Option<String>,
+    pub(crate) target: Target,
+    pub(crate) priority: Option<i64>,
+    pub(crate) timeout_s: i64,
+    pub(crate) clear_on_timeout: bool,
+    pub(crate) route: bool,
 }
 
 impl Shard {
@@ -92,9 +111,10 @@ impl Shard {
         if callback.plugin.token() != Some(token.as_str()) {
             return Err("unknown");
         }
-        let Phase::Plugin { call, .. } = callback.phase else {
+        let Phase::Plugin { call, wait, .. } = &callback.phase else {
             return Err("unknown");
         };
+        let (call, wait) = (*call, wait.as_deref());
         let leg = callback.customer_leg();
         match (&act, call) {
             (Act::Attach, PluginCall::Ours) | (_, PluginCall::Plugins) => {}
@@ -120,6 +140,20 @@ impl Shard {
             } => {
                 self.play_for_session(token, &leg, source, play, forever);
                 return Ok(());
+            }
+            Act::Detach | Act::Redirect { .. } if wait.is_some_and(|wait| wait.ringing) => {
+                return Err("invalidstate.transferring");
+            }
+            Act::Submit(order) => PluginEvent::Submit(Box::new(self.queue_wait(callback, *order)?)),
+            Act::Withdraw { request } => {
+                wait.filter(|wait| request.is_empty() || wait.request == request)
+                    .ok_or("unknown")?;
+                PluginEvent::Withdraw { request }
+            }
+            Act::Connect => {
+                wait.filter(|wait| wait.found.is_some() && !wait.ringing)
+                    .ok_or("invalidstate.routed")?;
+                PluginEvent::Connect
             }
             Act::Detach => PluginEvent::Detached,
             Act::Attach => PluginEvent::Attached,
@@ -154,6 +188,37 @@ impl Shard {
         };
         self.step(id, Input::Plugin { token, event }, round);
         Ok(())
+    }
+
+    /// The wait that a session asks for.
+    fn queue_wait(
+        &self,
+        callback: &Callback,
+        order: QueueOrder,
+    ) -> Result<QueueWait, &'static str> {
+        let settings = &callback.settings;
+        let target = if order.target.steps.is_empty() {
+            settings.target.clone()
+        } else {
+            order.target
+        };
+        self.router
+            .known_target(&target)
+            .map_err(|_unknown| "invalidtarget")?;
+        Ok(QueueWait {
+            request: order.request,
+            queue: order
+                .queue
+                .unwrap_or_else(|| settings.virtual_queue.clone()),
+            target,
+            priority: order.priority.unwrap_or(settings.priority),
+            timeout_s: order.timeout_s,
+            clear_on_timeout: order.clear_on_timeout,
+            route: order.route,
+            since: self.now,
+            found: None,
+            ringing: false,
+        })
     }
 
     /// A file that cannot be played counts as played.

@@ -165,6 +165,7 @@ impl Shard {
                 | Effect::Bridge { .. }
                 | Effect::AskPlugin(_)
                 | Effect::CallDeleted { .. }
+                | Effect::TellQueue { .. }
                 | Effect::EndPlugin { .. }
                 | Effect::HandOver { .. }
                 | Effect::Silence { .. }

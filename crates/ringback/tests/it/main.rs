@@ -27,6 +27,7 @@ mod receiver;
 mod refusals;
 mod robust;
 mod rules;
+mod session_queue;
 mod sessions;
 mod treatments;
 mod trunks;
