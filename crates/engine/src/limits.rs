@@ -139,6 +139,18 @@ pub const STATISTIC_WAIT: Duration = Duration::from_millis(500);
 pub const SESSION_RESPONSE: Duration = Duration::from_secs(30);
 /// Requests to one session that wait for a response.
 pub const SESSION_REQUESTS_MAX: usize = 100;
+/// Changes of a service in one answer: all that the store keeps.
+pub const CHANGES_SHOWN_MAX: usize = 500;
+/// Lines of a session's log that operators see.
+pub const SESSION_LINES_MAX: usize = 200;
+/// Bytes of one of them; what is longer is cut.
+pub const SESSION_LINE_MAX: usize = 1_000;
+/// Bytes of all of them: with every session at its bound they take 160 MB.
+pub const SESSION_LINES_BYTES_MAX: usize = 32 * 1024;
+/// Ended sessions that operators still see.
+pub const SESSIONS_ENDED_KEPT: usize = 50;
+/// Changes of sessions that wait for a slow listener before it has to look at all.
+pub const SESSION_CHANGES_MAX: usize = 1_024;
 /// Documents kept compiled.
 pub const DOCUMENTS_MAX: usize = 256;
 /// Time to fetch one file of a document.

@@ -14,6 +14,7 @@ mod family;
 mod fetch;
 mod objects;
 mod queue;
+mod sight;
 mod treat;
 
 use std::collections::HashMap;
@@ -32,6 +33,8 @@ use tokio::sync::mpsc;
 use self::cell::{Beginning, Cell, Input, PluginOf};
 use self::documents::{Documents, NoDocument};
 use self::objects::object_model;
+pub use self::sight::SessionChanges;
+use self::sight::Sights;
 use crate::clock::{Clock, Stopwatch};
 use crate::limits;
 use crate::pool::{Pool, Turn};
@@ -94,6 +97,8 @@ struct Inner {
     plugins: Mutex<HashMap<String, Arc<Cell>>>,
     pool: Arc<Pool<Cell>>,
     documents: Documents,
+    /// What operators see.
+    sights: Sights,
     client: reqwest::Client,
     clock: Arc<dyn Clock>,
     watch: Arc<Stopwatch>,
@@ -120,6 +125,7 @@ impl Sessions {
             plugins: Mutex::default(),
             pool: Arc::clone(&pool),
             documents: Documents::new(parts.client.clone(), Arc::clone(&parts.clock), max_age_s),
+            sights: Sights::default(),
             client: parts.client,
             clock: parts.clock,
             watch,
@@ -270,14 +276,20 @@ impl Sessions {
             return false;
         }
         cells.insert(cell.id.clone(), Arc::clone(cell));
+        drop(cells);
+        self.show(cell);
         true
     }
 
     fn forget(&self, cell: &Cell) {
-        if cell.die() {
+        let was_alive = cell.die();
+        if was_alive {
             self.tell_starter(cell);
         }
         lock(&self.inner.cells).remove(&cell.id);
+        if was_alive {
+            self.keep_sight(cell);
+        }
         if let Some(plugin) = &cell.plugin {
             lock(&self.inner.plugins).remove(&plugin.token);
         }
@@ -356,6 +368,7 @@ impl Sessions {
     /// One input, and everything that follows from it at once.
     fn take(&self, cell: &Arc<Cell>, input: Input) {
         let now_ms = self.now_ms();
+        cell.sight.hears(&input, now_ms);
         let mut body = cell.body();
         match input {
             Input::Start(beginning) => {
@@ -409,8 +422,11 @@ impl Sessions {
             Input::Stop => body.hub.stop(&cell.id, now_ms),
         }
         while let Some(output) = body.hub.poll_output() {
+            cell.sight.tells(&output, now_ms);
             self.perform(cell, &mut body, output);
         }
+        cell.sight.look(&body.hub, now_ms);
+        self.changed(cell);
         self.plan_tick(cell, body.hub.next_time());
     }
 

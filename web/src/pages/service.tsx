@@ -3,11 +3,13 @@ import { Alert, Button, Select, Switch, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
-import { Link, useParams } from "react-router";
-import type { Option, Report, Service } from "../api/client";
+import { Link, useNavigate, useParams } from "react-router";
+import { api, good, type Option, type Report, type Service } from "../api/client";
 import { putService, useOptions, useServices } from "../api/services";
+import { History } from "../components/history";
 import { Empty, ErrorNote } from "../components/notes";
 import { OptionField } from "../components/option_field";
+import { RemoveButton } from "../components/remove";
 import { Time } from "../components/time";
 import { toast, toastError } from "../components/toasts";
 import { TryIt } from "../components/try_it";
@@ -25,12 +27,25 @@ export default function ServicePage() {
   const options = useOptions();
   const service = services.data?.find((one) => one.name === name);
   const error = services.error ?? options.error;
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const remove = async () => {
+    await good(api.DELETE("/api/v1/services/{name}", { params: { path: { name } } }));
+    toast(t("service.removed", { name }));
+    void navigate("/services");
+    await queries.invalidateQueries({ queryKey: ["services"] });
+  };
   return (
     <div className="page">
       <div className="head">
         <Link to="/services">{t("nav.services")}</Link>
         <span aria-hidden="true">/</span>
         <h1>{name}</h1>
+        <span className="grow" />
+        {service && (
+          <Link to={`/callbacks?${new URLSearchParams({ service: name }).toString()}`}>{t("service.callbacks")}</Link>
+        )}
+        {service && <RemoveButton label={t("service.remove")} question={t("service.remove.question", { name })} run={remove} />}
       </div>
       {error && <ErrorNote error={error} retry={() => void services.refetch()} />}
       {services.data && !service && <Empty>{t("service.unknown", { name })}</Empty>}
@@ -185,6 +200,7 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
           </section>
           <AddOption known={rows} onAdd={(option) => set(option, "")} />
           <TryIt service={service.name} disabled={changed.length > 0} />
+          <History service={service.name} />
         </div>
       </div>
     </div>

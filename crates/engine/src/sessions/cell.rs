@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::dialog::Treatment;
 use super::family::{Family, Later, Starter};
 use super::queue::Waits;
+use super::sight::Sight;
 use crate::limits;
 use crate::pool::Hosted;
 
@@ -119,6 +120,8 @@ pub(super) struct Cell {
     body: Mutex<Body>,
     /// When the next tick is planned, ms; later ones need no timer of their own.
     pub(super) tick_at: AtomicI64,
+    /// What operators see of it.
+    pub(super) sight: Arc<Sight>,
     /// Places for fetches and requests over HTTP.
     fetches: Arc<Semaphore>,
 }
@@ -165,7 +168,10 @@ impl Cell {
                 ..scxml::Limits::default()
             },
         };
+        let of = plugin.as_ref().map(|plugin| plugin.callback.clone());
+        let by = starter.as_ref().map(|starter| starter.session.clone());
         Arc::new(Self {
+            sight: Arc::new(Sight::new(&id, of, by)),
             id,
             plugin,
             starter,
@@ -240,6 +246,11 @@ impl Cell {
         let mut inbox = self.inbox();
         inbox.queue.clear();
         !std::mem::replace(&mut inbox.dead, true)
+    }
+
+    /// Inputs that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.inbox().queue.len()
     }
 
     pub(super) fn has_begun(&self) -> bool {

@@ -9,6 +9,7 @@ mod client_commands;
 mod command;
 mod common;
 mod compatible;
+mod console;
 mod containment;
 mod detection;
 mod dialog;
