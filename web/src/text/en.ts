@@ -119,6 +119,7 @@ export const en = {
   "option.default": "Default: {value}",
   "option.no_default": "No default",
   "option.reset": "Reset {name} to its default",
+  "service.options": "Options",
   "service.callbacks": "Its callbacks",
   "service.remove": "Remove the service",
   "service.remove.question": "Remove {name} with its options? Callbacks that are over stay. This cannot be undone, but an export can be imported again.",
@@ -167,6 +168,8 @@ export const en = {
   "try.save_first": "Save or discard the changes first.",
   "try.number": "Number to call",
   "try.do": "Call back",
+  "try.timeline": "Timeline",
+  "try.nothing": "What happens to the callback is shown here, step by step.",
   "try.open": "Open this callback",
 
   "lists.new": "New list",
