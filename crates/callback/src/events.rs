@@ -144,6 +144,8 @@ events! {
     PluginAnswered = "rb.plugin_answered", Native, [];
     /// Something is wrong with the plugin; says what.
     PluginProblem = "rb.plugin_problem", Native, [];
+    /// A session has put its call into a virtual queue.
+    SessionQueued = "rb.session_queued", Native, [];
     /// The call goes to another destination.
     RoutedOut = "rb.route_to_rp", Native, [];
     /// A page calls another destination for the customer.

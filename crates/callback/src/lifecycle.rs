@@ -17,6 +17,7 @@ mod plugin;
 mod recover;
 mod route;
 mod run;
+mod session_queue;
 mod timer;
 mod update;
 mod withdraw;
@@ -31,7 +32,7 @@ use serde_json::Value;
 
 use crate::confirm::{Choice, Push};
 use crate::events::Event;
-use crate::plugin::{Answer, Question};
+use crate::plugin::{Answer, Question, QueueTold, QueueWait};
 use crate::record::{Callback, TimerKind};
 use crate::routing::{Found, Need, Released};
 use crate::settings::DetectionSettings;
@@ -156,6 +157,15 @@ pub enum PluginEvent {
     LetGo,
     /// That destination has answered: the customer goes on with it, and the callback is over.
     PassOn,
+    /// It puts the call into a virtual queue.
+    Submit(Box<QueueWait>),
+    /// It takes the call out again; the request, empty = whichever it is.
+    Withdraw {
+        /// `requestid`.
+        request: String,
+    },
+    /// It wants the agent called whom the router found.
+    Connect,
     /// It ended the call.
     HangUp,
     /// Its session is over.
@@ -305,6 +315,15 @@ pub enum Effect {
         token: String,
         /// It had the call.
         attached: bool,
+    },
+    /// The plugin's session is told about its call in a virtual queue.
+    TellQueue {
+        /// Token of the question.
+        token: String,
+        /// `requestid`.
+        request: String,
+        /// What.
+        told: QueueTold,
     },
     /// The plugin's session is ended: nobody waits for its answer any more.
     EndPlugin {

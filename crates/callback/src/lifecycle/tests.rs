@@ -25,6 +25,7 @@ mod decision_table;
 mod hold;
 mod plugin;
 mod races;
+mod session_queue;
 
 fn file(name: &str) -> Treatment {
     Treatment::Play {

@@ -10,6 +10,7 @@ use super::first;
 use super::plugin;
 use super::route;
 use super::run::Run;
+use super::session_queue;
 use crate::record::{Phase, Reason, TimerKind};
 use crate::routing::Released;
 
@@ -47,6 +48,7 @@ pub(super) fn timer(run: &mut Run<'_>, kind: TimerKind) {
         TimerKind::Guard => guard(run),
         TimerKind::PluginAnswer => plugin::out_of_time(run),
         TimerKind::Detach => plugin::no_detach(run),
+        TimerKind::SessionQueue => session_queue::timed_out(run),
         TimerKind::AgentWait => agent_wait(run),
         TimerKind::QueuedTtl => out_of_time(run, Reason::FailTargetNotFound, "queued_ttl"),
         TimerKind::RecordTtl => out_of_time(run, Reason::FailTimeoutTtl, "ttl"),
@@ -95,6 +97,7 @@ fn guard(run: &mut Run<'_>) {
             });
             route::failed(run, destination, tries, "no_report");
         }
+        Phase::Plugin { .. } => session_queue::guard(run),
         Phase::MachineMessage => {
             run.hang_up_customer(false);
             message_left(run);
@@ -109,7 +112,6 @@ fn guard(run: &mut Run<'_>) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
-        | Phase::Plugin { .. }
         | Phase::InQueue
         | Phase::Talking { .. }
         | Phase::Over => {}

@@ -1,6 +1,6 @@
 //! What the types of the keys cannot say.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use callback::number::Dialplan;
 use callback::options::{self, Section};
@@ -206,6 +206,13 @@ fn callback(config: &Config, found: &mut Found<'_>) {
         if let Some(Err(message)) = entry.map(|entry| entry.kind.check(&value)) {
             found.add(&format!("callback.{name}"), message, "");
         }
+    }
+    let columns = config.callback.callback_column_alias.trim();
+    let read = serde_json::from_str::<BTreeMap<String, String>>(columns);
+    if !columns.is_empty() && read.is_err() {
+        let message = "an object of texts is needed";
+        let remedy = r#"e.g. callback_column_alias = '{"region": "Region"}'"#;
+        found.add("callback.callback_column_alias", message, remedy);
     }
 }
 

@@ -187,6 +187,7 @@ pub(crate) fn callback(n: u32, settings: &Arc<Settings>) -> Callback {
             answered: true,
             number: Some(String::from("5552336")),
             prefix: Some(String::from("91")),
+            connected: true,
         },
         held: None,
         confirmation: None,
