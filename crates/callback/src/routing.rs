@@ -5,6 +5,7 @@ mod pool;
 mod router;
 mod skill;
 mod state;
+mod statistics;
 mod target;
 mod waiting;
 

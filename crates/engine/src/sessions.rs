@@ -13,6 +13,7 @@ mod documents;
 mod family;
 mod fetch;
 mod objects;
+mod queue;
 mod sight;
 mod treat;
 
@@ -75,6 +76,8 @@ impl Default for SessionsConfig {
 /// What the sessions work with.
 pub(crate) struct Parts {
     pub(crate) config: SessionsConfig,
+    /// `http.public_url`.
+    pub(crate) public_url: String,
     pub(crate) client: reqwest::Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) commands: mpsc::Sender<Command>,
@@ -102,6 +105,7 @@ struct Inner {
     commands: mpsc::Sender<Command>,
     supervisor: Supervisor,
     max_stuck: usize,
+    public_url: String,
     /// The operator's lists, once they are there.
     lists: OnceLock<Arc<Resolver>>,
 }
@@ -127,6 +131,7 @@ impl Sessions {
             watch,
             commands: parts.commands,
             supervisor: parts.supervisor.clone(),
+            public_url: parts.public_url,
             max_stuck: usize::try_from(parts.config.max_stuck_threads).unwrap_or(usize::MAX),
             lists: OnceLock::new(),
         });
@@ -214,7 +219,7 @@ impl Sessions {
         let start = Start {
             id: cell.id.clone(),
             params,
-            object_model: Some(object_model(Some(question))),
+            object_model: Some(object_model(&self.inner.public_url, Some(question))),
             functions: self.host_functions(cell),
             watch: Arc::new(scxml::ThreadTime),
             seed: rand::rng().random(),
@@ -405,7 +410,12 @@ impl Sessions {
             Input::Played(play) => self.played(cell, &mut body, play),
             Input::TreatmentOver(timer) => self.treatment_over(cell, &mut body, timer),
             Input::NotPlayed(play, error) => self.not_played(cell, &mut body, play, error),
+            Input::NotQueued(request, error) => {
+                self.not_queued(cell, &mut body, &request, error);
+            }
+            Input::Queue(request, told) => self.queue_event(cell, &mut body, &request, told),
             Input::CallOver(event) => {
+                body.waits = None;
                 self.drop_treatment(&mut body, "cancelled", "the customer hung up");
                 body.hub.handle_event(&cell.id, event, now_ms);
             }

@@ -5,13 +5,14 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callback::CallbackId;
-use callback::plugin::Question;
+use callback::plugin::{Question, QueueTold};
 use scxml::{Document, Event, Hub, HubSettings, Message, Start};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::dialog::Treatment;
 use super::family::{Family, Later, Starter};
+use super::queue::Waits;
 use super::sight::Sight;
 use crate::limits;
 use crate::pool::Hosted;
@@ -46,6 +47,10 @@ pub(super) enum Input {
     TreatmentOver(u64),
     /// What it wanted to play cannot be played.
     NotPlayed(u64, &'static str),
+    /// A request to a virtual queue was not taken.
+    NotQueued(String, &'static str),
+    /// What became of its call in a virtual queue, by the request.
+    Queue(String, QueueTold),
     /// The customer hung up; the event tells it.
     CallOver(Event),
     /// It has to end.
@@ -74,6 +79,8 @@ struct Inbox {
 pub(super) struct Body {
     pub(super) hub: Hub,
     pub(super) treatment: Option<Treatment>,
+    /// Its call is in a virtual queue.
+    pub(super) waits: Option<Waits>,
     pub(super) requests: VecDeque<oneshot::Sender<Value>>,
     /// Numbers of plays and treatments of this session.
     pub(super) plays: u64,
@@ -174,6 +181,7 @@ impl Cell {
             body: Mutex::new(Body {
                 hub: Hub::new(settings),
                 treatment: None,
+                waits: None,
                 requests: VecDeque::new(),
                 plays: 0,
             }),

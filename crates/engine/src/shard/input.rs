@@ -165,6 +165,7 @@ impl Shard {
                 | Effect::Bridge { .. }
                 | Effect::AskPlugin(_)
                 | Effect::CallDeleted { .. }
+                | Effect::TellQueue { .. }
                 | Effect::EndPlugin { .. }
                 | Effect::HandOver { .. }
                 | Effect::Silence { .. }
@@ -279,9 +280,11 @@ impl Shard {
         self.turns = waiting;
     }
 
-    /// A phone may still ring from before a crash.
+    /// The customer's phone may still ring from before a crash; an agent's keeps nobody waiting.
     fn has_leftover(&self, id: &CallbackId) -> bool {
-        self.leftovers.values().any(|other| other == id)
+        self.leftovers.iter().any(|(leg, other)| {
+            other == id && LegKey::parse(leg).is_none_or(|key| key.agent.is_none())
+        })
     }
 
     /// Whether a callback may be dialed now: a place on a trunk is taken with the decision, so
