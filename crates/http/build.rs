@@ -12,6 +12,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={DIST}");
     let dist = fs::canonicalize(DIST).unwrap_or_default();
+    // The list names whole paths: a working copy that was moved needs a new one.
+    println!("cargo::rerun-if-changed={}", dist.display());
     let mut files = Vec::new();
     if dist.join("index.html").is_file() {
         collect(&dist, &mut files)?;

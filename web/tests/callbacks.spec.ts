@@ -150,3 +150,13 @@ test.describe("callbacks", () => {
     await expect(page.getByRole("alert")).toContainText("no such callback");
   });
 });
+
+test.describe("columns of the operator's own", () => {
+  test("are shown with their titles and can be taken away", async ({ page }) => {
+    await open(page, empty(), "/callbacks", "Callbacks");
+    await page.getByRole("button", { name: "Columns" }).click();
+    await expect(page.getByLabel("Region of the desk")).toBeChecked();
+    await page.getByLabel("Region of the desk").click();
+    await expect(page.getByLabel("Region of the desk")).not.toBeChecked();
+  });
+});

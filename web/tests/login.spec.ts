@@ -78,4 +78,22 @@ test.describe("shell", () => {
     await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
     await expect(page.getByRole("link", { name: "Services", exact: true })).toBeHidden();
   });
+
+  test("sounds are heard and a history has a name behind a login", async ({ page }) => {
+    await page.goto(`${locked()}/ui/treatments`);
+    await page.getByLabel("User name").fill("operator");
+    await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+    await page.getByRole("button", { name: "Log in" }).click();
+    const row = page.getByRole("row", { name: /next_customer_rep\.wav/ });
+    await row.getByRole("button", { name: /^Listen/ }).click();
+    await expect.poll(() => row.locator("audio").evaluate((one: HTMLAudioElement) => Math.round(one.duration))).toBe(14);
+    await page.getByRole("link", { name: "Sessions" }).click();
+    await expect(page.getByText("No SCXML session runs.")).toBeVisible();
+    await page.getByRole("link", { name: "Services", exact: true }).click();
+    await page.getByRole("button", { name: "New service" }).click();
+    await page.getByLabel("Name").fill("named");
+    await page.getByRole("button", { name: "Make it" }).click();
+    await page.getByRole("tab", { name: "History" }).click();
+    await expect(page.getByRole("region", { name: "History" })).toContainText("operator from 127.0.0.1");
+  });
 });

@@ -1,4 +1,5 @@
 // Overview, notifications, agents and trunks.
+import { en } from "../src/text/en";
 import { ask, demo, empty, expect, open, service, callback, test } from "./base";
 
 test.describe("overview", () => {
@@ -21,6 +22,14 @@ test.describe("overview", () => {
   test("what needs a hand is named", async ({ page }) => {
     await open(page, empty(), "/overview", "Overview");
     await expect(page.getByText("No trunk is configured: nobody can be called.")).toBeVisible();
+  });
+});
+
+test.describe("texts", () => {
+  test("every event of the catalogue has a name for people", async () => {
+    const { events } = await ask<{ events: { event_id: string }[] }>(demo(), "GET", "/api/v1/events/catalogue");
+    const nameless = events.map((event) => event.event_id).filter((id) => !(`event.${id}` in en));
+    expect(nameless).toEqual([]);
   });
 });
 

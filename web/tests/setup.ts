@@ -21,7 +21,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     const [demo, locked, empty] = await Promise.all([
       startDemo(dir, children),
       startServer(dir, "locked", '[server]\nusername = "operator"\npassword = "correct horse"\n', children),
-      startServer(dir, "empty", "", children),
+      startServer(dir, "empty", "[callback]\ncallback_column_alias = '{\"region\": \"Region of the desk\"}'\n", children),
     ]);
     process.env.DEMO = demo;
     process.env.LOCKED = locked;

@@ -294,6 +294,13 @@ fn edge(out: &mut String, from: Rect, to: Rect, text: &str, number: f64) {
         _ if x2 >= x1 && !inside(from, to) => ((x1 + bend / 2.0, y1), (x2 - bend / 2.0, y2)),
         _ => ((x1 - bend, y1), (x2 - bend / 2.0, y2)),
     };
+    // Labels of several ways down from one state stand beside each other near the targets.
+    let [w1, w2, w3, w4] = if down {
+        [0.027, 0.189, 0.441, 0.343]
+    } else {
+        [0.125, 0.375, 0.375, 0.125]
+    };
+    let along = |a: f64, b: f64, c: f64, d: f64| w1 * a + w2 * b + w3 * c + w4 * d;
     let mut label = String::new();
     escape(&mut label, &cut(text), false);
     let _written = writeln!(
@@ -305,8 +312,8 @@ fn edge(out: &mut String, from: Rect, to: Rect, text: &str, number: f64) {
         c1.1,
         c2.0,
         c2.1,
-        (x1 + 3.0 * c1.0 + 3.0 * c2.0 + x2) / 8.0 + 4.0,
-        (y1 + 3.0 * c1.1 + 3.0 * c2.1 + y2) / 8.0 + shift * LINE / 14.0
+        along(x1, c1.0, c2.0, x2) + 4.0,
+        along(y1, c1.1, c2.1, y2) + shift * LINE / 14.0
     );
 }
 

@@ -90,7 +90,7 @@ function tone(event: LogEvent, data: Data): string {
   if (event.event_id === "_cbe_on_service_exit")
     return String(data.c_termination_type).endsWith("AGENT_CONNECTED") ? "good" : "bad";
   if (/failed|interrupted|pending_option|nothing_published|rejected|problem/.test(event.event_id)) return "bad";
-  if (/agent_connected|target_found/.test(event.event_id)) return "good";
+  if (/agent_connected|target_found|transfer_connected/.test(event.event_id)) return "good";
   if (/dial|answered|verdict/.test(event.event_id)) return "call";
   return "";
 }

@@ -344,6 +344,10 @@ export const en = {
   "event.rb.plugin_asked": "The plugin is asked",
   "event.rb.plugin_answered": "The plugin answered",
   "event.rb.plugin_problem": "The plugin gave no good answer",
+  "event.rb.session_queued": "The session put its call into a queue",
+  "event.rb.transfer_started": "Another destination is called",
+  "event.rb.transfer_connected": "The other destination answered",
+  "event.rb.transfer_ended": "The other destination is gone",
   "event.rb.route_to_rp": "Sent on to another destination",
   "event.rb.interrupted": "Interrupted by a restart",
 
