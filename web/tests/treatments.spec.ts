@@ -43,6 +43,8 @@ test.describe("treatments", () => {
     await open(page, demo(), "/treatments", "Treatments");
     await page.locator('input[type="file"]').setInputFiles({ name: "odd.wav", mimeType: "audio/wav", buffer: Buffer.from("<html>") });
     await expect(page.getByRole("status").filter({ hasText: "odd.wav" })).toContainText("cannot be decoded");
+    await page.locator('input[type="file"]').setInputFiles({ name: "huge.wav", mimeType: "audio/wav", buffer: Buffer.alloc(11 * 1024 * 1024) });
+    await expect(page.getByRole("status").filter({ hasText: "huge.wav" })).toContainText("more than 10 MiB");
   });
 
   test("a file dropped at an option is stored and named there", async ({ page }) => {

@@ -9,6 +9,9 @@ import { toast, toastError } from "./toasts";
 
 export const SOUNDS = ".wav,.ulaw,.ul,.pcmu,.alaw,.al,.pcma,audio/wav";
 
+/** What the server takes; more would only break off while it is sent. */
+const BYTES_MAX = 10 * 1024 * 1024;
+
 /** A button that becomes a player. */
 export function Listen({ name, changed }: { name: string; changed?: string | null }) {
   const [open, setOpen] = useState(false);
@@ -48,6 +51,7 @@ export function DropSounds({ onStored, many, children }: DropProps) {
     setBusy(true);
     for (const file of many ? files : files.slice(0, 1)) {
       try {
+        if (file.size > BYTES_MAX) throw new Error(t("treatments.too_large"));
         const ms = await uploadTreatment(file.name, file);
         toast(t("treatments.stored", { name: file.name, time: lasting(ms) }));
         onStored(file.name);

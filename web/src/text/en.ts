@@ -144,6 +144,7 @@ export const en = {
   "treatments.upload": "Upload a sound",
   "treatments.drop": "or drop a file here: WAV, .ulaw or .alaw up to 10 MiB",
   "treatments.drop_many": "or drop files here: WAV, .ulaw or .alaw up to 10 MiB each",
+  "treatments.too_large": "more than 10 MiB",
   "treatments.stored": "{name} is stored ({time})",
   "treatments.search": "File or service",
   "treatments.no_match": "No file matches.",

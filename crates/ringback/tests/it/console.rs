@@ -310,7 +310,21 @@ async fn uploads_that_are_no_sound_or_leave_the_folder_are_refused() {
     assert_eq!(put("..%2Fa.wav", sound()).await, 400);
     assert_eq!(put("%2Fetc%2Fa.wav", sound()).await, 400);
     assert_eq!(put(".hidden.wav", sound()).await, 400);
-    assert_eq!(put("a.ulaw", vec![0xff; 11 * 1024 * 1024]).await, 413);
+    // What is announced as too large is refused before it is sent.
+    let url = server.url();
+    let address = url.trim_start_matches("http://");
+    let head = format!(
+        "PUT /api/v1/treatments/a.ulaw HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Type: audio/basic\r\nContent-Length: {}\r\n\r\n",
+        11 * 1024 * 1024
+    );
+    let stream = TcpStream::connect(address).await;
+    let mut stream = stream.expect("the server listens");
+    let written = stream.write_all(head.as_bytes()).await;
+    written.expect("the server reads");
+    let mut heard = String::new();
+    hears(&mut stream, &mut heard, "TOO_LARGE").await;
+    assert!(heard.starts_with("HTTP/1.1 413"), "{heard}");
     let listed = api.get("/api/v1/treatments").await.body;
     let all = listed["treatments"].as_array().cloned().unwrap_or_default();
     let taken = |file: &Value| {
