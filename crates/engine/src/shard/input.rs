@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use callback::events;
-use callback::lifecycle::{self, ContactFault, Context, DialPlan, Effect, Input, LegEvent};
+use callback::events::{self, EventId};
+use callback::lifecycle::{
+    self, ContactFault, Context, DialPlan, Effect, Input, LegEvent, LineEnd,
+};
 use callback::number;
 use callback::record::{Phase, TimerKind};
 use callback::routing::{Decision, Released};
@@ -76,6 +78,7 @@ impl Shard {
             submission,
             random: rand::random(),
             paused: self.pauses.holds(callback.settings.pause_id(), self.now),
+            line: self.line_end.take(),
         };
         let step = match lifecycle::step(callback, input, &context) {
             Ok(step) => step,
@@ -132,6 +135,9 @@ impl Shard {
                 detail = detail(&event.data),
                 "callback event"
             );
+            if event.id == EventId::PluginProblem {
+                warn_of_plugin(callback, &event);
+            }
             let deliveries = self.parts.publisher.of_event(callback, &event);
             if event.notification.is_some() && deliveries.is_empty() {
                 self.parts.metrics.no_subscriber();
@@ -425,6 +431,12 @@ impl Shard {
                 }
                 self.agent_leg_over(call.as_str());
                 self.part(call.as_str());
+                self.line_end = Some(LineEnd {
+                    trunk: ended.trunk,
+                    sip_status: ended.status,
+                    q850: ended.q850,
+                    reason: ended.reason,
+                });
                 LegEvent::Ended {
                     call_state: ended.call_state,
                     detail: ended.detail.to_owned(),
@@ -451,6 +463,7 @@ impl Shard {
             },
         };
         self.step(&leg.callback, input, round);
+        self.line_end = None;
     }
 }
 
@@ -472,6 +485,39 @@ enum Turn {
 /// The detail word of an event, for the log.
 fn detail(data: &serde_json::Map<String, Value>) -> Option<&str> {
     data.get("detail").and_then(Value::as_str)
+}
+
+/// A plugin that does not work costs every callback of its service.
+fn warn_of_plugin(callback: &Callback, event: &events::Event) {
+    let text = |key| event.data.get(key).and_then(Value::as_str);
+    tracing::warn!(
+        callback.id = %callback.id,
+        service = %callback.service(),
+        address = text("address"),
+        detail = text("detail"),
+        why = text("why").map(without_numbers),
+        "a plugin did not answer as it should"
+    );
+}
+
+/// A text whose long runs of digits, which may be a customer's number, are masked.
+fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(start);
+        let end = from
+            .find(|c: char| !c.is_ascii_digit() && !"-. ()/".contains(c))
+            .unwrap_or(from.len());
+        let (run, _) = from.split_at(end);
+        let run = run.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let after = from.get(run.len()..).unwrap_or_default();
+        let digits = run.chars().filter(char::is_ascii_digit).count();
+        out.push_str(before);
+        out.push_str(if digits > 5 { "***" } else { run });
+        rest = after;
+    }
+    out + rest
 }
 
 /// The detector's verdict in the words of the lifecycle (telephony §5.2).
@@ -502,5 +548,22 @@ fn judge(verdict: &cpd::Verdict) -> lifecycle::Verdict {
             "decided_after_first_sound_ms": verdict.decided_after_first_sound_ms,
             "reasons": reasons,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_told_without_numbers() {
+        for (text, expected) in [
+            ("status 404", "status 404"),
+            ("+4930555010 is not allowed", "+*** is not allowed"),
+            ("no answer within 30 s", "no answer within 30 s"),
+            ("call 030 / 555-010, please", "call ***, please"),
+        ] {
+            assert_eq!(without_numbers(text), expected);
+        }
     }
 }
