@@ -13,6 +13,7 @@ mod start;
 mod submission;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub(crate) use control::{Act, PLUGIN_PLAYS, QueueOrder};
 pub(crate) use start::key_used_differently;

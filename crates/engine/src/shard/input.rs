@@ -20,6 +20,7 @@ use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind, Roo
 use super::Shard;
 use super::act::call_id;
 use super::round::Round;
+use super::told::warn_of_plugin;
 use crate::limits;
 use crate::trunks::TrunkInfo;
 
@@ -487,39 +488,6 @@ fn detail(data: &serde_json::Map<String, Value>) -> Option<&str> {
     data.get("detail").and_then(Value::as_str)
 }
 
-/// A plugin that does not work costs every callback of its service.
-fn warn_of_plugin(callback: &Callback, event: &events::Event) {
-    let text = |key| event.data.get(key).and_then(Value::as_str);
-    tracing::warn!(
-        callback.id = %callback.id,
-        service = %callback.service(),
-        address = text("address"),
-        detail = text("detail"),
-        why = text("why").map(without_numbers),
-        "a plugin did not answer as it should"
-    );
-}
-
-/// A text whose long runs of digits, which may be a customer's number, are masked.
-fn without_numbers(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
-        let (before, from) = rest.split_at(start);
-        let end = from
-            .find(|c: char| !c.is_ascii_digit() && !"-. ()/".contains(c))
-            .unwrap_or(from.len());
-        let (run, _) = from.split_at(end);
-        let run = run.trim_end_matches(|c: char| !c.is_ascii_digit());
-        let after = from.get(run.len()..).unwrap_or_default();
-        let digits = run.chars().filter(char::is_ascii_digit).count();
-        out.push_str(before);
-        out.push_str(if digits > 5 { "***" } else { run });
-        rest = after;
-    }
-    out + rest
-}
-
 /// The detector's verdict in the words of the lifecycle (telephony §5.2).
 fn judge(verdict: &cpd::Verdict) -> lifecycle::Verdict {
     let outcome = match verdict.outcome {
@@ -547,23 +515,20 @@ fn judge(verdict: &cpd::Verdict) -> lifecycle::Verdict {
             "decided_after_ms": verdict.decided_after_ms,
             "decided_after_first_sound_ms": verdict.decided_after_first_sound_ms,
             "reasons": reasons,
+            "picture": picture(&verdict.picture),
         }),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_are_told_without_numbers() {
-        for (text, expected) in [
-            ("status 404", "status 404"),
-            ("+4930555010 is not allowed", "+*** is not allowed"),
-            ("no answer within 30 s", "no answer within 30 s"),
-            ("call 030 / 555-010, please", "call ***, please"),
-        ] {
-            assert_eq!(without_numbers(text), expected);
-        }
-    }
+/// Levels, dBFS, and one letter a moment: v voice, t a steady tone, b both, a dot neither.
+fn picture(moments: &[cpd::Moment]) -> Value {
+    let letter = |moment: &cpd::Moment| match (moment.voice, moment.tone) {
+        (true, true) => 'b',
+        (true, false) => 'v',
+        (false, true) => 't',
+        (false, false) => '.',
+    };
+    let levels: Vec<i8> = moments.iter().map(|moment| moment.dbfs).collect();
+    let marks: String = moments.iter().map(letter).collect();
+    json!({"step_ms": cpd::MOMENT_MS, "dbfs": levels, "marks": marks})
 }
