@@ -11,7 +11,7 @@
 //!
 //! Logging: the stack writes whole messages, credentials and numbers included, at level INFO. A
 //! subscriber must therefore filter `rsipstack=warn` whatever else is configured. Our own records
-//! carry call ids, statuses, addresses and known extensions only; [`trace`] has a line for each
+//! carry call ids, statuses, addresses and known extensions only; `trace` has a line for each
 //! message.
 
 mod account;

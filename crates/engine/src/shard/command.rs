@@ -47,17 +47,7 @@ impl Shard {
                 let _ = reply.send(());
             }
             Command::SetReady { id, ready, reply } => {
-                let result = self
-                    .router
-                    .set_ready(&id, ready, self.now)
-                    .map_err(|_unknown| {
-                        Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
-                    });
-                if result.is_ok() {
-                    self.warn_of_absent_phone(&id);
-                }
-                self.router_changed = true;
-                drop(reply.send(result));
+                drop(reply.send(self.on_set_ready(&id, ready)));
             }
             Command::SetPauses { pauses, reply } => {
                 self.set_pauses(pauses);
@@ -111,6 +101,17 @@ impl Shard {
             }
         }
         self.router_changed = true;
+    }
+
+    fn on_set_ready(&mut self, id: &AgentId, ready: Result<(), String>) -> Result<(), Error> {
+        self.router
+            .set_ready(id, ready, self.now)
+            .map_err(|_unknown| {
+                Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
+            })?;
+        self.router_changed = true;
+        self.warn_of_absent_phone(id);
+        Ok(())
     }
 
     /// Ready without a phone looks like working and gets no calls.

@@ -430,18 +430,7 @@ impl Shard {
                     // The attempt was judged at the start of the server.
                     return;
                 }
-                self.agent_leg_over(call.as_str());
-                self.part(call.as_str());
-                self.line_end = Some(LineEnd {
-                    trunk: ended.trunk,
-                    sip_status: ended.status,
-                    q850: ended.q850,
-                    reason: ended.reason,
-                });
-                LegEvent::Ended {
-                    call_state: ended.call_state,
-                    detail: ended.detail.to_owned(),
-                }
+                self.leg_over(call.as_str(), ended)
             }
             EventKind::Ringing
             | EventKind::EarlyMedia
@@ -465,6 +454,22 @@ impl Shard {
         };
         self.step(&leg.callback, input, round);
         self.line_end = None;
+    }
+
+    /// A leg of a running attempt has ended: what the lifecycle is told.
+    fn leg_over(&mut self, leg: &str, ended: telephony::port::Ended) -> LegEvent {
+        self.agent_leg_over(leg);
+        self.part(leg);
+        self.line_end = Some(LineEnd {
+            trunk: ended.trunk,
+            sip_status: ended.status,
+            q850: ended.q850,
+            reason: ended.reason,
+        });
+        LegEvent::Ended {
+            call_state: ended.call_state,
+            detail: ended.detail.to_owned(),
+        }
     }
 }
 

@@ -248,11 +248,11 @@ async fn what_a_client_changes_is_undone_when_the_store_does_not_take_it() {
         .unwrap();
     let timers = stage.shard.timers.clone();
     let mut round = Round::default();
+    let Value::Object(user_data) = large() else {
+        panic!("a body is an object");
+    };
     let update = Input::Update(Box::new(callback::lifecycle::Change {
-        user_data: match large() {
-            Value::Object(data) => data,
-            _ => unreachable!("it is an object"),
-        },
+        user_data,
         ..callback::lifecycle::Change::default()
     }));
     let mut answers = Vec::new();
