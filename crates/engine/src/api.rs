@@ -22,8 +22,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use callback::agent::AgentConfig;
-use callback::confirm::Choice;
-use callback::lifecycle::{Change, Input};
 use callback::number::Dialplan;
 use callback::options;
 use callback::pause::Pauses;
