@@ -49,6 +49,21 @@ pub struct Context {
     pub random: u128,
     /// The service is paused.
     pub paused: bool,
+    /// How the leg ended whose end is the input; nothing for every other input.
+    pub line: Option<LineEnd>,
+}
+
+/// What the network said of a leg that is over (telephony §5), for the history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LineEnd {
+    /// Name of the last trunk that was tried.
+    pub trunk: Option<String>,
+    /// Final SIP status; 0 = there was none.
+    pub sip_status: u16,
+    /// Q.850 cause.
+    pub q850: Option<u8>,
+    /// Words of the other side.
+    pub reason: Option<String>,
 }
 
 /// Something that happened.

@@ -1,6 +1,7 @@
 //! The engine as its users see it: start it, ask it, drain it.
 
 mod admin;
+mod asks;
 mod changes;
 mod create;
 mod notification;
@@ -21,8 +22,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use callback::agent::AgentConfig;
-use callback::confirm::Choice;
-use callback::lifecycle::{Change, Input};
 use callback::number::Dialplan;
 use callback::options;
 use callback::pause::Pauses;
@@ -268,76 +267,6 @@ impl Engine {
         &self.inner.dialplan
     }
 
-    /// Cancels a callback; answers when that is durable.
-    ///
-    /// # Errors
-    /// Not found, already over, or the customer talks to an agent.
-    pub async fn cancel(&self, service: Option<ServiceName>, id: CallbackId) -> Result<(), Error> {
-        self.ask(|reply| Command::Ask {
-            service,
-            id,
-            input: Input::Cancel,
-            reply,
-        })
-        .await?
-    }
-
-    /// Moves a callback to another time; answers when that is durable.
-    ///
-    /// # Errors
-    /// Not found, or already dialed.
-    pub async fn reschedule(
-        &self,
-        service: Option<ServiceName>,
-        id: CallbackId,
-        desired: Timestamp,
-    ) -> Result<(), Error> {
-        let input = Input::Reschedule { desired };
-        self.ask(|reply| Command::Ask {
-            service,
-            id,
-            input,
-            reply,
-        })
-        .await?
-    }
-
-    /// Answers the question whether the customer may be called now; answers when that is durable.
-    ///
-    /// # Errors
-    /// Not found, no question is open, or the token is none of the open question.
-    pub async fn choose(&self, id: CallbackId, choice: Choice, token: String) -> Result<(), Error> {
-        let (service, input) = (None, Input::Chosen { choice, token });
-        self.ask(|reply| Command::Ask {
-            service,
-            id,
-            input,
-            reply,
-        })
-        .await?
-    }
-
-    /// Changes data, target, priority or time of a callback, all or nothing; answers when that is
-    /// durable.
-    ///
-    /// # Errors
-    /// Not found, over, or not possible in its state; values that cannot be used.
-    pub async fn update(
-        &self,
-        service: Option<ServiceName>,
-        id: CallbackId,
-        change: Change,
-    ) -> Result<(), Error> {
-        let input = Input::Update(Box::new(change));
-        self.ask(|reply| Command::Ask {
-            service,
-            id,
-            input,
-            reply,
-        })
-        .await?
-    }
-
     /// The place of a callback in its virtual queue, from 1, and how many wait there; `None` when
     /// it does not wait.
     ///
@@ -502,9 +431,15 @@ impl Engine {
                     "The server is overloaded, try again in a moment",
                 )
             })?;
-        answer
-            .await
-            .map_err(|_closed| Error::new(ErrorCode::NotReady, "The server is going down"))
+        match tokio::time::timeout(limits::ASK_MAX, answer).await {
+            Ok(answer) => answer
+                .map_err(|_closed| Error::new(ErrorCode::NotReady, "The server is going down")),
+            // What was not looked at yet is left out: its answer is not waited for any more.
+            Err(_elapsed) => Err(Error::new(
+                ErrorCode::NotReady,
+                "The server did not get to it in time; look how things stand, then try again",
+            )),
+        }
     }
 
     /// Runs a change to its end even when the client that asked for it goes away: what is stored
@@ -564,6 +499,13 @@ async fn take_up(
     let agents = load_agents(&store.agents().await?);
     let configs: Vec<_> = agents.iter().map(|(config, _)| config.clone()).collect();
     directory.replace(&configs);
+    if !configs.is_empty() {
+        // Where phones are is kept in memory only.
+        tracing::info!(
+            agents = configs.len(),
+            "agents get calls again when their phones have registered anew"
+        );
+    }
     shard.set_agents(agents);
     shard.recover().await
 }

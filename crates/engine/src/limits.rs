@@ -159,10 +159,16 @@ pub const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const PLUGIN_ANSWER_MAX: usize = 64 * 1024;
 /// Time to connect to a plugin.
 pub const PLUGIN_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request waits for the shard: longer than any hiccup of a disk, shorter than clients
+/// and balancers wait.
+pub const ASK_MAX: Duration = Duration::from_secs(10);
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
-/// A store that goes on refusing is told of once in so many tries: every 10 s.
+/// Deliveries' results that the store goes on refusing are told of once in so many tries: every
+/// 10 s.
 pub const COMMIT_RETRIES_PER_LOG: u32 = 20;
+/// A store that goes on refusing is told of so often.
+pub const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(60);
 /// Tries of a write while the server starts, about 15 s: then it says what is wrong and ends.
 pub const START_TRIES_MAX: u32 = 30;
 /// Pause after which new callbacks are let through to a store that refused the last write: long

@@ -13,6 +13,7 @@ mod start;
 mod submission;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub(crate) use control::{Act, PLUGIN_PLAYS, QueueOrder};
 pub(crate) use start::key_used_differently;
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 use callback::admission::Ledger;
 use callback::agent::AgentConfig;
-use callback::lifecycle::Input;
+use callback::lifecycle::{Input, LineEnd};
 use callback::number::Dialplan;
 use callback::pause::Pauses;
 use callback::plugin::Answer;
@@ -197,6 +198,8 @@ pub(crate) struct Shard {
     turns_at: Option<Timestamp>,
     /// The store refused creates and has nothing else to write; it is tried again at this time.
     store_again_at: Option<Timestamp>,
+    /// What the store refused since it took something last.
+    refusals: round::Refusals,
     /// Inputs that arose while acting.
     arisen: VecDeque<(CallbackId, Input)>,
     /// Telephony commands that were refused for lack of room; bounded, see `line.rs`.
@@ -216,6 +219,8 @@ pub(crate) struct Shard {
     leftovers: HashMap<String, CallbackId>,
     /// Legs that were handed over: each with its other half.
     handed: HashMap<String, String>,
+    /// How the leg ended whose end is stepped through now.
+    line_end: Option<LineEnd>,
     /// The router may have something to give.
     router_changed: bool,
     /// Who asked how often, who waits.
@@ -238,6 +243,7 @@ impl Shard {
             turns: VecDeque::new(),
             turns_at: None,
             store_again_at: None,
+            refusals: round::Refusals::default(),
             arisen: VecDeque::new(),
             unsent: VecDeque::new(),
             recent_keys: HashMap::new(),
@@ -248,6 +254,7 @@ impl Shard {
             joined: HashMap::new(),
             leftovers: HashMap::new(),
             handed: HashMap::new(),
+            line_end: None,
             router_changed: true,
             ledger: Ledger::default(),
             pauses: Pauses::default(),

@@ -104,7 +104,14 @@ impl Failure {
             }
             _ => {}
         }
-        if status.is_server_error() {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            // Meant so: whatever keeps the server from it has been logged where it was found.
+            tracing::debug!(
+                phrase = self.phrase(),
+                reason = self.message(),
+                "request refused"
+            );
+        } else if status.is_server_error() {
             tracing::error!(
                 phrase = self.phrase(),
                 reason = self.message(),

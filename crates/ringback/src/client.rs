@@ -193,6 +193,17 @@ impl Client {
                 "write e.g. --url http://127.0.0.1:8080",
             );
         }
+        if error.is_timeout() && !error.is_connect() {
+            return Failure::new(
+                Status::Unreachable,
+                format!(
+                    "the server at {} did not answer within {} s",
+                    self.connection.url,
+                    TIMEOUT.as_secs()
+                ),
+                "it may have done what was asked: look before you try again, and look at its log",
+            );
+        }
         Failure::new(
             Status::Unreachable,
             format!(

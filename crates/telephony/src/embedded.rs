@@ -11,7 +11,8 @@
 //!
 //! Logging: the stack writes whole messages, credentials and numbers included, at level INFO. A
 //! subscriber must therefore filter `rsipstack=warn` whatever else is configured. Our own records
-//! carry call ids and statuses only.
+//! carry call ids, statuses, addresses and known extensions only; `trace` has a line for each
+//! message.
 
 mod account;
 mod answering;
@@ -26,11 +27,13 @@ mod exchange;
 mod incoming;
 mod leftover;
 mod message;
+mod notices;
 mod outgoing;
 mod phones;
 mod plan;
 mod session;
 mod socket;
+mod trace;
 mod tries;
 mod trunks;
 
@@ -38,6 +41,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rsipstack::transaction::EndpointBuilder;
@@ -267,6 +271,7 @@ impl Embedded {
         transport.add_transport(SipConnection::Udp(udp));
         transport.add_transport(SipConnection::TcpListener(tcp));
         let endpoint = EndpointBuilder::new()
+            .with_inspector(Box::new(trace::Trace))
             .with_user_agent(&config.user_agent)
             .with_transport_layer(transport)
             .with_cancel_token(stop.child_token())
@@ -358,6 +363,7 @@ impl Telephony for Embedded {
             legs,
             legs_peak,
             dialogs,
+            logins_failed: self.core.logins_failed.load(Ordering::Relaxed),
             rtp_sent: media.rtp_sent,
             rtp_received: media.rtp_received,
             rtp_lost: media.rtp_lost,

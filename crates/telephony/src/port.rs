@@ -322,6 +322,10 @@ pub struct Ended {
     pub status: u16,
     /// Q.850 cause of the Reason header.
     pub q850: Option<u8>,
+    /// Words of the peer beside the status, at most 128 characters; may name a number.
+    pub reason: Option<String>,
+    /// The last trunk that was tried.
+    pub trunk: Option<String>,
 }
 
 /// Something waits until every clone of this is dropped.
@@ -508,6 +512,8 @@ pub struct Stats {
     pub legs_peak: u64,
     /// Dialogs the SIP stack holds.
     pub dialogs: u64,
+    /// REGISTER requests with a wrong password or an unknown extension.
+    pub logins_failed: u64,
     /// RTP packets sent.
     pub rtp_sent: u64,
     /// RTP packets received.

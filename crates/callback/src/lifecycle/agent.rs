@@ -211,13 +211,9 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
 pub(super) fn agent_failed(run: &mut Run<'_>, detail: &str) {
     run.callback.transfer_failures += 1;
     let failures = run.callback.transfer_failures;
-    run.emit_with(
-        EventId::AgentFailed,
-        &[
-            ("detail", Value::from(detail)),
-            ("failures", Value::from(failures)),
-        ],
-    );
+    let mut details = run.with_line(detail);
+    details.push(("failures", Value::from(failures)));
+    run.emit_with(EventId::AgentFailed, &details);
     run.disarm(TimerKind::Guard);
     let is_last = failures >= run.callback.settings.transfer_attempts;
     let is_first = matches!(

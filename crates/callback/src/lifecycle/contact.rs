@@ -1,5 +1,7 @@
 //! The customer's turn has come: dial.
 
+use serde_json::Value;
+
 use super::run::Run;
 use super::{ContactFault, Dial, DialPlan, Effect};
 use crate::events::EventId;
@@ -70,6 +72,7 @@ fn dial(run: &mut Run<'_>, plan: DialPlan) {
     callback.dialed_number = Some(plan.number.clone());
     callback.phase = Phase::Dialing;
     let settings = callback.settings.clone();
+    let trunk = plan.trunk.clone();
     let detection = settings
         .detection
         .enabled
@@ -84,7 +87,7 @@ fn dial(run: &mut Run<'_>, plan: DialPlan) {
         detection,
         wait_for_beep: settings.treatments.machine.waits_for_beep(),
     };
-    run.emit(EventId::DialInit);
+    run.emit_with(EventId::DialInit, &[("trunk", Value::from(trunk))]);
     run.act(Effect::Dial(Box::new(dial)));
     run.guard(settings.ring_timeout_s);
 }

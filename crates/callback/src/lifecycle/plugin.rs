@@ -170,10 +170,28 @@ fn transfer(run: &mut Run<'_>, call: PluginCall, event: PluginEvent) {
 }
 
 fn problem(run: &mut Run<'_>, detail: &str, why: &str) {
+    let url = (run.callback.settings.plugin.as_ref()).map_or("", |plugin| plugin.url.as_str());
+    let address = without_secrets(url);
     run.emit_with(
         EventId::PluginProblem,
-        &[("detail", Value::from(detail)), ("why", Value::from(why))],
+        &[
+            ("detail", Value::from(detail)),
+            ("why", Value::from(why)),
+            ("address", Value::from(address)),
+        ],
     );
+}
+
+/// An address without user info, query and fragment.
+fn without_secrets(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let url = url.get(..end).unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 fn set_call(run: &mut Run<'_>, new: PluginCall) {
@@ -355,6 +373,10 @@ pub(super) fn out_of_time(run: &mut Run<'_>) {
             run.callback.settings.agent_reserve_timeout_s.max(1),
         );
     } else if matches!(run.callback.phase, Phase::Plugin { .. }) {
+        let plugin = run.callback.settings.plugin.as_ref();
+        let seconds = plugin.map_or(0, |plugin| plugin.timeout_s);
+        let why = format!("no answer within {seconds} s");
+        problem(run, "plugin_timeout", &why);
         failed(run, "plugin_timeout");
     }
 }

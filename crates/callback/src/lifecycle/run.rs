@@ -143,7 +143,25 @@ impl<'a> Run<'a> {
             return;
         }
         self.callback.call_result = Some(result);
-        self.emit_with(EventId::DialDone, &[("detail", Value::from(detail))]);
+        let details = self.with_line(detail);
+        self.emit_with(EventId::DialDone, &details);
+    }
+
+    /// The detail word of a result, and what the network said when the leg is over.
+    pub(super) fn with_line(&self, detail: &str) -> Vec<(&'static str, Value)> {
+        let mut details = vec![("detail", Value::from(detail))];
+        if let Some(line) = &self.context.line {
+            let status = (line.sip_status > 0).then(|| Value::from(line.sip_status));
+            let told = [
+                ("trunk", line.trunk.as_deref().map(Value::from)),
+                ("sip_status", status),
+                ("q850", line.q850.map(Value::from)),
+                ("reason", line.reason.as_deref().map(Value::from)),
+            ];
+            let told = told.into_iter();
+            details.extend(told.filter_map(|(key, value)| Some((key, value?))));
+        }
+        details
     }
 
     /// Ends the customer's leg.

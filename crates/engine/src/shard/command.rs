@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use callback::lifecycle::Input;
-use callback::{Callback, CallbackId, Error, ErrorCode};
+use callback::{AgentId, Callback, CallbackId, Error, ErrorCode};
 
-use super::round::{Created, Round};
+use super::round::{Asked, Created, Round};
 use super::{Command, NewRecord, Reply, Shard};
 use crate::limits;
 use crate::load::QueueLoad;
@@ -31,8 +31,7 @@ impl Shard {
                 answer,
                 reply,
             } => {
-                self.on_plugin_answer(&id, token, answer, reply, round)
-                    .await;
+                self.on_plugin_answer(id, token, answer, reply, round).await;
             }
             Command::Control {
                 id,
@@ -48,14 +47,7 @@ impl Shard {
                 let _ = reply.send(());
             }
             Command::SetReady { id, ready, reply } => {
-                let result = self
-                    .router
-                    .set_ready(&id, ready, self.now)
-                    .map_err(|_unknown| {
-                        Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
-                    });
-                self.router_changed = true;
-                drop(reply.send(result));
+                drop(reply.send(self.on_set_ready(&id, ready)));
             }
             Command::SetPauses { pauses, reply } => {
                 self.set_pauses(pauses);
@@ -109,6 +101,32 @@ impl Shard {
             }
         }
         self.router_changed = true;
+    }
+
+    fn on_set_ready(&mut self, id: &AgentId, ready: Result<(), String>) -> Result<(), Error> {
+        self.router
+            .set_ready(id, ready, self.now)
+            .map_err(|_unknown| {
+                Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
+            })?;
+        self.router_changed = true;
+        self.warn_of_absent_phone(id);
+        Ok(())
+    }
+
+    /// Ready without a phone looks like working and gets no calls.
+    fn warn_of_absent_phone(&self, id: &AgentId) {
+        let agents = self.router.agents();
+        let absent = agents
+            .iter()
+            .find(|agent| agent.id == *id && agent.state == "ready" && !agent.registered);
+        if let Some(agent) = absent {
+            tracing::warn!(
+                agent = %id,
+                extension = agent.extension,
+                "an agent is ready, but no phone is registered with this extension: no calls yet"
+            );
+        }
     }
 
     fn on_create(
@@ -174,7 +192,12 @@ impl Shard {
         reply: Reply<Result<(), Error>>,
         round: &mut Round,
     ) {
+        if reply.is_closed() {
+            // It was told that this could not be done in time: so it is not done.
+            return;
+        }
         let missing = || Error::new(ErrorCode::NotFound, format!("There is no callback {id}"));
+        let before = self.callbacks.get(id).cloned();
         let fits = |callback: &Callback| service.is_none_or(|name| callback.service() == name);
         let result = match self.callbacks.get(id) {
             Some(callback) if !fits(callback) => Err(missing()),
@@ -200,7 +223,11 @@ impl Shard {
             },
         };
         match result {
-            Ok(()) => round.asked.push(reply),
+            Ok(()) => round.asked.push(Asked {
+                id: id.clone(),
+                before,
+                reply,
+            }),
             Err(error) => drop(reply.send(Err(error))),
         }
     }

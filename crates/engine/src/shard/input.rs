@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use callback::events;
-use callback::lifecycle::{self, ContactFault, Context, DialPlan, Effect, Input, LegEvent};
+use callback::events::{self, EventId};
+use callback::lifecycle::{
+    self, ContactFault, Context, DialPlan, Effect, Input, LegEvent, LineEnd,
+};
 use callback::number;
 use callback::record::{Phase, TimerKind};
 use callback::routing::{Decision, Released};
@@ -18,6 +20,7 @@ use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind, Roo
 use super::Shard;
 use super::act::call_id;
 use super::round::Round;
+use super::told::warn_of_plugin;
 use crate::limits;
 use crate::trunks::TrunkInfo;
 
@@ -76,6 +79,7 @@ impl Shard {
             submission,
             random: rand::random(),
             paused: self.pauses.holds(callback.settings.pause_id(), self.now),
+            line: self.line_end.take(),
         };
         let step = match lifecycle::step(callback, input, &context) {
             Ok(step) => step,
@@ -132,6 +136,9 @@ impl Shard {
                 detail = detail(&event.data),
                 "callback event"
             );
+            if event.id == EventId::PluginProblem {
+                warn_of_plugin(callback, &event);
+            }
             let deliveries = self.parts.publisher.of_event(callback, &event);
             if event.notification.is_some() && deliveries.is_empty() {
                 self.parts.metrics.no_subscriber();
@@ -423,12 +430,7 @@ impl Shard {
                     // The attempt was judged at the start of the server.
                     return;
                 }
-                self.agent_leg_over(call.as_str());
-                self.part(call.as_str());
-                LegEvent::Ended {
-                    call_state: ended.call_state,
-                    detail: ended.detail.to_owned(),
-                }
+                self.leg_over(call.as_str(), ended)
             }
             EventKind::Ringing
             | EventKind::EarlyMedia
@@ -451,6 +453,23 @@ impl Shard {
             },
         };
         self.step(&leg.callback, input, round);
+        self.line_end = None;
+    }
+
+    /// A leg of a running attempt has ended: what the lifecycle is told.
+    fn leg_over(&mut self, leg: &str, ended: telephony::port::Ended) -> LegEvent {
+        self.agent_leg_over(leg);
+        self.part(leg);
+        self.line_end = Some(LineEnd {
+            trunk: ended.trunk,
+            sip_status: ended.status,
+            q850: ended.q850,
+            reason: ended.reason,
+        });
+        LegEvent::Ended {
+            call_state: ended.call_state,
+            detail: ended.detail.to_owned(),
+        }
     }
 }
 

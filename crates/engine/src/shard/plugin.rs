@@ -11,9 +11,9 @@ use telephony::port::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::act::{call_id, seconds};
-use super::round::Round;
+use super::round::{Asked, Round};
 use super::{Command, Reply, Shard};
-use crate::plugin::{Asked, PluginHost};
+use crate::plugin::{Asked as Told, PluginHost};
 
 impl Shard {
     /// Puts a question to the plugin.
@@ -36,14 +36,23 @@ impl Shard {
     /// Takes an answer when one is waited for.
     pub(super) async fn on_plugin_answer(
         &mut self,
-        id: &CallbackId,
+        id: CallbackId,
         token: String,
         answer: Box<Answer>,
         reply: Reply<Result<(), Error>>,
         round: &mut Round,
     ) {
-        match self.take_answer(id, token, answer, round).await {
-            Ok(()) => round.asked.push(reply),
+        if reply.is_closed() {
+            // The plugin was told that this could not be done in time: it may answer again.
+            return;
+        }
+        match self.take_answer(&id, token, answer, round).await {
+            // An answer is never withdrawn: its plugin would not give it again.
+            Ok(()) => round.asked.push(Asked {
+                id,
+                before: None,
+                reply,
+            }),
             Err(error) => {
                 tracing::info!(callback.id = %id, %error, "a plugin's answer was refused");
                 drop(reply.send(Err(error)));
@@ -143,13 +152,13 @@ async fn ask_over_http(host: PluginHost, commands: mpsc::Sender<Command>, questi
     };
     tell(PluginEvent::Started).await;
     match host.http.ask(&question, &host.reply_url(&question)).await {
-        Asked::Later => {}
-        Asked::NoAnswer(why) => tell(PluginEvent::NoAnswer { why }).await,
-        Asked::Failed(why) => {
+        Told::Later => {}
+        Told::NoAnswer(why) => tell(PluginEvent::NoAnswer { why }).await,
+        Told::Failed(why) => {
             let detail = "plugin_start_failed".to_owned();
             tell(PluginEvent::Failed { detail, why }).await;
         }
-        Asked::Answered(answer) => {
+        Told::Answered(answer) => {
             let (reply, answered) = oneshot::channel();
             let command = Command::PluginAnswer {
                 id: id.clone(),

@@ -239,6 +239,63 @@ async fn a_store_that_refused_once_is_tried_again() {
 }
 
 #[tokio::test]
+async fn what_a_client_changes_is_undone_when_the_store_does_not_take_it() {
+    let mut stage = Stage::new(TIGHT, 0).await;
+    let tomorrow = stage.shard.parts.clock.now().plus_seconds(86_400);
+    let booked = stage
+        .create(json!({"_desired_time": tomorrow.to_iso()}))
+        .await
+        .unwrap();
+    let timers = stage.shard.timers.clone();
+    let mut round = Round::default();
+    let Value::Object(user_data) = large() else {
+        panic!("a body is an object");
+    };
+    let update = Input::Update(Box::new(callback::lifecycle::Change {
+        user_data,
+        ..callback::lifecycle::Change::default()
+    }));
+    let mut answers = Vec::new();
+    for input in [update, Input::Cancel] {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Ask {
+            service: None,
+            id: booked.id.clone(),
+            input,
+            reply,
+        };
+        stage.shard.on_command(command, &mut round).await;
+        answers.push(answer);
+    }
+    stage.shard.commit(round).await;
+    for answer in answers {
+        let error = answer.await.unwrap().unwrap_err();
+        assert_eq!(error.code, callback::ErrorCode::NotReady);
+    }
+    assert_eq!(stage.shard.callbacks[&booked.id], booked);
+    assert_eq!(stage.shard.timers, timers);
+    assert!(!stage.store_ok());
+}
+
+#[tokio::test]
+async fn who_was_told_of_a_failure_gets_nothing_changed_later() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    let waits = stage.create(json!({})).await.unwrap();
+    let (reply, answer) = oneshot::channel();
+    drop(answer);
+    let mut round = Round::default();
+    let command = Command::Ask {
+        service: None,
+        id: waits.id.clone(),
+        input: Input::Cancel,
+        reply,
+    };
+    stage.shard.on_command(command, &mut round).await;
+    stage.shard.commit(round).await;
+    assert!(stage.shard.callbacks[&waits.id].is_open());
+}
+
+#[tokio::test]
 async fn nothing_is_dialed_that_the_store_did_not_take() {
     let mut stage = Stage::new(ROOMY, 0).await;
     stage.create(json!({})).await.unwrap();

@@ -248,6 +248,8 @@ mod tests {
                 detail,
                 status,
                 q850: None,
+                reason: None,
+                trunk: None,
             };
             match not_reached(&ended) {
                 TransferOutcome::Ended { result, .. } => result,

@@ -63,7 +63,13 @@ impl Agents {
                     State::NotReady => json!({"state": "not_ready", "reason": reason}),
                 };
                 let path = format!("/api/v1/agents/{}/state", segment(id));
-                client.send_json(Method::POST, &path, &body).await?
+                let answer = client.send_json(Method::POST, &path, &body).await?;
+                if *state == State::Ready && has_no_phone(&answer, id) {
+                    output::note(&format!(
+                        "no phone is registered for {id}: no calls until it registers"
+                    ));
+                }
+                answer
             }
         };
         if as_json {
@@ -73,6 +79,15 @@ impl Agents {
         }
         Ok(Status::Ok)
     }
+}
+
+/// Whether the answer says that the phone of this agent is not registered.
+fn has_no_phone(answer: &Value, id: &str) -> bool {
+    let agents = answer.get("agents").and_then(Value::as_array);
+    agents.into_iter().flatten().any(|agent| {
+        agent.get("id").and_then(Value::as_str) == Some(id)
+            && agent.get("registered") == Some(&Value::Bool(false))
+    })
 }
 
 fn table(answer: &Value) -> String {

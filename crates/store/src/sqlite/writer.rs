@@ -216,7 +216,8 @@ impl WriterThread {
                 {
                     tracing::error!(%error, "a failed transaction could not be rolled back");
                 }
-                tracing::warn!(batches = group.len(), ?failure, "a commit failed");
+                // Whoever wanted it written says so where it matters.
+                tracing::debug!(batches = group.len(), ?failure, "a commit failed");
                 for write in group.drain(..) {
                     write.answer.send(Err(failure.clone())).ok();
                 }

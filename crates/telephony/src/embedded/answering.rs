@@ -340,5 +340,7 @@ fn over(by: EndedBy, status: u16, q850: Option<u8>) -> Ended {
         detail,
         status,
         q850,
+        reason: None,
+        trunk: None,
     }
 }

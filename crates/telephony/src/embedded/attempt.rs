@@ -14,7 +14,7 @@ use super::core::{Core, Input};
 use super::dialog::Dialog;
 use super::established::{After, Call};
 use super::exchange::{Destination, cancel_of, may_answer, next};
-use super::message::{contact, cseq, q850, record_route, sdp, uri, value, values};
+use super::message::{contact, cseq, q850, record_route, sdp, uri, value, values, words};
 use super::outgoing::asked_for;
 use super::plan::Plan;
 use super::session::{longer, offer_headers};
@@ -47,6 +47,8 @@ pub(super) struct Attempt {
     pub(super) challenges: u32,
     /// The peer asked for a longer session (422) and gets it.
     pub(super) lengthened: bool,
+    /// Words of the peer's final answer.
+    pub(super) reason: Option<String>,
 }
 
 /// What an answer meant.
@@ -112,7 +114,9 @@ impl Attempt {
                 Step::Over(end, q850) => return self.finish(end, q850).await,
                 Step::Answered(response) => {
                     self.trunk_used(true).await;
-                    return Finished::Over(self.answered(*response).await);
+                    let trunk = self.trunk.clone();
+                    let ended = self.answered(*response).await;
+                    return Finished::Over(Ended { trunk, ..ended });
                 }
             }
         }
@@ -143,6 +147,16 @@ impl Attempt {
         };
         self.trunk_used(!absent).await;
         let ended = self.over(end, q850);
+        if self.asked == Asked::Nothing {
+            tracing::info!(
+                call.id = %self.call.id(),
+                trunk = ended.trunk,
+                status = ended.status,
+                q850 = ended.q850,
+                detail = ended.detail,
+                "a call was not answered"
+            );
+        }
         // A phone that rang already is not made to ring again through another trunk.
         if outcome.try_next_trunk && self.may_move && !self.rang {
             return Finished::Next(ended, self);
@@ -237,6 +251,7 @@ impl Attempt {
         if code < 600 && self.asked == Asked::Nothing && self.redirect().await {
             return Step::Going;
         }
+        self.reason = words(&response);
         Step::Over(Final::Status(code), q850(&response.headers))
     }
 
@@ -359,6 +374,8 @@ impl Attempt {
                 detail: "configuration",
                 status: 488,
                 q850: None,
+                reason: None,
+                trunk: None,
             };
         };
         self.call.connect(&remote);
@@ -403,6 +420,8 @@ impl Attempt {
             detail,
             status,
             q850,
+            reason: self.reason.clone(),
+            trunk: self.trunk.clone(),
         }
     }
 

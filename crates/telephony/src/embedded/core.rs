@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::clock::Clock;
+use super::notices::Notices;
 use super::{SipTimers, Trunk};
 use crate::limits::{CALL_QUEUE_MAX, FINISHED_MAX};
 use crate::media_engine::{MediaEngine, MediaEvent};
@@ -99,6 +100,10 @@ pub(super) struct Core {
     pub(super) ongoing: Mutex<HashSet<super::checks::Origin>>,
     /// Incoming INVITEs without a final answer.
     pub(super) half_open: AtomicU32,
+    /// When strangers were logged last.
+    pub(super) notices: Mutex<Notices>,
+    /// REGISTER requests that were refused for their credentials.
+    pub(super) logins_failed: AtomicU64,
     events: mpsc::Sender<Event>,
     tables: Mutex<Tables>,
     legs: AtomicU64,
@@ -148,6 +153,8 @@ impl Core {
             registrar: Mutex::new(parts.registrar),
             nonces: Mutex::new(Nonces::new(super::clock::bytes(), NONCE_LIFETIME_MS)),
             admission: Mutex::new(parts.admission),
+            notices: Mutex::default(),
+            logins_failed: AtomicU64::new(0),
             ongoing: Mutex::default(),
             half_open: AtomicU32::new(0),
             events: parts.events,

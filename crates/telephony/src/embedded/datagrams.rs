@@ -30,7 +30,7 @@ impl Datagrams {
             match judge(datagram, source, ALLOW, |uri| Uri::try_from(uri).is_ok()) {
                 Judgement::Pass => return Ok((length, source)),
                 Judgement::Refuse(refusal) => self.refuse(&refusal).await,
-                Judgement::Drop => tracing::debug!(length, "a datagram was dropped"),
+                Judgement::Drop => tracing::debug!(length, %source, "a datagram was dropped"),
             }
         }
     }
@@ -38,7 +38,9 @@ impl Datagrams {
     async fn refuse(&self, refusal: &Refusal) {
         let status = refusal.status;
         match self.0.send_to(&refusal.bytes, refusal.to).await {
-            Ok(_) => tracing::debug!(status, "a request that nobody can read was refused"),
+            Ok(_) => {
+                tracing::debug!(status, peer = %refusal.to, "a request that nobody can read was refused");
+            }
             Err(error) => tracing::debug!(status, %error, "an answer was not sent"),
         }
     }

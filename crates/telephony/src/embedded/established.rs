@@ -297,6 +297,8 @@ impl Call {
             detail,
             status: 200,
             q850,
+            reason: None,
+            trunk: None,
         }
     }
 

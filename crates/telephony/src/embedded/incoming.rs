@@ -90,7 +90,11 @@ async fn invite(core: &Arc<Core>, transaction: Box<Transaction>) {
         return;
     };
     if !core.knows(reached.address.ip()) {
-        tracing::info!("a call from an unknown source was refused");
+        let source = reached.address;
+        let due = lock(&core.notices).due(source.ip(), core.clock.now_ms());
+        if let Some(left_out) = due {
+            tracing::warn!(%source, left_out, "a call from an unknown source was refused");
+        }
         answer(core, transaction, 403, Vec::new()).await;
         return;
     }

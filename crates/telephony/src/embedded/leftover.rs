@@ -31,6 +31,8 @@ pub(super) async fn run(core: Arc<Core>, call: CallId, record: Box<DialogRecord>
         detail: "given_up",
         status: 0,
         q850: None,
+        reason: None,
+        trunk: None,
     };
     core.emit(&call, EventKind::Ended(ended)).await;
 }

@@ -50,6 +50,18 @@ pub(super) fn q850(headers: &Headers) -> Option<u8> {
     values(headers, "Reason").find_map(sip::result::q850_of_reason)
 }
 
+/// What a final answer says in words: the text of its `Reason`, else its own phrase. Cut to 128
+/// characters, without control characters.
+pub(super) fn words(response: &Response) -> Option<String> {
+    let text = values(&response.headers, "Reason")
+        .find_map(|reason| sip::header::parameter(reason, "text"))
+        .map(|text| text.trim_matches('"').to_owned());
+    let text = text.or_else(|| response.wire_reason.clone())?;
+    let kept: String = text.chars().filter(|c| !c.is_control()).take(128).collect();
+    let kept = kept.trim();
+    (!kept.is_empty()).then(|| kept.to_owned())
+}
+
 /// The session description of a message, if it has one.
 pub(super) fn sdp<'a>(headers: &Headers, body: &'a [u8]) -> Option<&'a [u8]> {
     let kind = value(headers, "Content-Type")

@@ -83,6 +83,8 @@ fn impossible((outcome, status): (Outcome, u16)) -> Ended {
         detail: outcome.detail,
         status,
         q850: None,
+        reason: None,
+        trunk: None,
     }
 }
 
@@ -173,5 +175,6 @@ async fn prepare(
         cancelled: false,
         challenges: 0,
         lengthened: false,
+        reason: None,
     }))
 }

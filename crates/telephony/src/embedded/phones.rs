@@ -1,6 +1,7 @@
 //! The registrar: phones register with a digest and expire.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rsipstack::sip::{Header, Method, Request};
@@ -37,10 +38,10 @@ impl Answer {
 
 /// Answers a REGISTER request.
 pub(super) async fn register(core: &Arc<Core>, mut transaction: Box<Transaction>) {
-    let answer = match reached(&transaction) {
-        Some(reached) => decide(core, &transaction.original, reached.address),
-        None => return,
+    let Some(reached) = reached(&transaction) else {
+        return;
     };
+    let answer = decide(core, &transaction.original, reached.address);
     let tag = token(16);
     let reply = Reply {
         local_tag: &tag,
@@ -52,6 +53,12 @@ pub(super) async fn register(core: &Arc<Core>, mut transaction: Box<Transaction>
         tracing::debug!(status = answer.status, %error, "an answer to REGISTER was not sent");
     }
     if let Some((extension, registered)) = answer.change {
+        let peer = reached.address;
+        if registered {
+            tracing::info!(extension, %peer, "a phone registered");
+        } else {
+            tracing::info!(extension, %peer, "a phone took its registration back");
+        }
         core.report(Event::Phone {
             extension,
             registered,
@@ -73,7 +80,10 @@ fn decide(core: &Core, request: &Request, source: std::net::SocketAddr) -> Answe
     match authenticate(core, request, &extension, now_ms) {
         Auth::Accepted => {}
         Auth::Challenge { stale } => return challenge(core, stale, now_ms),
-        Auth::Forbidden => return Answer::of(403),
+        Auth::Forbidden => {
+            refused(core, &extension, source, now_ms);
+            return Answer::of(403);
+        }
     }
     let Some((contacts, all)) = Contact::list(values(&request.headers, "Contact")) else {
         return Answer::of(400);
@@ -118,6 +128,23 @@ fn decide(core: &Core, request: &Request, source: std::net::SocketAddr) -> Answe
         Err(Refused::TooMany) => Answer::of(403),
         Err(Refused::OutOfOrder) => Answer::of(500),
     }
+}
+
+/// Counts a REGISTER with wrong credentials and says so, once in a while for each address.
+fn refused(core: &Core, extension: &str, source: std::net::SocketAddr, now_ms: u64) {
+    core.logins_failed.fetch_add(1, Ordering::Relaxed);
+    let Some(left_out) = lock(&core.notices).due(source.ip(), now_ms) else {
+        return;
+    };
+    // What a stranger wrote may be anything, a customer's number too.
+    let known = core.phones.password(extension).is_some();
+    tracing::warn!(
+        %source,
+        extension = known.then_some(extension),
+        left_out,
+        "a phone was refused: {}",
+        if known { "wrong password" } else { "unknown extension" }
+    );
 }
 
 enum Auth {
@@ -165,6 +192,7 @@ pub(super) async fn keep_house(core: Arc<Core>) {
         let now_ms = core.clock.now_ms();
         let ended = lock(&core.registrar).expire(now_ms);
         for extension in ended {
+            tracing::info!(extension, "a phone's registration ran out");
             core.report(Event::Phone {
                 extension,
                 registered: false,

@@ -83,6 +83,10 @@ async fn every_final_answer_of_the_table_has_its_result() {
             "cause {cause}"
         );
         assert_eq!(ended.q850, (*cause > 0).then_some(*cause));
+        assert_eq!(ended.trunk.as_deref(), Some("peer"));
+        if *cause > 0 {
+            assert_eq!(ended.reason.as_deref(), Some("x"));
+        }
     }
     side.empty().await;
 }

@@ -236,6 +236,7 @@ impl Maker {
             submission: Ok(()),
             random: 0,
             paused: false,
+            line: None,
         };
         let notes = resolved.notes.clone();
         let mut step = lifecycle::step(callback, Input::Create { notes }, &context)
