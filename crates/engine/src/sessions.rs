@@ -14,6 +14,7 @@ mod family;
 mod fetch;
 mod objects;
 mod queue;
+mod strategy;
 mod treat;
 
 use std::collections::HashMap;
@@ -165,7 +166,7 @@ impl Sessions {
             );
             return;
         }
-        lock(&self.inner.plugins).insert(question.token.clone(), Arc::clone(&cell));
+        self.bind(&question.token, &cell);
         let sessions = self.clone();
         self.inner.supervisor.spawn("plugin", async move {
             let found = sessions.inner.documents.get(&question.url).await;
@@ -235,6 +236,10 @@ impl Sessions {
     /// Nobody waits for the plugin's answer any more.
     pub(crate) fn end_plugin(&self, token: &str) {
         if let Some(cell) = self.of_token(token) {
+            if !cell.has_begun() {
+                // Its document is still being fetched: it never runs.
+                self.forget(&cell);
+            }
             self.push(&cell, Input::Stop);
         }
     }
@@ -258,6 +263,10 @@ impl Sessions {
             )),
         };
         self.push(&cell, input);
+    }
+
+    fn bind(&self, token: &str, cell: &Arc<Cell>) {
+        lock(&self.inner.plugins).insert(token.to_owned(), Arc::clone(cell));
     }
 
     fn of_token(&self, token: &str) -> Option<Arc<Cell>> {
@@ -332,7 +341,7 @@ impl Sessions {
                 tracing::error!(session = cell.id, "a script hangs: its session is over");
                 self.inner.pool.add_thread(&turn);
                 self.forget(&cell);
-                self.tell(&cell, PluginEvent::Ended);
+                self.tell(&cell, strategy::stuck(&cell));
             }
         }
     }
@@ -365,7 +374,7 @@ impl Sessions {
                     events,
                 } = *beginning;
                 if body.hub.start(document, start, now_ms).is_ok() {
-                    self.tell(cell, PluginEvent::Started);
+                    self.tell(cell, begun(cell));
                 }
                 for event in events {
                     body.hub.handle_event(&cell.id, event, now_ms);
@@ -473,9 +482,19 @@ impl Sessions {
                 // Whoever waits for a response gets none.
                 body.requests.clear();
                 self.forget(cell);
-                self.tell(cell, PluginEvent::Ended);
+                self.tell(cell, strategy::over(cell, &ending));
             }
         }
+    }
+}
+
+/// What the callback of a session hears of its start.
+fn begun(cell: &Cell) -> PluginEvent {
+    match &cell.plugin {
+        Some(plugin) if plugin.runs => PluginEvent::Running {
+            session: cell.id.clone(),
+        },
+        _ => PluginEvent::Started,
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn found(run: &mut Run<'_>, found: Found) {
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::Offering { .. }
@@ -144,6 +145,7 @@ fn answered(run: &mut Run<'_>) {
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::MachineMessage
@@ -193,6 +195,7 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Strategy { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::MachineMessage

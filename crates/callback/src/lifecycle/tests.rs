@@ -25,6 +25,7 @@ mod hold;
 mod plugin;
 mod races;
 mod session_queue;
+mod strategy;
 
 fn file(name: &str) -> Treatment {
     Treatment::Play {
@@ -96,6 +97,7 @@ fn settings() -> Settings {
         attach_udata: AttachUserData::SingleJson,
         cpn_digits: None,
         plugin: None,
+        strategy: None,
         pending: BTreeMap::new(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callback::CallbackId;
+use callback::lifecycle::StrategyOrder;
 use callback::plugin::{Question, QueueTold};
 use scxml::{Document, Event, Hub, HubSettings, Message, Start};
 use serde_json::Value;
@@ -93,6 +94,8 @@ pub(super) struct PluginOf {
     /// `_interaction_id`.
     pub(super) interaction: Option<String>,
     pub(super) reply_url: String,
+    /// It runs the callback instead of the built-in flow.
+    pub(super) runs: bool,
 }
 
 impl PluginOf {
@@ -102,6 +105,18 @@ impl PluginOf {
             token: question.token.clone(),
             interaction: question.call.as_ref().map(ToString::to_string),
             reply_url,
+            runs: false,
+        }
+    }
+
+    /// The callback that a document of the operator's runs.
+    pub(super) fn run_by(order: &StrategyOrder) -> Self {
+        Self {
+            callback: order.callback.clone(),
+            token: order.token.clone(),
+            interaction: None,
+            reply_url: String::new(),
+            runs: true,
         }
     }
 }
@@ -140,6 +155,11 @@ impl Hosted for Cell {
 impl Cell {
     /// The session of a plugin.
     pub(super) fn of_plugin(id: String, plugin: PluginOf) -> Arc<Self> {
+        Self::new(id, Some(plugin), None, None)
+    }
+
+    /// The session that runs a callback.
+    pub(super) fn of_strategy(id: String, plugin: PluginOf) -> Arc<Self> {
         Self::new(id, Some(plugin), None, None)
     }
 

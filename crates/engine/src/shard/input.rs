@@ -166,6 +166,7 @@ impl Shard {
                 | Effect::AskPlugin(_)
                 | Effect::CallDeleted { .. }
                 | Effect::TellQueue { .. }
+                | Effect::RunStrategy(_)
                 | Effect::EndPlugin { .. }
                 | Effect::HandOver { .. }
                 | Effect::Silence { .. }

@@ -29,6 +29,7 @@ mod robust;
 mod rules;
 mod session_queue;
 mod sessions;
+mod strategy;
 mod treatments;
 mod trunks;
 mod voicexml;
