@@ -206,12 +206,18 @@ impl Sessions {
             result: Ok(()),
         };
         let act = match (element.name.as_str(), &line) {
-            ("terminate", _) => Act::HangUp,
-            ("accept", _) => Act::Look,
+            ("terminate", Line::Question { .. }) => Act::HangUp,
+            ("accept", Line::Question { .. }) => Act::Look,
             ("detach", Line::Question { .. }) => Act::Detach,
             ("attach" | "associate", Line::Question { .. }) => Act::Attach,
             // Calls that sessions placed are theirs to give and take.
-            (_, Line::Placed(_)) => return self.done(cell, body, &id, done),
+            (_, Line::Placed(_)) => {
+                self.done(cell, body, &id, done);
+                if element.name == "terminate" {
+                    self.act_and_forget(line, Act::HangUp);
+                }
+                return;
+            }
             _ => return,
         };
         self.carry_out(cell, id, self.control(line, act), done);
