@@ -488,9 +488,9 @@ impl Sessions {
                 if let scxml::Ending::Limit { message } = &ending {
                     tracing::warn!(session, message, "a session took more than it may");
                 }
-                // Whoever waits for a response gets none.
-                body.requests.clear();
                 self.forget(cell);
+                // Whoever waits for a response gets none, and finds the session gone.
+                body.requests.clear();
                 self.tell(cell, PluginEvent::Ended);
             }
         }
