@@ -7,11 +7,16 @@
 
 mod act;
 mod api;
+mod application;
+mod calls;
 mod cell;
 mod dialog;
 mod documents;
 mod family;
 mod fetch;
+mod interaction;
+mod interactions;
+mod legs;
 mod objects;
 mod queue;
 mod strategy;
@@ -30,14 +35,17 @@ use scxml::{Data, Document, Event, Output, Start};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use self::calls::{Parked, Placed};
 use self::cell::{Beginning, Cell, Input, PluginOf};
 use self::documents::{Documents, NoDocument};
+use self::interaction::Happened;
 use self::objects::object_model;
 use crate::clock::{Clock, Stopwatch};
 use crate::limits;
 use crate::pool::{Pool, Turn};
 use crate::shard::Command;
 use crate::supervisor::Supervisor;
+use crate::voicexml::VoiceXml;
 
 /// Threads that run sessions; a hanging one is replaced, so few are enough.
 const THREADS: usize = 2;
@@ -51,6 +59,24 @@ pub(crate) enum Signal {
     Played(u64),
     /// The customer hung up; whether the session had the call.
     Deleted { attached: bool },
+    /// The other side's phone rings.
+    Ringing,
+    /// It was answered.
+    Answered,
+    /// The detector knows who answered: a call state.
+    Judged(u8),
+    /// A call that a session placed is over.
+    Over(Over),
+}
+
+/// How a call that a session placed ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    pub(crate) answered: bool,
+    pub(crate) call_state: u8,
+    pub(crate) detail: &'static str,
+    /// SIP status, 0 when there was none.
+    pub(crate) status: u16,
 }
 
 /// How sessions are hosted.
@@ -93,6 +119,10 @@ struct Inner {
     cells: Mutex<HashMap<String, Arc<Cell>>>,
     /// Sessions of plugins by the token of their question.
     plugins: Mutex<HashMap<String, Arc<Cell>>>,
+    /// Calls that sessions placed.
+    calls: Mutex<HashMap<String, Placed>>,
+    /// Those that their session let go.
+    parked: Mutex<HashMap<String, Parked>>,
     pool: Arc<Pool<Cell>>,
     documents: Documents,
     client: reqwest::Client,
@@ -104,6 +134,8 @@ struct Inner {
     public_url: String,
     /// The operator's lists, once they are there.
     lists: OnceLock<Arc<Resolver>>,
+    /// Who runs applications and speaks, once it is there.
+    voicexml: OnceLock<VoiceXml>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -119,6 +151,8 @@ impl Sessions {
         let inner = Arc::new(Inner {
             cells: Mutex::default(),
             plugins: Mutex::default(),
+            calls: Mutex::default(),
+            parked: Mutex::default(),
             pool: Arc::clone(&pool),
             documents: Documents::new(parts.client.clone(), Arc::clone(&parts.clock), max_age_s),
             client: parts.client,
@@ -129,6 +163,7 @@ impl Sessions {
             public_url: parts.public_url,
             max_stuck: usize::try_from(parts.config.max_stuck_threads).unwrap_or(usize::MAX),
             lists: OnceLock::new(),
+            voicexml: OnceLock::new(),
         });
         let weak = Arc::downgrade(&inner);
         let turn: Turn<Cell> = Arc::new(move |cell, since| Self::turn(&weak, cell, since));
@@ -155,7 +190,7 @@ impl Sessions {
     /// Starts the session of a plugin; what happens is told to its callback.
     pub(crate) fn ask(&self, question: Question, reply_url: String) {
         let plugin = PluginOf::new(&question, reply_url);
-        let cell = Cell::of_plugin(new_id(), plugin);
+        let cell = Cell::of_plugin(new_id(), plugin, &question);
         if !self.register(&cell) {
             self.tell(
                 &cell,
@@ -202,7 +237,7 @@ impl Sessions {
             (Some(id), true) => vec![
                 event(
                     "interaction.added",
-                    json!({"interactionid": id, "focusdeviceid": Value::Null}),
+                    json!({"interactionid": id, "focusdeviceid": question.customer_number}),
                 ),
                 event("interaction.present", json!({"interactionid": id})),
             ],
@@ -250,19 +285,16 @@ impl Sessions {
             return;
         };
         let interaction = cell.plugin.as_ref().and_then(|p| p.interaction.clone());
-        let input = match signal {
-            Signal::Digit(digit) => Input::Digit(digit),
-            Signal::Played(play) => Input::Played(play),
-            Signal::Deleted { attached: true } => Input::CallOver(event(
-                "interaction.deleted",
-                json!({"interactionid": interaction, "resultof": "deletion"}),
-            )),
-            Signal::Deleted { attached: false } => Input::CallOver(event(
-                "plugin.call.deleted",
-                json!({"interactionid": interaction}),
-            )),
+        let happened = match signal {
+            Signal::Digit(digit) => Happened::Digit(digit),
+            Signal::Played(play) => Happened::Played(play),
+            Signal::Deleted { attached } => Happened::Deleted { attached },
+            // These are of calls that sessions place.
+            Signal::Ringing | Signal::Answered | Signal::Judged(_) | Signal::Over(_) => return,
         };
-        self.push(&cell, input);
+        if let Some(interaction) = interaction {
+            self.push(&cell, Input::Call(interaction, happened));
+        }
     }
 
     fn bind(&self, token: &str, cell: &Arc<Cell>) {
@@ -287,6 +319,7 @@ impl Sessions {
             self.tell_starter(cell);
         }
         lock(&self.inner.cells).remove(&cell.id);
+        self.release_calls(cell);
         if let Some(plugin) = &cell.plugin {
             lock(&self.inner.plugins).remove(&plugin.token);
         }
@@ -402,18 +435,8 @@ impl Sessions {
                 cell.tick_at.store(i64::MAX, Ordering::Relaxed);
                 body.hub.handle_time(now_ms);
             }
-            Input::Digit(digit) => self.digit(cell, &mut body, digit),
-            Input::Played(play) => self.played(cell, &mut body, play),
-            Input::TreatmentOver(timer) => self.treatment_over(cell, &mut body, timer),
-            Input::NotPlayed(play, error) => self.not_played(cell, &mut body, play, error),
-            Input::NotQueued(request, error) => {
-                self.not_queued(cell, &mut body, &request, error);
-            }
-            Input::Queue(request, told) => self.queue_event(cell, &mut body, &request, told),
-            Input::CallOver(event) => {
-                body.waits = None;
-                self.drop_treatment(&mut body, "cancelled", "the customer hung up");
-                body.hub.handle_event(&cell.id, event, now_ms);
+            Input::Call(interaction, happened) => {
+                self.happened(cell, &mut body, &interaction, happened);
             }
             Input::Stop => body.hub.stop(&cell.id, now_ms),
         }
@@ -479,9 +502,9 @@ impl Sessions {
                 if let scxml::Ending::Limit { message } = &ending {
                     tracing::warn!(session, message, "a session took more than it may");
                 }
-                // Whoever waits for a response gets none.
-                body.requests.clear();
                 self.forget(cell);
+                // Whoever waits for a response gets none, and finds the session gone.
+                body.requests.clear();
                 self.tell(cell, strategy::over(cell, &ending));
             }
         }

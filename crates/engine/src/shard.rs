@@ -7,7 +7,9 @@ mod control;
 mod input;
 mod line;
 mod pauses;
+mod placed;
 mod plugin;
+mod queued;
 mod round;
 mod start;
 mod submission;
@@ -15,9 +17,10 @@ mod submission;
 mod tests;
 
 pub(crate) use control::{Act, PLUGIN_PLAYS, QueueOrder};
+pub(crate) use placed::{Line, NotPlaced, Order, SessionCommand, Target, control};
 pub(crate) use start::key_used_differently;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -81,6 +84,8 @@ pub(crate) enum Command {
         act: Act,
         reply: Reply<Result<(), &'static str>>,
     },
+    /// What a session wants of the calls that it placed, and of where calls go.
+    OfSession(SessionCommand),
     /// Something a task of the engine found out about a callback.
     Tell { id: CallbackId, input: Input },
     /// A treatment that had to be fetched is here.
@@ -216,6 +221,14 @@ pub(crate) struct Shard {
     leftovers: HashMap<String, CallbackId>,
     /// Legs that were handed over: each with its other half.
     handed: HashMap<String, String>,
+    /// Calls that sessions placed and that are not over.
+    placed: HashSet<String>,
+    /// Those of them that are in a virtual queue.
+    queued: HashMap<CallbackId, queued::Queued>,
+    /// Legs to agents who were found for such calls.
+    agents_placed: HashMap<String, queued::AgentPlaced>,
+    /// Sessions that wait for what becomes of the redirection of their call.
+    routes: HashMap<CallbackId, Reply<Result<(), &'static str>>>,
     /// The router may have something to give.
     router_changed: bool,
     /// Who asked how often, who waits.
@@ -248,6 +261,10 @@ impl Shard {
             joined: HashMap::new(),
             leftovers: HashMap::new(),
             handed: HashMap::new(),
+            placed: HashSet::new(),
+            queued: HashMap::new(),
+            agents_placed: HashMap::new(),
+            routes: HashMap::new(),
             router_changed: true,
             ledger: Ledger::default(),
             pauses: Pauses::default(),

@@ -6,6 +6,7 @@
 //! thread for as long as it hangs, nothing else (vxml.md §10).
 
 mod cell;
+mod hosted;
 mod outcome;
 mod pages;
 mod perform;
@@ -23,7 +24,9 @@ use telephony::port::RecordEnd;
 use tokio::sync::mpsc;
 use vxml::{Ending, Library};
 
+pub(crate) use self::cell::Owner;
 use self::cell::{Beginning, Cell, Input};
+pub(crate) use self::hosted::Application;
 use self::pages::Pages;
 use self::prompts::Prompts;
 use crate::clock::{Clock, Stopwatch};
@@ -163,6 +166,10 @@ impl VoiceXml {
             Signal::Digit(digit) => Input::Handle(Box::new(vxml::Input::Key(digit))),
             Signal::Played(number) => Input::Played(number),
             Signal::Deleted { .. } => Input::Handle(Box::new(vxml::Input::Hangup)),
+            // An application begins on a call that is up.
+            Signal::Ringing | Signal::Answered | Signal::Judged(_) | Signal::Over(_) => {
+                return false;
+            }
         };
         self.push(&cell, input);
         true

@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callback::CallbackId;
 use callback::lifecycle::StrategyOrder;
-use callback::plugin::{Question, QueueTold};
+use callback::plugin::Question;
 use scxml::{Document, Event, Hub, HubSettings, Message, Start};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::dialog::Treatment;
 use super::family::{Family, Later, Starter};
-use super::queue::Waits;
+use super::interaction::{Happened, Interaction};
+use super::interactions::Interactions;
 use crate::limits;
 use crate::pool::Hosted;
+use crate::shard::Line;
 
 /// What happens to a session.
 pub(super) enum Input {
@@ -39,20 +40,8 @@ pub(super) enum Input {
     Request(Event, oneshot::Sender<Value>),
     /// Something is due.
     Tick,
-    /// A digit arrived on its call.
-    Digit(char),
-    /// What it played on its call came to its end.
-    Played(u64),
-    /// The time of a treatment is over.
-    TreatmentOver(u64),
-    /// What it wanted to play cannot be played.
-    NotPlayed(u64, &'static str),
-    /// A request to a virtual queue was not taken.
-    NotQueued(String, &'static str),
-    /// What became of its call in a virtual queue, by the request.
-    Queue(String, QueueTold),
-    /// The customer hung up; the event tells it.
-    CallOver(Event),
+    /// Something happened on one of its calls.
+    Call(String, Happened),
     /// It has to end.
     Stop,
 }
@@ -78,9 +67,8 @@ struct Inbox {
 /// What only the thread touches that runs the session.
 pub(super) struct Body {
     pub(super) hub: Hub,
-    pub(super) treatment: Option<Treatment>,
-    /// Its call is in a virtual queue.
-    pub(super) waits: Option<Waits>,
+    /// Its calls, the oldest first.
+    pub(super) interactions: Interactions,
     pub(super) requests: VecDeque<oneshot::Sender<Value>>,
     /// Numbers of plays and treatments of this session.
     pub(super) plays: u64,
@@ -154,8 +142,19 @@ impl Hosted for Cell {
 
 impl Cell {
     /// The session of a plugin.
-    pub(super) fn of_plugin(id: String, plugin: PluginOf) -> Arc<Self> {
-        Self::new(id, Some(plugin), None, None)
+    pub(super) fn of_plugin(id: String, plugin: PluginOf, question: &Question) -> Arc<Self> {
+        let line = Line::Question {
+            callback: plugin.callback.clone(),
+            token: plugin.token.clone(),
+        };
+        let interaction = plugin.interaction.clone();
+        let cell = Self::new(id, Some(plugin), None, None);
+        if let Some(interaction) = interaction {
+            let remote = question.customer_number.clone();
+            let call = Interaction::of_plugin(line, &cell.id, (remote, question.attached));
+            cell.body().interactions.add(interaction, call);
+        }
+        cell
     }
 
     /// The session that runs a callback.
@@ -194,8 +193,7 @@ impl Cell {
             inbox: Mutex::default(),
             body: Mutex::new(Body {
                 hub: Hub::new(settings),
-                treatment: None,
-                waits: None,
+                interactions: Interactions::default(),
                 requests: VecDeque::new(),
                 plays: 0,
             }),

@@ -40,6 +40,7 @@ impl Shard {
                 act,
                 reply,
             } => self.on_control(&id, token, act, reply, round),
+            Command::OfSession(command) => self.on_session(command, round),
             Command::Tell { id, input } => self.step(&id, input, round),
             Command::Send(command) => self.send(*command),
             Command::Play(clip) => self.play_clip(*clip, round),

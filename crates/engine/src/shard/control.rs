@@ -4,14 +4,14 @@ use callback::lifecycle::{Change, Input, PluginEvent};
 use callback::plugin::{PluginCall, QueueWait, check_destination};
 use callback::record::Phase;
 use callback::routing::Target;
-use callback::{Callback, CallbackId, LegKey};
+use callback::{Callback, CallbackId, LegKey, Timestamp};
 use serde_json::{Map, Value};
 use telephony::media::audio::Clip;
-use telephony::port::{Command as TelephonyCommand, EventKind, RecordOrder, Repeat};
+use telephony::port::{CallId, Command as TelephonyCommand, EventKind, RecordOrder, Repeat};
 
 use super::act::call_id;
 use super::round::Round;
-use super::{Command, Reply, Shard};
+use super::{Command, Line, Reply, Shard};
 use crate::sessions::Signal;
 
 /// Plays of sessions have numbers from here on; those of the lifecycle stay far below.
@@ -35,6 +35,12 @@ pub(crate) enum Act {
         /// A digit stops it.
         until_digit: bool,
     },
+    /// Play sound that is there over and over.
+    Loop { clip: Clip, play: u64 },
+    /// Let both hear each other.
+    Bridge { other: CallId },
+    /// Part them again.
+    Unbridge,
     /// Record the customer.
     Record(RecordOrder),
     /// End a recording.
@@ -60,7 +66,7 @@ pub(crate) enum Act {
 }
 
 /// What a session says about a virtual queue; the rest is the callback's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct QueueOrder {
     pub(crate) request: String,
     pub(crate) queue: Option<String>,
@@ -69,6 +75,8 @@ pub(crate) struct QueueOrder {
     pub(crate) timeout_s: i64,
     pub(crate) clear_on_timeout: bool,
     pub(crate) route: bool,
+    /// When a wait began that goes on.
+    pub(crate) since: Option<Timestamp>,
 }
 
 impl Shard {
@@ -86,7 +94,7 @@ impl Shard {
         let _gone = reply.send(result);
     }
 
-    fn control(
+    pub(super) fn control(
         &mut self,
         id: &CallbackId,
         token: String,
@@ -106,20 +114,29 @@ impl Shard {
             (Act::Attach, PluginCall::Ours) | (_, PluginCall::Plugins) => {}
             _ => return Err("invalidstate.null"),
         }
-        if let Some(command) = to_telephony(&act, &leg) {
+        if let Some(command) = to_telephony(&act, call_id(&leg)) {
             self.send(command);
             return Ok(());
         }
         let event = match act {
-            Act::Look | Act::Sound { .. } | Act::Record(_) | Act::StopRecord | Act::Stop => {
-                return Ok(());
-            }
+            Act::Look
+            | Act::Sound { .. }
+            | Act::Loop { .. }
+            | Act::Bridge { .. }
+            | Act::Unbridge
+            | Act::Record(_)
+            | Act::StopRecord
+            | Act::Stop => return Ok(()),
             Act::Play {
                 source,
                 play,
                 forever,
             } => {
-                self.play_for_session(token, &leg, source, play, forever);
+                let line = Line::Question {
+                    callback: id.clone(),
+                    token,
+                };
+                self.play_for_session(line, call_id(&leg), (source, play), forever);
                 return Ok(());
             }
             Act::Detach | Act::Redirect { .. } if wait.is_some_and(|wait| wait.ringing) => {
@@ -189,15 +206,13 @@ impl Shard {
     }
 
     /// A file that cannot be played counts as played.
-    fn play_for_session(
+    pub(super) fn play_for_session(
         &mut self,
-        token: String,
-        leg: &LegKey,
-        source: String,
-        play: u64,
+        line: Line,
+        call: CallId,
+        (source, play): (String, u64),
         forever: bool,
     ) {
-        let call = call_id(leg);
         let repeat = if forever {
             Repeat::Forever
         } else {
@@ -209,7 +224,7 @@ impl Shard {
             clip,
             repeat,
         };
-        let sessions = self.parts.plugins.sessions.clone();
+        let plugins = self.parts.plugins.clone();
         let treatments = self.parts.treatments.clone();
         let commands = self.parts.commands.clone();
         self.parts.supervisor.spawn("treatment", async move {
@@ -219,7 +234,7 @@ impl Shard {
                     // The channel closes only when the shard is gone.
                     drop(commands.send(command).await);
                 }
-                None => sessions.signal(&token, Signal::Played(play)),
+                None => plugins.signal_line(&line, Signal::Played(play)),
             }
         });
     }
@@ -273,8 +288,7 @@ impl Shard {
 }
 
 /// What is telephony's alone.
-fn to_telephony(act: &Act, leg: &LegKey) -> Option<TelephonyCommand> {
-    let call = call_id(leg);
+pub(super) fn to_telephony(act: &Act, call: CallId) -> Option<TelephonyCommand> {
     Some(match act {
         Act::Sound {
             clip,
@@ -290,6 +304,17 @@ fn to_telephony(act: &Act, leg: &LegKey) -> Option<TelephonyCommand> {
                 Repeat::Once
             },
         },
+        Act::Loop { clip, play } => TelephonyCommand::Play {
+            call,
+            token: *play,
+            clip: clip.clone(),
+            repeat: Repeat::Forever,
+        },
+        Act::Bridge { other } => TelephonyCommand::Bridge {
+            a: call,
+            b: other.clone(),
+        },
+        Act::Unbridge => TelephonyCommand::Unbridge { call },
         Act::Record(order) => TelephonyCommand::Record {
             call,
             order: *order,

@@ -13,7 +13,7 @@ use rand::RngExt as _;
 use serde_json::{Value, json};
 use store::{EventRow, IntentRow};
 use telephony::media::cpd;
-use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind, Room};
+use telephony::port::{CallId, Event, EventKind, Room};
 
 use super::Shard;
 use super::act::call_id;
@@ -106,6 +106,7 @@ impl Shard {
             }
         }
         self.callbacks.insert(id.clone(), Arc::new(step.callback));
+        self.settle_route(id);
         if !(recovers && unchanged) {
             round.changed.push(id.clone());
         }
@@ -217,6 +218,9 @@ impl Shard {
         match decision {
             Decision::Contact { callback } => self.turns.push_back(callback),
             Decision::Agent { callback, found } => {
+                if self.found_for_placed(&callback, &found) {
+                    return;
+                }
                 if !self.callbacks.contains_key(&callback) {
                     self.router
                         .release(&found.agent, &callback, Released::Done, self.now);
@@ -380,15 +384,7 @@ impl Shard {
 
     fn on_call(&mut self, call: &CallId, kind: EventKind, round: &mut Round) {
         let Some(leg) = LegKey::parse(call.as_str()) else {
-            if let EventKind::Incoming { .. } = kind {
-                // Nobody can be reached here yet.
-                self.send(TelephonyCommand::Reject {
-                    call: call.clone(),
-                    status: 404,
-                    q850: Some(1),
-                });
-            }
-            return;
+            return self.on_placed(call, kind, round);
         };
         self.signal_session(&leg, &kind);
         let event = match kind {

@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering;
 
 use telephony::media::audio::Clip;
 use telephony::port::{RecordEnd, RecordOrder};
-use tokio::sync::oneshot;
 use vxml::{Effect, FetchRequest, Play, RecordRequest, Session, TransferOutcome, TransferRequest};
 
 use super::VoiceXml;
 use super::cell::{Beginning, Body, Cell, Input, Playing, Recording};
-use crate::shard::{Act, Command, PLUGIN_PLAYS};
+use crate::shard::{Act, PLUGIN_PLAYS};
 
 /// Longest line of a log.
 const LINE_MAX: usize = 1_000;
@@ -272,19 +271,7 @@ impl VoiceXml {
         cell: &Cell,
         act: Act,
     ) -> impl Future<Output = Result<(), &'static str>> + Send + 'static {
-        let commands = self.inner.commands.clone();
-        let call = cell.call.clone();
-        async move {
-            let (reply, done) = oneshot::channel();
-            let command = Command::Control {
-                id: call.callback,
-                token: call.token,
-                act,
-                reply,
-            };
-            commands.send(command).await.map_err(|_gone| "unknown")?;
-            done.await.unwrap_or(Err("unknown"))
-        }
+        crate::shard::control(self.inner.commands.clone(), cell.call.line.clone(), act)
     }
 }
 

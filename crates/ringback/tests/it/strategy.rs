@@ -1,9 +1,13 @@
 //! Services that a document of the operator's runs instead of the built-in flow.
 
-use serde_json::{Value, json};
-use testkit::{Api, PATIENCE, Receiver, Reply, Server, until};
+use std::time::Duration;
 
-use crate::common::{server, story};
+use serde_json::{Value, json};
+use testkit::{
+    Api, Baresip, Behaviour, Line, PATIENCE, Phone, Receiver, Reply, Server, audio, until,
+};
+
+use crate::common::{agents, server, story};
 
 /// Tells what it was given, sets the state of its callback, and ends with a reason when it is told.
 const STRATEGY: &str = r#"<scxml version="1.0" profile="ecmascript" initial="s"
@@ -207,4 +211,94 @@ async fn an_unmarked_document_takes_no_callbacks() {
     let body = json!({"_customer_number": "5115"});
     let refused = site.server.api.create("plain", &body).await;
     assert_eq!(refused.status, 404, "{refused:?}");
+}
+
+const CALLS: &str = include_str!("../../../../examples/strategies/call_and_queue.scxml");
+
+/// A server whose service `custom` calls the customer and queues the call by its document.
+async fn calling(behaviour: Behaviour) -> (Server, Receiver, Line) {
+    let line = Line::start(move |_, _| behaviour).await;
+    let (notes, documents) = (Receiver::start().await, Receiver::start().await);
+    documents.answer(|_| Reply::Json(200, CALLS));
+    let server = server(line.port).start().await;
+    let staff = agents(&[("kim", "7001")]);
+    server.api.import_agents(&staff).await;
+    let text = format!(
+        "[service.custom]\n_type = ors\n_service = {}\n_service_type = callback\n\
+         _urs_virtual_queue = VQ_Own\n_target = Billing@Stats.GA\nown_caller_id = 4930555010\n\
+         _enable_status_notification = subscribe_notify\n_status_notification_type = httpcb\n\
+         _status_notification_target = {}\n",
+        documents.url, notes.url
+    );
+    server.api.import_services(&text).await;
+    (server, notes, line)
+}
+
+async fn phone(server: &mut Server, id: &str, extension: &str, answers: bool) -> Baresip {
+    let (registrar, password) = (server.sip(), format!("secret-{id}"));
+    let say = audio::tone(1000.0, 90_000, 8000);
+    let phone = Phone {
+        say: &say,
+        answers,
+        ..Phone::agent(extension, &registrar, &password)
+    };
+    let phone = Baresip::start(phone, &mut server.ports).await;
+    server.api.registered(id).await;
+    server.api.set_agent(id, "ready").await;
+    phone
+}
+
+#[tokio::test]
+async fn a_document_calls_the_customer_and_an_agent_of_a_queue_takes_the_call() {
+    testkit::require!(testkit::baresip());
+    let talk = Behaviour::AnswerAndLeave(Duration::from_millis(300), Duration::from_secs(12));
+    let (mut server, notes, line) = calling(talk).await;
+    let id = server.api.call_back("custom", "5115").await;
+    until("the call waits", PATIENCE, async || {
+        let load = server.api.get("/api/v1/queues/VQ_Own/load").await;
+        (load.body["waiting"] == 1).then_some(())
+    })
+    .await;
+    assert_eq!(line.calls_to("5115").len(), 1);
+    let _kim = phone(&mut server, "kim", "7001", true).await;
+    server.api.agent_state("kim", "talking").await;
+    let before = line.audio_packets();
+    until("the customer hears the agent", PATIENCE, async || {
+        (line.audio_packets() > before + 50).then_some(())
+    })
+    .await;
+    let told = notes.whole(&id, PATIENCE).await;
+    let last = told
+        .last()
+        .map(|note| note.get("c_termination_type").to_owned());
+    assert_eq!(last.as_deref(), Some("COMPLETED.AGENT_CONNECTED"));
+    server.api.agent_state("kim", "ready").await;
+}
+
+#[tokio::test]
+async fn a_customer_who_leaves_a_placed_call_frees_the_agent() {
+    testkit::require!(testkit::baresip());
+    let leaves = Behaviour::AnswerAndLeave(Duration::ZERO, Duration::from_secs(3));
+    let (mut server, notes, _line) = calling(leaves).await;
+    let _kim = phone(&mut server, "kim", "7001", false).await;
+    let id = server.api.call_back("custom", "5115").await;
+    server.api.agent_state("kim", "ringing").await;
+    let told = notes.whole(&id, PATIENCE).await;
+    let last = told
+        .last()
+        .map(|note| note.get("c_termination_type").to_owned());
+    assert_eq!(last.as_deref(), Some("COMPLETED.FAIL_INTERACTION_DELETED"));
+    server.api.agent_state("kim", "ready").await;
+}
+
+#[tokio::test]
+async fn a_customer_who_is_busy_ends_the_document_with_its_reason() {
+    let busy = Behaviour::Refuse(Duration::ZERO, 486);
+    let (server, notes, _line) = calling(busy).await;
+    let id = server.api.call_back("custom", "5115").await;
+    let told = notes.whole(&id, PATIENCE).await;
+    let last = told
+        .last()
+        .map(|note| note.get("c_termination_type").to_owned());
+    assert_eq!(last.as_deref(), Some("COMPLETED.FAIL_CALL_TO_CUSTOMER"));
 }
