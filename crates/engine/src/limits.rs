@@ -120,6 +120,13 @@ pub const SESSIONS_UNDER_MAX: usize = 50;
 pub const SESSION_TURN_MAX: usize = 32;
 /// Time after which a thread that runs one input is set aside (ors-scxml §10).
 pub const SESSION_STUCK: Duration = Duration::from_secs(2);
+/// Time after which a thread that runs one input gives its place to another: long beside an input
+/// (some µs), short beside what others may wait.
+pub const SESSION_SLOW: Duration = Duration::from_millis(5);
+/// How often slow threads are looked for while any works.
+pub const SESSION_SLOW_LOOK: Duration = Duration::from_millis(3);
+/// Threads that may be slow at once; beyond it others wait for them.
+pub const SESSION_SLOW_MAX: usize = 32;
 /// How often threads are looked after.
 pub const SESSION_LOOK: Duration = Duration::from_millis(250);
 /// How often a query looks at a session that a thread runs right now.

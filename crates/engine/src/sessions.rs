@@ -170,6 +170,7 @@ impl Sessions {
         for _ in 0..THREADS {
             pool.add_thread(&turn);
         }
+        pool.watch(&turn);
         let sessions = Self { inner };
         let watchdog = sessions.clone().look_after(turn);
         parts.supervisor.spawn("session watchdog", watchdog);
@@ -370,9 +371,8 @@ impl Sessions {
     async fn look_after(self, turn: Turn<Cell>) {
         loop {
             tokio::time::sleep(limits::SESSION_LOOK).await;
-            for cell in self.inner.pool.set_aside() {
+            for cell in self.inner.pool.set_aside(&turn) {
                 tracing::error!(session = cell.id, "a script hangs: its session is over");
-                self.inner.pool.add_thread(&turn);
                 self.forget(&cell);
                 self.tell(&cell, strategy::stuck(&cell));
             }
@@ -383,12 +383,17 @@ impl Sessions {
     fn turn(weak: &Weak<Inner>, cell: &Arc<Cell>, since_us: &AtomicU64) {
         let Some(inner) = weak.upgrade() else { return };
         let sessions = Self { inner };
+        let slow_us = u64::try_from(limits::SESSION_SLOW.as_micros()).unwrap_or(u64::MAX);
         for _ in 0..limits::SESSION_TURN_MAX {
             let Some(input) = cell.pop() else { return };
-            since_us.store(sessions.inner.watch.elapsed_us(), Ordering::Relaxed);
+            let begun_us = sessions.inner.watch.elapsed_us();
+            since_us.store(begun_us, Ordering::Relaxed);
             sessions.take(cell, input);
             if cell.is_dead() {
                 return;
+            }
+            if sessions.inner.watch.elapsed_us() - begun_us > slow_us {
+                break;
             }
         }
         // Others have their turn, too.

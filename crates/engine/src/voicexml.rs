@@ -229,9 +229,8 @@ impl VoiceXml {
     async fn look_after(self, turn: Turn<Cell>) {
         loop {
             tokio::time::sleep(limits::SESSION_LOOK).await;
-            for cell in self.inner.pool.set_aside() {
+            for cell in self.inner.pool.set_aside(&turn) {
                 tracing::error!(callback.id = %cell.call.callback, "a script hangs: its application is over");
-                self.inner.pool.add_thread(&turn);
                 if self.forget(&cell) {
                     let ending = Ending::Error {
                         event: "error.com.ringback.limit".to_owned(),

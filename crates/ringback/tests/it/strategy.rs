@@ -216,7 +216,7 @@ async fn an_unmarked_document_takes_no_callbacks() {
 const CALLS: &str = include_str!("../../../../examples/strategies/call_and_queue.scxml");
 
 /// A server whose service `custom` calls the customer and queues the call by its document.
-async fn calling(behaviour: Behaviour) -> (Server, Receiver, Line) {
+async fn calling(behaviour: Behaviour) -> (Server, [Receiver; 2], Line) {
     let line = Line::start(move |_, _| behaviour).await;
     let (notes, documents) = (Receiver::start().await, Receiver::start().await);
     documents.answer(|_| Reply::Json(200, CALLS));
@@ -231,7 +231,7 @@ async fn calling(behaviour: Behaviour) -> (Server, Receiver, Line) {
         documents.url, notes.url
     );
     server.api.import_services(&text).await;
-    (server, notes, line)
+    (server, [notes, documents], line)
 }
 
 async fn phone(server: &mut Server, id: &str, extension: &str, answers: bool) -> Baresip {
@@ -252,7 +252,7 @@ async fn phone(server: &mut Server, id: &str, extension: &str, answers: bool) ->
 async fn a_document_calls_the_customer_and_an_agent_of_a_queue_takes_the_call() {
     testkit::require!(testkit::baresip());
     let talk = Behaviour::AnswerAndLeave(Duration::from_millis(300), Duration::from_secs(12));
-    let (mut server, notes, line) = calling(talk).await;
+    let (mut server, [notes, _documents], line) = calling(talk).await;
     let id = server.api.call_back("custom", "5115").await;
     until("the call waits", PATIENCE, async || {
         let load = server.api.get("/api/v1/queues/VQ_Own/load").await;
@@ -279,7 +279,7 @@ async fn a_document_calls_the_customer_and_an_agent_of_a_queue_takes_the_call() 
 async fn a_customer_who_leaves_a_placed_call_frees_the_agent() {
     testkit::require!(testkit::baresip());
     let leaves = Behaviour::AnswerAndLeave(Duration::ZERO, Duration::from_secs(3));
-    let (mut server, notes, _line) = calling(leaves).await;
+    let (mut server, [notes, _documents], _line) = calling(leaves).await;
     let _kim = phone(&mut server, "kim", "7001", false).await;
     let id = server.api.call_back("custom", "5115").await;
     server.api.agent_state("kim", "ringing").await;
@@ -294,7 +294,7 @@ async fn a_customer_who_leaves_a_placed_call_frees_the_agent() {
 #[tokio::test]
 async fn a_customer_who_is_busy_ends_the_document_with_its_reason() {
     let busy = Behaviour::Refuse(Duration::ZERO, 486);
-    let (server, notes, _line) = calling(busy).await;
+    let (server, [notes, _documents], _line) = calling(busy).await;
     let id = server.api.call_back("custom", "5115").await;
     let told = notes.whole(&id, PATIENCE).await;
     let last = told
