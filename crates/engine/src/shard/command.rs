@@ -77,9 +77,8 @@ impl Shard {
                 name,
                 reply,
             } => {
-                let value = self.router.statistic(&object, &name, self.now);
                 // The script may have given up.
-                drop(reply.try_send(value));
+                drop(reply.try_send(self.router.statistic(&object, &name, self.now)));
             }
             Command::Agents { reply } => drop(reply.send(self.router.agents())),
         }

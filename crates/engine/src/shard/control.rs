@@ -105,10 +105,10 @@ impl Shard {
         if callback.plugin.token() != Some(token.as_str()) {
             return Err("unknown");
         }
-        let Phase::Plugin { call, wait, .. } = &callback.phase else {
+        let Phase::Plugin { call, ref wait, .. } = callback.phase else {
             return Err("unknown");
         };
-        let (call, wait) = (*call, wait.as_deref());
+        let wait = wait.as_deref();
         let leg = callback.customer_leg();
         match (&act, call) {
             (Act::Attach, PluginCall::Ours) | (_, PluginCall::Plugins) => {}
@@ -143,16 +143,8 @@ impl Shard {
                 return Err("invalidstate.transferring");
             }
             Act::Submit(order) => PluginEvent::Submit(Box::new(self.queue_wait(callback, *order)?)),
-            Act::Withdraw { request } => {
-                wait.filter(|wait| request.is_empty() || wait.request == request)
-                    .ok_or("unknown")?;
-                PluginEvent::Withdraw { request }
-            }
-            Act::Connect => {
-                wait.filter(|wait| wait.found.is_some() && !wait.ringing)
-                    .ok_or("invalidstate.routed")?;
-                PluginEvent::Connect
-            }
+            Act::Withdraw { request } => withdrawal(wait, request)?,
+            Act::Connect => connection(wait)?,
             Act::Detach => PluginEvent::Detached,
             Act::Attach => PluginEvent::Attached,
             Act::Redirect { destination } => {
@@ -285,6 +277,20 @@ impl Shard {
         let is_this = leg.agent.is_none() && callback.attempts == leg.attempt;
         callback.plugin.token().filter(|_| is_this && is_plugins)
     }
+}
+
+/// What takes a call out of its queue, when it is there by this request.
+fn withdrawal(wait: Option<&QueueWait>, request: String) -> Result<PluginEvent, &'static str> {
+    let meant = |wait: &&QueueWait| request.is_empty() || wait.request == request;
+    wait.filter(meant).ok_or("unknown")?;
+    Ok(PluginEvent::Withdraw { request })
+}
+
+/// What calls the agent who is kept for the call.
+fn connection(wait: Option<&QueueWait>) -> Result<PluginEvent, &'static str> {
+    let kept = |wait: &&QueueWait| wait.found.is_some() && !wait.ringing;
+    wait.filter(kept).ok_or("invalidstate.routed")?;
+    Ok(PluginEvent::Connect)
 }
 
 /// What is telephony's alone.
