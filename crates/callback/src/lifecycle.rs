@@ -18,6 +18,7 @@ mod recover;
 mod route;
 mod run;
 mod session_queue;
+mod strategy;
 mod timer;
 mod update;
 mod withdraw;
@@ -25,6 +26,7 @@ mod withdraw;
 #[cfg(test)]
 mod tests;
 
+pub use strategy::StrategyOrder;
 pub use update::Change;
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +35,7 @@ use serde_json::Value;
 use crate::confirm::{Choice, Push};
 use crate::events::Event;
 use crate::plugin::{Answer, Question, QueueTold, QueueWait};
-use crate::record::{Callback, TimerKind};
+use crate::record::{Callback, Reason, TimerKind};
 use crate::routing::{Found, Need, Released};
 use crate::settings::DetectionSettings;
 use crate::{AgentId, Error, LegKey, Timestamp};
@@ -181,6 +183,16 @@ pub enum PluginEvent {
     },
     /// It wants the agent called whom the router found.
     Connect,
+    /// The document that runs the callback has begun.
+    Running {
+        /// Id of its session.
+        session: String,
+    },
+    /// That document is over.
+    Finished {
+        /// The reason it gave.
+        reason: Option<Reason>,
+    },
     /// It ended the call.
     HangUp,
     /// Its session is over.
@@ -324,6 +336,8 @@ pub enum Effect {
     },
     /// Asks the plugin.
     AskPlugin(Box<Question>),
+    /// Runs the operator's document for the callback.
+    RunStrategy(Box<StrategyOrder>),
     /// The plugin's session is told that the customer hung up.
     CallDeleted {
         /// Token of the question.

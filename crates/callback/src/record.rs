@@ -108,6 +108,11 @@ pub enum Phase {
         #[serde(default)]
         wait: Option<Box<QueueWait>>,
     },
+    /// A document of the operator's runs the callback, or is being fetched.
+    Strategy {
+        /// Submissions begun.
+        submissions: u32,
+    },
     /// The destination of `route_to_rp` rings, the customer hears the waiting music.
     RoutingOut {
         /// Where to.

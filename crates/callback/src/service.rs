@@ -57,7 +57,16 @@ impl Service {
         let builtin = self
             .get("_type")
             .is_some_and(|t| t.eq_ignore_ascii_case("builtin"));
-        !builtin && self.get("_service").is_none_or(|s| s == "callback")
+        !builtin && (self.get("_service").is_none_or(|s| s == "callback") || self.is_strategy())
+    }
+
+    /// It runs callbacks by a document of the operator's: `_service` is its address and
+    /// `_service_type` says callback.
+    #[must_use]
+    pub fn is_strategy(&self) -> bool {
+        let marked = self.get("_service_type");
+        marked.is_some_and(|kind| kind.eq_ignore_ascii_case("callback"))
+            && self.get("_service").is_some_and(is_document)
     }
 
     /// User name and password of the service's own credentials, when both are set.
@@ -95,6 +104,14 @@ impl Service {
         }
         text
     }
+}
+
+/// An address that a document can be fetched from.
+fn is_document(address: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| {
+        let start = address.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    })
 }
 
 mod options_map {

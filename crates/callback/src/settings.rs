@@ -88,6 +88,9 @@ pub struct Settings {
     /// The on-dial plugin, when one is set.
     #[serde(default)]
     pub plugin: Option<PluginSettings>,
+    /// The document that runs the callback instead of the built-in flow.
+    #[serde(default)]
+    pub strategy: Option<StrategySettings>,
     /// Options that are set but whose function is not built yet, with what happens instead; told
     /// in the history of every callback.
     pub pending: BTreeMap<String, String>,
@@ -234,6 +237,15 @@ pub enum NotificationMode {
     SubscribeNotify,
     /// Publishes only; the application subscribed beforehand.
     Notify,
+}
+
+/// A document of the operator's that runs a callback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategySettings {
+    /// `_service`: where the document is.
+    pub url: String,
+    /// The options of the service, as the request leaves them, without credentials.
+    pub options: BTreeMap<String, String>,
 }
 
 /// The frozen parameters of notifications §3.

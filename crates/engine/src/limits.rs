@@ -99,6 +99,20 @@ pub const APPLICATIONS_MAX: usize = 2_000;
 pub const APPLICATION_INPUTS_MAX: usize = 1_000;
 /// Longest prompt that is put together, samples: ten minutes.
 pub const PROMPT_SAMPLES_MAX: usize = 600 * 8_000;
+/// Calls of one session that are not over, legs to destinations included.
+pub const SESSION_CALLS_MAX: usize = 10;
+/// Calls of all sessions that are not over: a document must not take all lines of the house.
+pub const PLACED_CALLS_MAX: usize = 500;
+/// How long a call of a session waits for room before it is given up.
+pub const PLACE_WAIT: Duration = Duration::from_secs(30);
+/// How often it is tried meanwhile.
+pub const PLACE_AGAIN: Duration = Duration::from_millis(250);
+/// How long a call of a session rings.
+pub const PLACED_RING: Duration = Duration::from_secs(60);
+/// How long a call that its session let go is kept for another one.
+pub const PLACED_PARKED: Duration = Duration::from_secs(60);
+/// How long an application that a session started may run (vxml.md §10).
+pub const APPLICATION_TIME: Duration = Duration::from_secs(3_600);
 /// Inputs that wait for one session; further events are refused (ors-scxml §10).
 pub const SESSION_INPUTS_MAX: usize = 1_000;
 /// Live sessions; one of a hand-written page takes about 0.2 MB.
@@ -109,6 +123,13 @@ pub const SESSIONS_UNDER_MAX: usize = 50;
 pub const SESSION_TURN_MAX: usize = 32;
 /// Time after which a thread that runs one input is set aside (ors-scxml §10).
 pub const SESSION_STUCK: Duration = Duration::from_secs(2);
+/// Time after which a thread that runs one input gives its place to another: long beside an input
+/// (some µs), short beside what others may wait.
+pub const SESSION_SLOW: Duration = Duration::from_millis(5);
+/// How often slow threads are looked for while any works.
+pub const SESSION_SLOW_LOOK: Duration = Duration::from_millis(3);
+/// Threads that may be slow at once; beyond it others wait for them.
+pub const SESSION_SLOW_MAX: usize = 32;
 /// How often threads are looked after.
 pub const SESSION_LOOK: Duration = Duration::from_millis(250);
 /// How often a query looks at a session that a thread runs right now.
@@ -135,6 +156,10 @@ pub const SESSION_LATER_MAX_S: i64 = 30 * 86_400;
 pub const SESSION_AFTER_TTL: Duration = Duration::from_secs(60);
 /// How long a script waits for a statistic of the router; its thread waits with it.
 pub const STATISTIC_WAIT: Duration = Duration::from_millis(500);
+/// Agents who may decline a placed call before its session is told so.
+pub const QUEUE_TRIES_MAX: u32 = 20;
+/// How long an agent is kept for a session that says itself when to call.
+pub const RESERVED_FOR_SESSION: Duration = Duration::from_secs(30);
 /// How long a request to a session waits for its response (ors-scxml §9).
 pub const SESSION_RESPONSE: Duration = Duration::from_secs(30);
 /// Requests to one session that wait for a response.

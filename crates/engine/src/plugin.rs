@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::sessions::{self, Sessions, SessionsConfig, Signal};
-use crate::shard::Command;
+use crate::shard::{Command, Line};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
 use crate::voicexml::{self, VoiceXml, VoiceXmlConfig};
@@ -75,6 +75,7 @@ impl PluginHost {
             commands: commands.clone(),
             supervisor: supervisor.clone(),
         })?;
+        sessions.use_voicexml(voicexml.clone());
         Ok(Self {
             public_url: Arc::from(public_url.trim_end_matches('/')),
             http,
@@ -86,8 +87,34 @@ impl PluginHost {
 
     /// Tells who has the call what happened on it.
     pub(crate) fn signal(&self, token: &str, signal: Signal) {
-        if !self.voicexml.signal(token, signal) {
+        let taken = self.voicexml.signal(token, signal);
+        // The session that started an application learns of the end of its call, too.
+        if !taken || matches!(signal, Signal::Deleted { .. }) {
             self.sessions.signal(token, signal);
+        }
+    }
+
+    /// Tells who placed a call what happened on it.
+    pub(crate) fn signal_placed(&self, call: &str, signal: Signal) {
+        let taken = match signal {
+            Signal::Digit(_) | Signal::Played(_) => self.voicexml.signal(call, signal),
+            Signal::Over(_) => {
+                let deleted = Signal::Deleted { attached: true };
+                self.voicexml.signal(call, deleted);
+                false
+            }
+            _ => false,
+        };
+        if !taken {
+            self.sessions.signal_placed(call, signal);
+        }
+    }
+
+    /// Tells who has a line.
+    pub(crate) fn signal_line(&self, line: &Line, signal: Signal) {
+        match line {
+            Line::Question { token, .. } => self.signal(token, signal),
+            Line::Placed(call) => self.signal_placed(call.as_str(), signal),
         }
     }
 

@@ -1,5 +1,9 @@
 //! Threads that run scripts of others. One that hangs is set aside and replaced, what it ran is
 //! over (ors-scxml §10).
+//!
+//! Long before that, a thread that is slow loses its say over the others: it goes on at idle
+//! priority, another thread takes its place, and it ends with what it runs. So scripts that use
+//! all the time they may have do not make those of others wait.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -28,6 +32,8 @@ struct Busy<C> {
     cell: Arc<C>,
     since_us: Arc<AtomicU64>,
     thread: rustix::thread::Pid,
+    /// Another thread has its place already.
+    slow: bool,
 }
 
 /// The threads and what waits for one.
@@ -38,6 +44,12 @@ pub(crate) struct Pool<C> {
     busy: Mutex<HashMap<u64, Busy<C>>>,
     threads: AtomicU64,
     stuck: AtomicUsize,
+    /// Threads that are slow now.
+    slow: AtomicUsize,
+    /// Somebody works, so somebody looks.
+    working: AtomicBool,
+    looking: Mutex<()>,
+    look: Condvar,
     stopping: AtomicBool,
     watch: Arc<Stopwatch>,
     runtime: tokio::runtime::Handle,
@@ -68,6 +80,10 @@ impl<C: Hosted> Pool<C> {
             busy: Mutex::default(),
             threads: AtomicU64::new(0),
             stuck: AtomicUsize::new(0),
+            slow: AtomicUsize::new(0),
+            working: AtomicBool::new(false),
+            looking: Mutex::default(),
+            look: Condvar::new(),
             stopping: AtomicBool::new(false),
             watch,
             runtime: tokio::runtime::Handle::current(),
@@ -99,6 +115,7 @@ impl<C: Hosted> Pool<C> {
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.wake.notify_all();
+        self.look.notify_all();
     }
 
     fn work(&self, number: u64, turn: &Turn<C>) {
@@ -112,16 +129,26 @@ impl<C: Hosted> Pool<C> {
                 cell: Arc::clone(&cell),
                 since_us: Arc::clone(&since_us),
                 thread: gettid(),
+                slow: false,
             };
             lock(&self.busy).insert(number, busy);
+            if !self.working.swap(true, Ordering::AcqRel) {
+                // Under the lock: whoever looks either sees it or is woken.
+                let _looking = lock(&self.looking);
+                self.look.notify_one();
+            }
             turn(&cell, &since_us);
             // Taken out by the watchdog: another thread has this one's place.
-            if lock(&self.busy).remove(&number).is_none() {
+            let Some(busy) = lock(&self.busy).remove(&number) else {
                 self.stuck.fetch_sub(1, Ordering::Relaxed);
                 tracing::info!(
                     name = cell.name(),
                     "a thread that hung is free again and ends"
                 );
+                return;
+            };
+            if busy.slow {
+                self.slow.fetch_sub(1, Ordering::Relaxed);
                 return;
             }
         }
@@ -143,10 +170,62 @@ impl<C: Hosted> Pool<C> {
         }
     }
 
-    /// Sets aside threads that run one input for too long; gives what they run.
-    pub(crate) fn set_aside(&self) -> Vec<Arc<C>> {
+    /// Starts the thread that looks after slow ones.
+    pub(crate) fn watch(self: &Arc<Self>, turn: &Turn<C>) {
+        let (pool, turn) = (Arc::clone(self), Arc::clone(turn));
+        let thread = std::thread::Builder::new().name(format!("{}-watch", self.kind));
+        if let Err(error) = thread.spawn(move || pool.look_after_slow(&turn)) {
+            tracing::error!(%error, kind = self.kind, "nobody looks after slow scripts");
+        }
+    }
+
+    fn look_after_slow(self: &Arc<Self>, turn: &Turn<C>) {
+        let _runtime = self.runtime.enter();
+        let mut looking = lock(&self.looking);
+        while !self.stopping.load(Ordering::Acquire) {
+            looking = if self.working.load(Ordering::Acquire) {
+                let waited = self.look.wait_timeout(looking, limits::SESSION_SLOW_LOOK);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                let waited = self.look.wait(looking);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            };
+            self.replace_slow(turn);
+            self.working.store(false, Ordering::Release);
+            if !lock(&self.busy).is_empty() {
+                self.working.store(true, Ordering::Release);
+            }
+        }
+    }
+
+    /// Threads that run one input for long give their place to others.
+    fn replace_slow(self: &Arc<Self>, turn: &Turn<C>) {
         let now = self.watch.elapsed_us();
-        let limit = u64::try_from(limits::SESSION_STUCK.as_micros()).unwrap_or(u64::MAX);
+        let limit = micros(limits::SESSION_SLOW);
+        let mut replaced = 0;
+        for busy in lock(&self.busy).values_mut() {
+            let since = now.saturating_sub(busy.since_us.load(Ordering::Relaxed));
+            if busy.slow || since < limit {
+                continue;
+            }
+            if self.slow.load(Ordering::Relaxed) >= limits::SESSION_SLOW_MAX {
+                break;
+            }
+            self.slow.fetch_add(1, Ordering::Relaxed);
+            busy.slow = true;
+            // Without the right to do so it goes on at its priority.
+            let _kept = setpriority_process(Some(busy.thread), IDLE);
+            replaced += 1;
+        }
+        for _ in 0..replaced {
+            self.add_thread(turn);
+        }
+    }
+
+    /// Sets aside threads that run one input for too long, and replaces them; gives what they run.
+    pub(crate) fn set_aside(self: &Arc<Self>, turn: &Turn<C>) -> Vec<Arc<C>> {
+        let now = self.watch.elapsed_us();
+        let limit = micros(limits::SESSION_STUCK);
         let mut busy = lock(&self.busy);
         let hung = |b: &Busy<C>| now.saturating_sub(b.since_us.load(Ordering::Relaxed)) > limit;
         let numbers: Vec<u64> = busy
@@ -154,10 +233,15 @@ impl<C: Hosted> Pool<C> {
             .filter(|(_, b)| hung(b))
             .map(|(number, _)| *number)
             .collect();
-        let mut cells = Vec::new();
+        let (mut cells, mut replaced) = (Vec::new(), 0);
         for number in numbers {
             if let Some(b) = busy.remove(&number) {
                 self.stuck.fetch_add(1, Ordering::Relaxed);
+                if b.slow {
+                    self.slow.fetch_sub(1, Ordering::Relaxed);
+                } else {
+                    replaced += 1;
+                }
                 // Without the right to do so it goes on at its priority.
                 if setpriority_process(Some(b.thread), IDLE).is_err() {
                     tracing::debug!(name = b.cell.name(), "its priority stays");
@@ -165,6 +249,14 @@ impl<C: Hosted> Pool<C> {
                 cells.push(b.cell);
             }
         }
+        drop(busy);
+        for _ in 0..replaced {
+            self.add_thread(turn);
+        }
         cells
     }
+}
+
+fn micros(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -7,14 +7,20 @@
 
 mod act;
 mod api;
+mod application;
+mod calls;
 mod cell;
 mod dialog;
 mod documents;
 mod family;
 mod fetch;
+mod interaction;
+mod interactions;
+mod legs;
 mod objects;
 mod queue;
 mod sight;
+mod strategy;
 mod treat;
 
 use std::collections::HashMap;
@@ -30,8 +36,10 @@ use scxml::{Data, Document, Event, Output, Start};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use self::calls::{Parked, Placed};
 use self::cell::{Beginning, Cell, Input, PluginOf};
 use self::documents::{Documents, NoDocument};
+use self::interaction::Happened;
 use self::objects::object_model;
 pub use self::sight::SessionChanges;
 use self::sight::Sights;
@@ -40,6 +48,7 @@ use crate::limits;
 use crate::pool::{Pool, Turn};
 use crate::shard::Command;
 use crate::supervisor::Supervisor;
+use crate::voicexml::VoiceXml;
 
 /// Threads that run sessions; a hanging one is replaced, so few are enough.
 const THREADS: usize = 2;
@@ -53,6 +62,24 @@ pub(crate) enum Signal {
     Played(u64),
     /// The customer hung up; whether the session had the call.
     Deleted { attached: bool },
+    /// The other side's phone rings.
+    Ringing,
+    /// It was answered.
+    Answered,
+    /// The detector knows who answered: a call state.
+    Judged(u8),
+    /// A call that a session placed is over.
+    Over(Over),
+}
+
+/// How a call that a session placed ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    pub(crate) answered: bool,
+    pub(crate) call_state: u8,
+    pub(crate) detail: &'static str,
+    /// SIP status, 0 when there was none.
+    pub(crate) status: u16,
 }
 
 /// How sessions are hosted.
@@ -95,6 +122,10 @@ struct Inner {
     cells: Mutex<HashMap<String, Arc<Cell>>>,
     /// Sessions of plugins by the token of their question.
     plugins: Mutex<HashMap<String, Arc<Cell>>>,
+    /// Calls that sessions placed.
+    calls: Mutex<HashMap<String, Placed>>,
+    /// Those that their session let go.
+    parked: Mutex<HashMap<String, Parked>>,
     pool: Arc<Pool<Cell>>,
     documents: Documents,
     /// What operators see.
@@ -108,6 +139,8 @@ struct Inner {
     public_url: String,
     /// The operator's lists, once they are there.
     lists: OnceLock<Arc<Resolver>>,
+    /// Who runs applications and speaks, once it is there.
+    voicexml: OnceLock<VoiceXml>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -123,6 +156,8 @@ impl Sessions {
         let inner = Arc::new(Inner {
             cells: Mutex::default(),
             plugins: Mutex::default(),
+            calls: Mutex::default(),
+            parked: Mutex::default(),
             pool: Arc::clone(&pool),
             documents: Documents::new(parts.client.clone(), Arc::clone(&parts.clock), max_age_s),
             sights: Sights::default(),
@@ -134,12 +169,14 @@ impl Sessions {
             public_url: parts.public_url,
             max_stuck: usize::try_from(parts.config.max_stuck_threads).unwrap_or(usize::MAX),
             lists: OnceLock::new(),
+            voicexml: OnceLock::new(),
         });
         let weak = Arc::downgrade(&inner);
         let turn: Turn<Cell> = Arc::new(move |cell, since| Self::turn(&weak, cell, since));
         for _ in 0..THREADS {
             pool.add_thread(&turn);
         }
+        pool.watch(&turn);
         let sessions = Self { inner };
         let watchdog = sessions.clone().look_after(turn);
         parts.supervisor.spawn("session watchdog", watchdog);
@@ -160,7 +197,7 @@ impl Sessions {
     /// Starts the session of a plugin; what happens is told to its callback.
     pub(crate) fn ask(&self, question: Question, reply_url: String) {
         let plugin = PluginOf::new(&question, reply_url);
-        let cell = Cell::of_plugin(new_id(), plugin);
+        let cell = Cell::of_plugin(new_id(), plugin, &question);
         if !self.register(&cell) {
             self.tell(
                 &cell,
@@ -171,7 +208,7 @@ impl Sessions {
             );
             return;
         }
-        lock(&self.inner.plugins).insert(question.token.clone(), Arc::clone(&cell));
+        self.bind(&question.token, &cell);
         let sessions = self.clone();
         self.inner.supervisor.spawn("plugin", async move {
             let found = sessions.inner.documents.get(&question.url).await;
@@ -207,7 +244,7 @@ impl Sessions {
             (Some(id), true) => vec![
                 event(
                     "interaction.added",
-                    json!({"interactionid": id, "focusdeviceid": Value::Null}),
+                    json!({"interactionid": id, "focusdeviceid": question.customer_number}),
                 ),
                 event("interaction.present", json!({"interactionid": id})),
             ],
@@ -241,6 +278,10 @@ impl Sessions {
     /// Nobody waits for the plugin's answer any more.
     pub(crate) fn end_plugin(&self, token: &str) {
         if let Some(cell) = self.of_token(token) {
+            if !cell.has_begun() {
+                // Its document is still being fetched: it never runs.
+                self.forget(&cell);
+            }
             self.push(&cell, Input::Stop);
         }
     }
@@ -251,19 +292,20 @@ impl Sessions {
             return;
         };
         let interaction = cell.plugin.as_ref().and_then(|p| p.interaction.clone());
-        let input = match signal {
-            Signal::Digit(digit) => Input::Digit(digit),
-            Signal::Played(play) => Input::Played(play),
-            Signal::Deleted { attached: true } => Input::CallOver(event(
-                "interaction.deleted",
-                json!({"interactionid": interaction, "resultof": "deletion"}),
-            )),
-            Signal::Deleted { attached: false } => Input::CallOver(event(
-                "plugin.call.deleted",
-                json!({"interactionid": interaction}),
-            )),
+        let happened = match signal {
+            Signal::Digit(digit) => Happened::Digit(digit),
+            Signal::Played(play) => Happened::Played(play),
+            Signal::Deleted { attached } => Happened::Deleted { attached },
+            // These are of calls that sessions place.
+            Signal::Ringing | Signal::Answered | Signal::Judged(_) | Signal::Over(_) => return,
         };
-        self.push(&cell, input);
+        if let Some(interaction) = interaction {
+            self.push(&cell, Input::Call(interaction, happened));
+        }
+    }
+
+    fn bind(&self, token: &str, cell: &Arc<Cell>) {
+        lock(&self.inner.plugins).insert(token.to_owned(), Arc::clone(cell));
     }
 
     fn of_token(&self, token: &str) -> Option<Arc<Cell>> {
@@ -290,6 +332,7 @@ impl Sessions {
         if was_alive {
             self.keep_sight(cell);
         }
+        self.release_calls(cell);
         if let Some(plugin) = &cell.plugin {
             lock(&self.inner.plugins).remove(&plugin.token);
         }
@@ -340,11 +383,10 @@ impl Sessions {
     async fn look_after(self, turn: Turn<Cell>) {
         loop {
             tokio::time::sleep(limits::SESSION_LOOK).await;
-            for cell in self.inner.pool.set_aside() {
+            for cell in self.inner.pool.set_aside(&turn) {
                 tracing::error!(session = cell.id, "a script hangs: its session is over");
-                self.inner.pool.add_thread(&turn);
                 self.forget(&cell);
-                self.tell(&cell, PluginEvent::Ended);
+                self.tell(&cell, strategy::stuck(&cell));
             }
         }
     }
@@ -353,12 +395,17 @@ impl Sessions {
     fn turn(weak: &Weak<Inner>, cell: &Arc<Cell>, since_us: &AtomicU64) {
         let Some(inner) = weak.upgrade() else { return };
         let sessions = Self { inner };
+        let slow_us = u64::try_from(limits::SESSION_SLOW.as_micros()).unwrap_or(u64::MAX);
         for _ in 0..limits::SESSION_TURN_MAX {
             let Some(input) = cell.pop() else { return };
-            since_us.store(sessions.inner.watch.elapsed_us(), Ordering::Relaxed);
+            let begun_us = sessions.inner.watch.elapsed_us();
+            since_us.store(begun_us, Ordering::Relaxed);
             sessions.take(cell, input);
             if cell.is_dead() {
                 return;
+            }
+            if sessions.inner.watch.elapsed_us() - begun_us > slow_us {
+                break;
             }
         }
         // Others have their turn, too.
@@ -378,7 +425,7 @@ impl Sessions {
                     events,
                 } = *beginning;
                 if body.hub.start(document, start, now_ms).is_ok() {
-                    self.tell(cell, PluginEvent::Started);
+                    self.tell(cell, begun(cell));
                 }
                 for event in events {
                     body.hub.handle_event(&cell.id, event, now_ms);
@@ -406,18 +453,8 @@ impl Sessions {
                 cell.tick_at.store(i64::MAX, Ordering::Relaxed);
                 body.hub.handle_time(now_ms);
             }
-            Input::Digit(digit) => self.digit(cell, &mut body, digit),
-            Input::Played(play) => self.played(cell, &mut body, play),
-            Input::TreatmentOver(timer) => self.treatment_over(cell, &mut body, timer),
-            Input::NotPlayed(play, error) => self.not_played(cell, &mut body, play, error),
-            Input::NotQueued(request, error) => {
-                self.not_queued(cell, &mut body, &request, error);
-            }
-            Input::Queue(request, told) => self.queue_event(cell, &mut body, &request, told),
-            Input::CallOver(event) => {
-                body.waits = None;
-                self.drop_treatment(&mut body, "cancelled", "the customer hung up");
-                body.hub.handle_event(&cell.id, event, now_ms);
+            Input::Call(interaction, happened) => {
+                self.happened(cell, &mut body, &interaction, happened);
             }
             Input::Stop => body.hub.stop(&cell.id, now_ms),
         }
@@ -486,12 +523,22 @@ impl Sessions {
                 if let scxml::Ending::Limit { message } = &ending {
                     tracing::warn!(session, message, "a session took more than it may");
                 }
-                // Whoever waits for a response gets none.
-                body.requests.clear();
                 self.forget(cell);
-                self.tell(cell, PluginEvent::Ended);
+                // Whoever waits for a response gets none, and finds the session gone.
+                body.requests.clear();
+                self.tell(cell, strategy::over(cell, &ending));
             }
         }
+    }
+}
+
+/// What the callback of a session hears of its start.
+fn begun(cell: &Cell) -> PluginEvent {
+    match &cell.plugin {
+        Some(plugin) if plugin.runs => PluginEvent::Running {
+            session: cell.id.clone(),
+        },
+        _ => PluginEvent::Started,
     }
 }
 

@@ -7,7 +7,9 @@ mod control;
 mod input;
 mod line;
 mod pauses;
+mod placed;
 mod plugin;
+mod queued;
 mod round;
 mod start;
 mod submission;
@@ -16,9 +18,10 @@ mod tests;
 mod told;
 
 pub(crate) use control::{Act, PLUGIN_PLAYS, QueueOrder};
+pub(crate) use placed::{Line, NotPlaced, Order, SessionCommand, Target, control};
 pub(crate) use start::key_used_differently;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -82,6 +85,8 @@ pub(crate) enum Command {
         act: Act,
         reply: Reply<Result<(), &'static str>>,
     },
+    /// What a session wants of the calls that it placed, and of where calls go.
+    OfSession(SessionCommand),
     /// Something a task of the engine found out about a callback.
     Tell { id: CallbackId, input: Input },
     /// A treatment that had to be fetched is here.
@@ -221,6 +226,14 @@ pub(crate) struct Shard {
     handed: HashMap<String, String>,
     /// How the leg ended whose end is stepped through now.
     line_end: Option<LineEnd>,
+    /// Calls that sessions placed and that are not over.
+    placed: HashSet<String>,
+    /// Those of them that are in a virtual queue.
+    queued: HashMap<CallbackId, queued::Queued>,
+    /// Legs to agents who were found for such calls.
+    agents_placed: HashMap<String, queued::AgentPlaced>,
+    /// Sessions that wait for what becomes of the redirection of their call.
+    routes: HashMap<CallbackId, Reply<Result<(), &'static str>>>,
     /// The router may have something to give.
     router_changed: bool,
     /// Who asked how often, who waits.
@@ -255,6 +268,10 @@ impl Shard {
             leftovers: HashMap::new(),
             handed: HashMap::new(),
             line_end: None,
+            placed: HashSet::new(),
+            queued: HashMap::new(),
+            agents_placed: HashMap::new(),
+            routes: HashMap::new(),
             router_changed: true,
             ledger: Ledger::default(),
             pauses: Pauses::default(),

@@ -6,6 +6,7 @@
 //! thread for as long as it hangs, nothing else (vxml.md §10).
 
 mod cell;
+mod hosted;
 mod outcome;
 mod pages;
 mod perform;
@@ -24,7 +25,9 @@ use telephony::port::{Ended, RecordEnd};
 use tokio::sync::mpsc;
 use vxml::{Ending, Library};
 
+pub(crate) use self::cell::Owner;
 use self::cell::{Beginning, Cell, Input};
+pub(crate) use self::hosted::Application;
 use self::pages::Pages;
 use self::prompts::Prompts;
 use crate::clock::{Clock, Stopwatch};
@@ -173,6 +176,10 @@ impl VoiceXml {
             Signal::Digit(digit) => Input::Handle(Box::new(vxml::Input::Key(digit))),
             Signal::Played(number) => Input::Played(number),
             Signal::Deleted { .. } => Input::Handle(Box::new(vxml::Input::Hangup)),
+            // An application begins on a call that is up.
+            Signal::Ringing | Signal::Answered | Signal::Judged(_) | Signal::Over(_) => {
+                return false;
+            }
         };
         self.push(&cell, input);
         true
@@ -239,9 +246,8 @@ impl VoiceXml {
     async fn look_after(self, turn: Turn<Cell>) {
         loop {
             tokio::time::sleep(limits::SESSION_LOOK).await;
-            for cell in self.inner.pool.set_aside() {
+            for cell in self.inner.pool.set_aside(&turn) {
                 tracing::error!(callback.id = %cell.call.callback, "a script hangs: its application is over");
-                self.inner.pool.add_thread(&turn);
                 if self.forget(&cell) {
                     let ending = Ending::Error {
                         event: "error.com.ringback.limit".to_owned(),

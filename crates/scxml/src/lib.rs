@@ -52,4 +52,4 @@ pub use self::limits::Limits;
 pub use self::model::{DataModel, Document};
 pub use self::problem::{Place, Problem};
 pub use self::send::{BASIC_HTTP, SCXML};
-pub use self::session::{Directory, Session, Start};
+pub use self::session::{Directory, INTERACTION, Session, Start};

@@ -130,8 +130,11 @@ function (model) {
   Object.defineProperty(globalThis, '_genesys', { value: genesys, enumerable: false });
   // Only events alter the model.
   Object.defineProperty(globalThis, Symbol.for('ringback.event'), { enumerable: false, value(name, data) {
-    const id = data !== null && typeof data === 'object' ? data.interactionid : undefined;
+    if (data === null || typeof data !== 'object') return;
+    const id = data.interactionid, about = data['\u0000interaction'];
+    delete data['\u0000interaction'];
     if (id === undefined) return;
+    if (about !== undefined) later[id] = Object.assign(later[id] || {}, about);
     if (name === 'interaction.added' && own(later, id)) interactions[id] = later[id];
     if (name === 'interaction.deleted') delete interactions[id];
   } });

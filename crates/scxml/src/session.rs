@@ -55,6 +55,9 @@ impl Directory {
     }
 }
 
+/// Key under which the data of an event may tell how its interaction stands; scripts do not see it.
+pub const INTERACTION: &str = "\u{0}interaction";
+
 /// What a session begins with.
 #[derive(Clone)]
 pub struct Start {
@@ -71,7 +74,8 @@ pub struct Start {
     /// Globals that scripts cannot change.
     pub constants: Vec<(String, Json)>,
     /// What `_genesys` is made of: `callState`, `session`, and `interactions` that the session has
-    /// from their `interaction.added` to their `interaction.deleted`. The functions in it call the
+    /// from their `interaction.added` to their `interaction.deleted`; an event that carries an
+    /// object under [`INTERACTION`] changes its interaction by it. The functions in it call the
     /// host's `__host_attach(id, object)`, `__host_list_value(list, item, key)` and
     /// `__host_clock(zone)`. Without it there is no `_genesys`.
     pub object_model: Option<Json>,

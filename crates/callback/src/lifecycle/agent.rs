@@ -33,6 +33,7 @@ pub(super) fn found(run: &mut Run<'_>, found: Found) {
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::Offering { .. }
@@ -147,6 +148,7 @@ fn answered(run: &mut Run<'_>) {
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::MachineMessage
@@ -199,6 +201,7 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
+        | Phase::Strategy { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::MachineMessage

@@ -22,6 +22,7 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::hold::hold;
 use super::run::Run;
+use super::strategy;
 use crate::events::{self, EventId};
 use crate::record::{HeldBy, Phase, Reason, State, TimerKind};
 use crate::service::parameter_text;
@@ -114,26 +115,25 @@ pub(super) fn submit(run: &mut Run<'_>, number: u32) {
         EventId::CallbackResubmitted
     });
     match run.context.submission.clone() {
+        Ok(()) if run.callback.settings.strategy.is_some() => strategy::start(run, number),
         Ok(()) => start_session(run),
-        Err(why) => {
-            run.emit_with(
-                EventId::CallbackSubmitFailed,
-                &[("why", Value::from(why.as_str()))],
-            );
-            if number > run.callback.settings.submit_retries {
-                run.finish_record(Reason::FailQueueing, "submission_failed");
-                run.emit(EventId::CallbackProcessingFailed);
-            } else {
-                run.callback.phase = Phase::Submitting {
-                    submissions: number,
-                };
-                run.arm_in(
-                    TimerKind::Submit,
-                    run.callback.settings.submit_retry_delay_s,
-                );
-            }
-        }
+        Err(why) => submission_failed(run, number, &why),
     }
+}
+
+/// The `number`-th hand-over failed: once more later, or it is over.
+pub(super) fn submission_failed(run: &mut Run<'_>, number: u32, why: &str) {
+    run.emit_with(EventId::CallbackSubmitFailed, &[("why", Value::from(why))]);
+    if number > run.callback.settings.submit_retries {
+        run.finish_record(Reason::FailQueueing, "submission_failed");
+        run.emit(EventId::CallbackProcessingFailed);
+        return;
+    }
+    run.callback.phase = Phase::Submitting {
+        submissions: number,
+    };
+    let delay_s = run.callback.settings.submit_retry_delay_s;
+    run.arm_in(TimerKind::Submit, delay_s);
 }
 
 /// The submission succeeded: the virtual interaction exists.

@@ -50,6 +50,7 @@ fn answered(run: &mut Run<'_>) {
         | Phase::AgentReady
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
@@ -82,6 +83,7 @@ fn judged(run: &mut Run<'_>, verdict: &Verdict) {
         | Phase::AgentRinging { .. }
         | Phase::AgentReady
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
@@ -237,6 +239,7 @@ fn beep_over(run: &mut Run<'_>, screening: bool) {
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
@@ -269,6 +272,7 @@ fn played(run: &mut Run<'_>) {
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::InQueue
         | Phase::Offering { .. }
@@ -310,6 +314,7 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
+        | Phase::Strategy { .. }
         | Phase::AgentRinging { .. }
         | Phase::AgentReady
         | Phase::Over => {}

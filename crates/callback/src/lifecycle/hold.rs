@@ -28,6 +28,7 @@ pub(super) fn can_hold(run: &Run<'_>) -> bool {
             | Phase::Offering { .. }
             | Phase::Talking { .. }
             | Phase::Plugin { .. }
+            | Phase::Strategy { .. }
             | Phase::RoutingOut { .. }
             | Phase::MachineMessage
             | Phase::Apology { .. }

@@ -6,7 +6,7 @@ use super::customer::routable;
 use super::first;
 use super::recover::interrupted;
 use super::run::Run;
-use super::{Effect, PluginEvent, bridge, route, session_queue};
+use super::{Effect, PluginEvent, bridge, route, session_queue, strategy};
 use crate::events::EventId;
 use crate::plugin::{Action, Answer, PluginCall, PluginKind, PluginSettings, Question, standing};
 use crate::record::{Phase, Reason, TimerKind};
@@ -94,6 +94,10 @@ pub(super) fn plugin(run: &mut Run<'_>, token: &str, event: PluginEvent) -> Resu
         standing(&run.callback, token)?;
         return answered(run, *answer);
     }
+    if matches!(run.callback.phase, Phase::Strategy { .. }) {
+        strategy::event(run, token, event);
+        return Ok(());
+    }
     let Phase::Plugin { call, answer, .. } = run.callback.phase.clone() else {
         return Ok(());
     };
@@ -146,8 +150,8 @@ pub(super) fn plugin(run: &mut Run<'_>, token: &str, event: PluginEvent) -> Resu
             session_queue::leave(run);
             ended(run, call, answer);
         }
-        // Looked at above.
-        PluginEvent::Answer(_) => {}
+        // Answers are looked at above; the others are about documents that run callbacks.
+        PluginEvent::Answer(_) | PluginEvent::Running { .. } | PluginEvent::Finished { .. } => {}
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::plugin;
 use super::run::Run;
+use super::strategy;
 use crate::events::EventId;
 use crate::limits::INTERRUPTED_ATTEMPTS_MAX;
 use crate::record::{Phase, Reason, TimerKind};
@@ -41,6 +42,7 @@ pub(super) fn recover(run: &mut Run<'_>) {
             interrupted(run);
         }
         Phase::Plugin { call, answer, .. } => plugin::recover(run, call, answer),
+        Phase::Strategy { .. } => strategy::recover(run),
         Phase::RoutingOut { .. } => {
             run.callback.contacts = run.callback.contacts.saturating_sub(1);
             interrupted(run);

@@ -346,6 +346,7 @@ impl<'a> Run<'a> {
                 }
                 self.end_plugin();
             }
+            Phase::Strategy { .. } => self.end_plugin(),
             Phase::RoutingOut { .. } => {
                 self.drop_destination();
                 self.hang_up_customer(false);

@@ -26,6 +26,7 @@ mod hold;
 mod plugin;
 mod races;
 mod session_queue;
+mod strategy;
 
 fn file(name: &str) -> Treatment {
     Treatment::Play {
@@ -97,6 +98,7 @@ fn settings() -> Settings {
         attach_udata: AttachUserData::SingleJson,
         cpn_digits: None,
         plugin: None,
+        strategy: None,
         pending: BTreeMap::new(),
     }
 }

@@ -11,6 +11,7 @@ use super::plugin;
 use super::route;
 use super::run::Run;
 use super::session_queue;
+use super::strategy;
 use crate::record::{Phase, Reason, TimerKind};
 use crate::routing::Released;
 
@@ -98,6 +99,7 @@ fn guard(run: &mut Run<'_>) {
             route::failed(run, destination, tries, "no_report");
         }
         Phase::Plugin { .. } => session_queue::guard(run),
+        Phase::Strategy { .. } => strategy::no_report(run),
         Phase::MachineMessage => {
             run.hang_up_customer(false);
             message_left(run);
@@ -140,6 +142,7 @@ fn agent_wait(run: &mut Run<'_>) {
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::Talking { .. }
         | Phase::MachineMessage
@@ -170,6 +173,7 @@ fn out_of_time(run: &mut Run<'_>, reason: Reason, detail: &str) {
         | Phase::Confirming
         | Phase::RetryPause
         | Phase::Dialing
+        | Phase::Strategy { .. }
         | Phase::MachineMessage => {
             run.drop_everything();
             run.complete(reason, detail);

@@ -139,6 +139,7 @@ fn queue_again(run: &mut Run<'_>) {
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::Offering { .. }

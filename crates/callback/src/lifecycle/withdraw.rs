@@ -35,6 +35,7 @@ pub(super) fn cancel(run: &mut Run<'_>) -> Result<(), Error> {
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
+        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
@@ -60,6 +61,7 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
         | Phase::Confirming
         | Phase::RetryPause
         | Phase::AgentRinging { .. }
+        | Phase::Strategy { .. }
         | Phase::AgentReady => callback.attempts == 0,
         Phase::Dialing
         | Phase::Detecting
@@ -155,6 +157,12 @@ pub(super) fn set_state(
             Ok(())
         }
         (State::Scheduled | State::Queued, Phase::Paused) => set_free(run, state),
+        // Only its document knows how it stands.
+        (State::Queued | State::Routing | State::Processing, Phase::Strategy { .. }) => {
+            run.callback.state = state;
+            run.emit(EventId::CallbackStatusUpdated);
+            Ok(())
+        }
         (state, _) if state == run.callback.state => Ok(()),
         (State::Queued, Phase::Scheduled) => execute_now(run),
         (state, _) => refused(format!(

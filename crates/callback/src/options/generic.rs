@@ -23,8 +23,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     .mandatory()
     .values(&[("builtin", Pending("builtin services do not run yet; requests to this one fail"))]),
     opt("_service", Text, "", "What runs: callback is the built-in callback flow.").mandatory(),
-    opt("_service_type", Text, "", "Marks an SCXML document of one's own as a callback.")
-        .pending("only the built-in callback flow runs; requests to another service fail"),
+    opt("_service_type", Text, "", "callback: the document at _service runs callbacks."),
     opt("username", Text, "", "User name of this service's own credentials."),
     opt("password", Text, "", "Password of this service's own credentials."),
 ];

@@ -8,6 +8,10 @@ const TESTED: &[(&str, &str)] = &[
     ),
     ("_type", "builtin_and_own_documents_are_no_callbacks"),
     ("_service", "builtin_and_own_documents_are_no_callbacks"),
+    (
+        "_service_type",
+        "a_document_runs_callbacks_and_gives_the_reason",
+    ),
     ("username", "a_service_pair_opens_its_own_service_only"),
     ("password", "a_service_pair_opens_its_own_service_only"),
     (

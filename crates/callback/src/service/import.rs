@@ -244,8 +244,8 @@ impl Importer {
                 service: name,
                 option: "_service",
             };
-            let message = "_service is not callback: documents of one's own do not run yet, \
-                           requests to this service fail";
+            let message = "requests to this service fail: _service is callback, or the address of \
+                           a document together with _service_type = callback";
             self.warn(place, "NOT_BUILT_YET", message.to_owned());
         }
         self.import.services.push(service);
@@ -314,7 +314,7 @@ impl Importer {
             service: name,
             option,
         };
-        if service.get("_call_direction").is_none() {
+        if service.get("_call_direction").is_none() && !service.is_strategy() {
             let message = "_call_direction is not set, its default USERORIGINATED is not built \
                            yet: requests are refused; set _call_direction = USERTERMINATED";
             self.warn(
@@ -324,7 +324,8 @@ impl Importer {
             );
         }
         for option in ["_type", "_service", "_target", "_urs_virtual_queue"] {
-            if service.get(option).is_none() {
+            let is_flows = ["_target", "_urs_virtual_queue"].contains(&option);
+            if service.get(option).is_none() && !(is_flows && service.is_strategy()) {
                 let message = format!("{option} is mandatory and not set");
                 self.warn(place(option), "MANDATORY_MISSING", message);
             }

@@ -110,6 +110,14 @@ impl Values {
         (!text.is_empty()).then_some(text)
     }
 
+    /// All values that were set, credentials left out.
+    pub(super) fn open(&self) -> BTreeMap<String, String> {
+        let all = self.map.iter();
+        all.filter(|(name, _)| !["username", "password"].contains(&name.as_str()))
+            .map(|(name, text)| (name.clone(), text.value.clone()))
+            .collect()
+    }
+
     /// The value of an option, else that of `[callback]`, else its default.
     pub(super) fn get(&self, name: &str) -> &str {
         self.set(name)

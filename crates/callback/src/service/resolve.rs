@@ -15,7 +15,7 @@ use crate::plugin::{PluginKind, PluginSettings};
 use crate::routing::Target;
 use crate::settings::{
     AttachUserData, ConfirmSettings, ContactSettings, CpdProfile, DetectionSettings,
-    NotificationSettings, Settings, Treatments,
+    NotificationSettings, Settings, StrategySettings, Treatments,
 };
 use crate::time::Span;
 use crate::transaction_list::Lookup;
@@ -124,7 +124,7 @@ pub fn resolve(
 ) -> Result<(Settings, Vec<String>), Error> {
     let mut values = Values::read(service, request, server)?;
     check_kind_of_service(service)?;
-    check_available(&values, request)?;
+    check_available(service, &values, request)?;
     let notification = notification::resolve(&mut values, server, lists)?;
     let settings = settings(service, &values, server, notification)?;
     let settings = Settings {
@@ -265,6 +265,7 @@ fn settings(
         cpn_digits: redirect_hints(values)?.0,
         contact: contact(values)?,
         plugin: plugin(values, &server.plugin)?,
+        strategy: strategy(service, values)?,
         pending: BTreeMap::new(),
     })
 }
@@ -282,18 +283,19 @@ fn check_kind_of_service(service: &Service) -> Result<(), Error> {
         return Err(Error::new(ErrorCode::NotFound, message));
     }
     let message = format!(
-        "The service {name} runs a document of its own, that is not available yet; only \
-         _service = callback is"
+        "The service {name} takes no callbacks: set _service = callback, or _service to the address \
+         of a document and _service_type = callback"
     );
     Err(Error::new(ErrorCode::NotAvailable, message).field("_service"))
 }
 
 /// Refuses what cannot be left out without doing something else than asked for.
-fn check_available(values: &Values, request: &Request<'_>) -> Result<(), Error> {
+fn check_available(service: &Service, values: &Values, request: &Request<'_>) -> Result<(), Error> {
     let refuse = |name: &str, message: String| {
         Err(Error::new(ErrorCode::NotAvailable, message).field(name.to_owned()))
     };
-    if word(values, "_call_direction")? != "userterminated" {
+    // A document makes the calls it wants.
+    if !service.is_strategy() && word(values, "_call_direction")? != "userterminated" {
         let message = "_call_direction=USERORIGINATED is not available yet; set \
                        _call_direction=USERTERMINATED";
         return refuse("_call_direction", message.to_owned());
@@ -471,6 +473,20 @@ fn plugin(values: &Values, server: &PluginDefaults) -> Result<Option<PluginSetti
         age_is_epoch: server.age_is_epoch,
         header_prefix: server.header_prefix.clone(),
     }))
+}
+
+/// The document that runs the service's callbacks.
+fn strategy(service: &Service, values: &Values) -> Result<Option<StrategySettings>, Error> {
+    if !service.is_strategy() {
+        return Ok(None);
+    }
+    let url = values.get("_service").to_owned();
+    if values.is_host_from_request("_service", &url) {
+        let message = "_service: a request may not choose the host of a document";
+        return Err(Error::new(ErrorCode::AddressNotAllowed, message).field("_service"));
+    }
+    let options = values.open();
+    Ok(Some(StrategySettings { url, options }))
 }
 
 fn plugin_kind(values: &Values) -> Result<PluginKind, Error> {

@@ -6,13 +6,12 @@ use scxml::{ActionElement, Data, Event, HttpRequest, Message, ModuleAction, Targ
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::Sessions;
 use super::cell::{Body, Cell, Input};
-use super::dialog::plain;
 use super::documents::check_address;
-use super::{Sessions, event};
 use crate::limits;
 use crate::notify::describe;
-use crate::shard::{Act, Command};
+use crate::shard::{Act, Line};
 
 impl Sessions {
     /// Carries out an element of a module.
@@ -40,22 +39,20 @@ impl Sessions {
                 self.queue(cell, body, session, &element, request_id);
             }
             ("interaction", "redirect")
-                if self.redirect_to_found(cell, body, &element, &request_id) => {}
-            ("interaction", "detach" | "attach" | "accept" | "redirect" | "terminate") => {
-                self.interaction(cell, body, session, &element, request_id);
+                if self.redirect_to_found(cell, body, session, &element, &request_id) => {}
+            ("interaction", "createcall") => {
+                self.create_call(cell, body, session, &element, request_id);
             }
-            ("dialog", "play" | "playandcollect" | "collect" | "playsound" | "stop") => {
-                if let Some(why) = foreign(cell, &element) {
-                    let (name, data) = failed("dialog", &element.name, &request_id, why);
-                    return self.answer(body, session, &name, data);
-                }
-                if element.name == "stop" {
-                    self.stop_treatment(cell, body);
-                    let data = json!({"requestid": request_id});
-                    return self.answer(body, session, "dialog.stop.done", data);
-                }
-                self.treat(cell, body, session, &element, &request_id);
-            }
+            (
+                "interaction",
+                "detach" | "attach" | "associate" | "accept" | "redirect" | "terminate",
+            ) => self.interaction(cell, body, session, &element, request_id),
+            ("dialog", "stop") => self.stop_element(cell, body, session, &element, &request_id),
+            (
+                "dialog",
+                "play" | "playandcollect" | "collect" | "playandverify" | "playsound" | "pause"
+                | "start" | "remote",
+            ) => self.treat(cell, body, session, &element, &request_id),
             (module, name) => {
                 let (name, data) = failed(module, name, &request_id, "notsupported");
                 self.answer(body, session, &name, data);
@@ -63,72 +60,13 @@ impl Sessions {
         }
     }
 
-    fn interaction(
-        &self,
-        cell: &Arc<Cell>,
-        body: &mut Body,
-        session: &str,
-        element: &ActionElement,
-        request: String,
-    ) {
-        let refused = foreign(cell, element)
-            .or_else(|| body.treatment.as_ref().map(|_| "invalidstate"))
-            .filter(|_| element.name != "terminate" && element.name != "accept");
-        if let Some(why) = refused.or_else(|| foreign(cell, element)) {
-            let (name, data) = failed("interaction", &element.name, &request, why);
-            return self.answer(body, session, &name, data);
-        }
-        let act = match element.name.as_str() {
-            "detach" => Act::Detach,
-            "attach" => Act::Attach,
-            "redirect" => Act::Redirect {
-                aai: None,
-                destination: element.attribute("to").map(plain).unwrap_or_default(),
-            },
-            "terminate" => Act::HangUp,
-            // The call was answered before the plugin was asked.
-            _ => Act::Look,
-        };
-        let name = element.name.clone();
-        let interaction = cell.plugin.as_ref().and_then(|p| p.interaction.clone());
-        let done = self.control(cell, act);
-        let (sessions, cell, session) = (self.clone(), Arc::clone(cell), session.to_owned());
-        self.inner.supervisor.spawn("session", async move {
-            let answer = match done.await {
-                Ok(()) => event(
-                    &format!("interaction.{name}.done"),
-                    json!({"requestid": request, "interactionid": interaction}),
-                ),
-                Err(error) => {
-                    let (name, data) = failed("interaction", &name, &request, error);
-                    event(&name, data)
-                }
-            };
-            sessions.push(&cell, Input::Event(session, answer));
-        });
-    }
-
-    /// Asks the shard to act on the call of the session's callback.
+    /// Asks the shard to act on a call.
     pub(super) fn control(
         &self,
-        cell: &Cell,
+        line: Line,
         act: Act,
     ) -> impl Future<Output = Result<(), &'static str>> + Send + 'static {
-        let commands = self.inner.commands.clone();
-        let of = cell.plugin.as_ref();
-        let of = of.map(|plugin| (plugin.callback.clone(), plugin.token.clone()));
-        async move {
-            let (id, token) = of.ok_or("unknown")?;
-            let (reply, done) = oneshot::channel();
-            let command = Command::Control {
-                id,
-                token,
-                act,
-                reply,
-            };
-            commands.send(command).await.map_err(|_gone| "unknown")?;
-            done.await.unwrap_or(Err("unknown"))
-        }
+        crate::shard::control(self.inner.commands.clone(), line, act)
     }
 
     /// A request that waits for `<response>`.
@@ -226,17 +164,6 @@ async fn post(client: &reqwest::Client, request: HttpRequest) -> Result<(), Stri
     } else {
         Err(format!("status {}", answer.status().as_u16()))
     }
-}
-
-/// The element means another call than the session's, or there is none.
-pub(super) fn foreign(cell: &Cell, element: &ActionElement) -> Option<&'static str> {
-    let own = cell.plugin.as_ref().and_then(|p| p.interaction.as_deref());
-    let Some(own) = own else {
-        return Some("invalidstate.null");
-    };
-    let meant = element.attribute("interactionid").map(plain);
-    let meant = meant.unwrap_or_default();
-    (!meant.is_empty() && meant != own).then_some("unknown")
 }
 
 /// The error event of an element.

@@ -21,7 +21,11 @@ impl Sessions {
     }
 
     /// Sends an external event to a session; `false` when there is none or it takes none.
-    pub(crate) fn event(&self, id: &str, name: &str, data: Value) -> bool {
+    pub(crate) fn event(&self, id: &str, name: &str, mut data: Value) -> bool {
+        if let Value::Object(data) = &mut data {
+            // Only this server tells how interactions stand.
+            data.remove(scxml::INTERACTION);
+        }
         let mut event = event(name, data);
         event.origin_type = Some("scxml".to_owned());
         let cell = self.cell(id);

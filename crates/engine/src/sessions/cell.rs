@@ -5,17 +5,19 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callback::CallbackId;
-use callback::plugin::{Question, QueueTold};
+use callback::lifecycle::StrategyOrder;
+use callback::plugin::Question;
 use scxml::{Document, Event, Hub, HubSettings, Message, Start};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::dialog::Treatment;
 use super::family::{Family, Later, Starter};
-use super::queue::Waits;
+use super::interaction::{Happened, Interaction};
+use super::interactions::Interactions;
 use super::sight::Sight;
 use crate::limits;
 use crate::pool::Hosted;
+use crate::shard::Line;
 
 /// What happens to a session.
 pub(super) enum Input {
@@ -39,20 +41,8 @@ pub(super) enum Input {
     Request(Event, oneshot::Sender<Value>),
     /// Something is due.
     Tick,
-    /// A digit arrived on its call.
-    Digit(char),
-    /// What it played on its call came to its end.
-    Played(u64),
-    /// The time of a treatment is over.
-    TreatmentOver(u64),
-    /// What it wanted to play cannot be played.
-    NotPlayed(u64, &'static str),
-    /// A request to a virtual queue was not taken.
-    NotQueued(String, &'static str),
-    /// What became of its call in a virtual queue, by the request.
-    Queue(String, QueueTold),
-    /// The customer hung up; the event tells it.
-    CallOver(Event),
+    /// Something happened on one of its calls.
+    Call(String, Happened),
     /// It has to end.
     Stop,
 }
@@ -78,9 +68,8 @@ struct Inbox {
 /// What only the thread touches that runs the session.
 pub(super) struct Body {
     pub(super) hub: Hub,
-    pub(super) treatment: Option<Treatment>,
-    /// Its call is in a virtual queue.
-    pub(super) waits: Option<Waits>,
+    /// Its calls, the oldest first.
+    pub(super) interactions: Interactions,
     pub(super) requests: VecDeque<oneshot::Sender<Value>>,
     /// Numbers of plays and treatments of this session.
     pub(super) plays: u64,
@@ -94,6 +83,8 @@ pub(super) struct PluginOf {
     /// `_interaction_id`.
     pub(super) interaction: Option<String>,
     pub(super) reply_url: String,
+    /// It runs the callback instead of the built-in flow.
+    pub(super) runs: bool,
 }
 
 impl PluginOf {
@@ -103,6 +94,18 @@ impl PluginOf {
             token: question.token.clone(),
             interaction: question.call.as_ref().map(ToString::to_string),
             reply_url,
+            runs: false,
+        }
+    }
+
+    /// The callback that a document of the operator's runs.
+    pub(super) fn run_by(order: &StrategyOrder) -> Self {
+        Self {
+            callback: order.callback.clone(),
+            token: order.token.clone(),
+            interaction: None,
+            reply_url: String::new(),
+            runs: true,
         }
     }
 }
@@ -142,7 +145,23 @@ impl Hosted for Cell {
 
 impl Cell {
     /// The session of a plugin.
-    pub(super) fn of_plugin(id: String, plugin: PluginOf) -> Arc<Self> {
+    pub(super) fn of_plugin(id: String, plugin: PluginOf, question: &Question) -> Arc<Self> {
+        let line = Line::Question {
+            callback: plugin.callback.clone(),
+            token: plugin.token.clone(),
+        };
+        let interaction = plugin.interaction.clone();
+        let cell = Self::new(id, Some(plugin), None, None);
+        if let Some(interaction) = interaction {
+            let remote = question.customer_number.clone();
+            let call = Interaction::of_plugin(line, &cell.id, (remote, question.attached));
+            cell.body().interactions.add(interaction, call);
+        }
+        cell
+    }
+
+    /// The session that runs a callback.
+    pub(super) fn of_strategy(id: String, plugin: PluginOf) -> Arc<Self> {
         Self::new(id, Some(plugin), None, None)
     }
 
@@ -180,8 +199,7 @@ impl Cell {
             inbox: Mutex::default(),
             body: Mutex::new(Body {
                 hub: Hub::new(settings),
-                treatment: None,
-                waits: None,
+                interactions: Interactions::default(),
                 requests: VecDeque::new(),
                 plays: 0,
             }),

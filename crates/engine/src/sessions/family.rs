@@ -100,7 +100,7 @@ impl Sessions {
         Ok(id)
     }
 
-    fn beginning(
+    pub(super) fn beginning(
         &self,
         cell: &Arc<Cell>,
         document: Arc<Document>,

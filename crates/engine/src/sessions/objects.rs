@@ -10,10 +10,11 @@ use callback::{Timestamp, options};
 use scxml::HostFunction;
 use serde_json::{Map, Value, json};
 
-use super::cell::{Cell, Input};
-use super::{Sessions, event};
+use super::Sessions;
+use super::cell::Cell;
 use crate::limits;
-use crate::shard::{Act, Command};
+use crate::shard::Command;
+use crate::voicexml::VoiceXml;
 
 /// `_genesys.ixn.callState`.
 fn call_states() -> Map<String, Value> {
@@ -30,7 +31,9 @@ pub(super) fn object_model(base: &str, question: Option<&Question>) -> Value {
         && let Some(call) = question.call.as_ref().filter(|_| question.attached)
     {
         let about = json!({
-            "g_uid": call.to_string(), "category": "voice", "tenantid": 1,
+            "g_uid": call.to_string(), "category": "voice", "tenantid": 1, "parentid": Value::Null,
+            "contactedaddr": question.customer_number, "xdata": {},
+            "location": {"media_server": "ringback"},
             "parties": [{"device": question.customer_number, "devicetype": "unknown"}],
             "udata": question.user_data,
             "voice": {"callid": call.to_string(), "type": "outbound", "media": "voice",
@@ -85,8 +88,10 @@ impl Sessions {
             let Some(Value::Object(data)) = arguments.get(1).cloned() else {
                 return Err("attached data is an object".to_owned());
             };
+            let id = arguments.first().and_then(Value::as_str);
+            let id = id.ok_or_else(|| "an interaction has an id".to_owned())?;
             if let Some(cell) = of.upgrade() {
-                sessions.attach(&cell, data);
+                sessions.attach_data(&cell, id.to_owned(), data);
             }
             Ok(Value::Null)
         };
@@ -142,6 +147,12 @@ impl Sessions {
         value.map_or(Value::Null, Value::from)
     }
 
+    /// Who runs applications and speaks, from now on.
+    pub(crate) fn use_voicexml(&self, voicexml: VoiceXml) {
+        // Set once, at the start.
+        let _set_before = self.inner.voicexml.set(voicexml);
+    }
+
     /// Lists of the operator, from now on.
     pub(crate) fn use_lists(&self, resolver: Arc<Resolver>) {
         // Set once, at the start.
@@ -167,25 +178,5 @@ impl Sessions {
                     .collect()
             }
         }
-    }
-
-    /// `setuData`: the callback keeps the data, the session hears when it does.
-    fn attach(&self, cell: &Arc<Cell>, data: Map<String, Value>) {
-        let interaction = cell.plugin.as_ref().and_then(|p| p.interaction.clone());
-        let attached = self.control(cell, Act::UserData { data: data.clone() });
-        let (sessions, cell) = (self.clone(), Arc::clone(cell));
-        self.inner.supervisor.spawn("session", async move {
-            let told = match attached.await {
-                Ok(()) => event(
-                    "interaction.udata.changed",
-                    json!({"interactionid": interaction, "udata": data}),
-                ),
-                Err(error) => event(
-                    "error.interaction.setudata",
-                    json!({"interactionid": interaction, "error": error}),
-                ),
-            };
-            sessions.push(&cell, Input::Event(cell.id.clone(), told));
-        });
     }
 }

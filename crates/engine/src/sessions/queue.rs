@@ -1,36 +1,52 @@
-//! The module `queue`: the session's call waits for an agent in a virtual queue (ors-scxml §6).
+//! The module `queue`: a call of the session waits for an agent in a virtual queue (ors-scxml §6).
+//!
+//! The wait of a plugin's call belongs to its callback, that of a placed call to the shard; both
+//! are the router's.
+
+mod order;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use callback::CallbackId;
 use callback::plugin::QueueTold;
-use callback::routing::{Found, Target};
+use callback::routing::Found;
+use callback::{CallbackId, Timestamp};
 use scxml::ActionElement;
 use serde_json::{Value, json};
+use telephony::port::CallId;
 use tokio::sync::oneshot;
 
-use super::act::{failed, foreign};
+use self::order::read;
+use super::act::failed;
 use super::cell::{Body, Cell, Input};
 use super::dialog::plain;
-use super::{Sessions, event};
-use crate::shard::{Act, Command, QueueOrder};
+use super::interaction::{Happened, Stage};
+use super::interactions::named;
+use super::{Sessions, event, lock};
+use crate::limits;
+use crate::shard::{Act, Command, Line, QueueOrder, SessionCommand};
 
-/// Longest time of a request, s.
-const TIMEOUT_MAX_S: f64 = 86_400.0;
-
-/// What a session has asked of a queue.
+/// What a session has asked of a queue for one of its calls.
 #[derive(Debug)]
 pub(super) struct Waits {
-    /// `requestid` of the `<queue:submit>`.
-    request: String,
     /// The session that asked.
     session: String,
-    /// The agent found is called at once.
-    route: bool,
+    /// What it asked for.
+    order: QueueOrder,
     /// Whom it was told.
     found: Option<Found>,
     /// `requestid` of the `<ixn:redirect>` to that agent.
     redirect: Option<String>,
+    /// The time of the request is over, the wait goes on.
+    is_late: bool,
+    /// Agents who did not take the call.
+    tries: u32,
+}
+
+impl Waits {
+    pub(super) fn is(&self, request: &str) -> bool {
+        self.order.request == request
+    }
 }
 
 impl Sessions {
@@ -46,7 +62,7 @@ impl Sessions {
         match element.name.as_str() {
             "submit" => self.submit(cell, body, session, element, &request),
             "cancel" => self.withdraw(cell, body, session, meant(element)),
-            _ => self.query_queue(cell, session, meant(element)),
+            _ => self.query_queue(cell, body, session, meant(element)),
         }
     }
 
@@ -58,58 +74,116 @@ impl Sessions {
         element: &ActionElement,
         request: &str,
     ) {
-        let order = match foreign(cell, element) {
-            Some(why) => Err((why, "there is no such call here".to_owned())),
-            None => read(element, request).map_err(|why| ("invalidattribute", why)),
+        let id = body.interactions.meant(element);
+        let call = id.and_then(|id| {
+            let call = body.interactions.get(&id).ok_or("unknown")?;
+            match (call.stage, call.busy()) {
+                (Stage::Talking, _) | (_, None) => Ok((id, call.line.clone())),
+                (_, Some(word)) => Err(word),
+            }
+        });
+        let wanted = match call {
+            Ok((id, line)) => read(element, request)
+                .map(|order| (id, line, order))
+                .map_err(|why| ("invalidattribute", why)),
+            Err(word) => Err((word, "there is no such call to be queued".to_owned())),
         };
-        let order = match order {
-            Ok(order) => order,
+        let (id, line, mut order) = match wanted {
+            Ok(wanted) => wanted,
             Err((error, why)) => {
-                let data = refused(cell, request, error, &why);
+                let data = refused(&named(element), request, error, &why);
                 return self.answer(body, session, "error.queue.submit", data);
             }
         };
-        body.waits = Some(Waits {
-            request: request.to_owned(),
-            session: session.to_owned(),
-            route: order.route,
-            found: None,
-            redirect: None,
-        });
-        let data = json!({"requestid": request, "interactionid": interaction(cell)});
+        let data = json!({"requestid": request, "interactionid": id});
         self.answer(body, session, "queue.submit.requestid", data);
-        let submitted = self.control(cell, Act::Submit(Box::new(order)));
+        order.since = Some(Timestamp(self.now_ms()));
+        let timeout_s = u64::try_from(order.timeout_s).unwrap_or(0);
+        if matches!(line, Line::Placed(_)) && timeout_s > 0 {
+            self.queue_timer(cell, &id, request, Duration::from_secs(timeout_s));
+        }
+        if let Some(call) = body.interactions.get_mut(&id) {
+            call.waits = Some(Waits {
+                session: session.to_owned(),
+                order: order.clone(),
+                found: None,
+                redirect: None,
+                is_late: false,
+                tries: 0,
+            });
+        }
+        self.put_into(cell, id, line, order);
+    }
+
+    /// Hands a request over to the router.
+    fn put_into(&self, cell: &Arc<Cell>, id: String, line: Line, order: QueueOrder) {
+        let request = order.request.clone();
         let (sessions, cell) = (self.clone(), Arc::clone(cell));
-        let request = request.to_owned();
+        let taken = match line {
+            Line::Question { .. } => Ok(self.control(line, Act::Submit(Box::new(order)))),
+            Line::Placed(call) => {
+                let (reply, taken) = oneshot::channel();
+                let order = Box::new(order);
+                self.command(SessionCommand::Queue { call, order, reply });
+                Err(taken)
+            }
+        };
         self.inner.supervisor.spawn("session", async move {
-            if let Err(error) = submitted.await {
-                sessions.push(&cell, Input::NotQueued(request, error));
+            let result = match taken {
+                Ok(taken) => taken.await,
+                Err(taken) => taken.await.unwrap_or(Err("unknown")),
+            };
+            if let Err(error) = result {
+                let happened = Happened::NotQueued(request, error);
+                sessions.push(&cell, Input::Call(id, happened));
             }
         });
     }
 
+    fn queue_timer(&self, cell: &Arc<Cell>, id: &str, request: &str, within: Duration) {
+        let (sessions, cell) = (self.clone(), Arc::clone(cell));
+        let (id, request) = (id.to_owned(), request.to_owned());
+        self.inner.supervisor.spawn("session", async move {
+            tokio::time::sleep(within).await;
+            let happened = Happened::QueueTime(request);
+            sessions.push(&cell, Input::Call(id, happened));
+        });
+    }
+
     /// The engine did not take the request.
-    pub(super) fn not_queued(
-        &self,
-        cell: &Cell,
-        body: &mut Body,
-        request: &str,
-        error: &'static str,
-    ) {
-        if let Some(waits) = body.waits.take_if(|waits| waits.request == request) {
+    pub(super) fn not_queued(&self, body: &mut Body, id: &str, request: &str, error: &'static str) {
+        let call = body.interactions.get_mut(id);
+        let waits = call.and_then(|call| call.waits.take_if(|waits| waits.is(request)));
+        if let Some(waits) = waits {
             let why = "the engine did not take the request";
-            let data = refused(cell, request, error, why);
+            let data = refused(id, request, error, why);
             self.answer(body, &waits.session, "error.queue.submit", data);
         }
     }
 
     fn withdraw(&self, cell: &Arc<Cell>, body: &mut Body, session: &str, request: String) {
-        body.waits
-            .take_if(|waits| request.is_empty() || waits.request == request);
+        let found = body.interactions.queued(&request);
+        let call = found.and_then(|id| body.interactions.get_mut(&id));
+        let line = call.and_then(|call| {
+            call.waits = None;
+            (call.stage == Stage::Talking).then(|| call.line.clone())
+        });
+        let line = match line {
+            Some(Line::Placed(call)) => {
+                self.command(SessionCommand::Unqueue { call });
+                let data = json!({"requestid": request});
+                return self.answer(body, session, "queue.cancel.done", data);
+            }
+            Some(line) => line,
+            None => {
+                let (name, data) = failed("queue", "cancel", &request, "unknown");
+                return self.answer(body, session, &name, data);
+            }
+        };
         let act = Act::Withdraw {
             request: request.clone(),
         };
-        let withdrawn = self.control(cell, act);
+        let withdrawn = self.control(line, act);
         let (sessions, cell, session) = (self.clone(), Arc::clone(cell), session.to_owned());
         self.inner.supervisor.spawn("session", async move {
             let told = match withdrawn.await {
@@ -123,16 +197,21 @@ impl Sessions {
         });
     }
 
-    fn query_queue(&self, cell: &Arc<Cell>, session: &str, request: String) {
-        let of = cell.plugin.as_ref().map(|plugin| plugin.callback.clone());
+    fn query_queue(&self, cell: &Arc<Cell>, body: &Body, session: &str, request: String) {
+        let id = body.interactions.queued(&request).unwrap_or_default();
+        let call = body.interactions.get(&id);
+        let of = call.map(|call| match &call.line {
+            Line::Question { callback, .. } => callback.clone(),
+            Line::Placed(call) => CallbackId::new(call.as_str()),
+        });
         let position = self.position(of);
         let (sessions, cell, session) = (self.clone(), Arc::clone(cell), session.to_owned());
         self.inner.supervisor.spawn("session", async move {
             let told = match position.await {
                 Some((position, waiting)) => event(
                     "queue.query.done",
-                    json!({"requestid": request, "interactionid": interaction(&cell),
-                        "position": position, "waiting": waiting}),
+                    json!({"requestid": request, "interactionid": id, "position": position,
+                        "waiting": waiting}),
                 ),
                 None => {
                     let (name, data) = failed("queue", "query", &request, "unknown");
@@ -162,20 +241,32 @@ impl Sessions {
         &self,
         cell: &Arc<Cell>,
         body: &mut Body,
+        session: &str,
         element: &ActionElement,
         request: &str,
     ) -> bool {
-        let Some(waits) = &mut body.waits else {
+        let Ok(id) = body.interactions.meant(element) else {
+            return false;
+        };
+        let Some(call) = body.interactions.get_mut(&id) else {
+            return false;
+        };
+        let (line, stage) = (call.line.clone(), call.stage);
+        let Some(waits) = call.waits.as_mut().filter(|_| stage == Stage::Talking) else {
             return false;
         };
         let to = element.attribute("to");
         let meant = |found: &Found| to.is_some_and(|to| means(to, found));
-        if !waits.found.as_ref().is_some_and(meant) {
+        let Some(found) = waits.found.clone().filter(meant) else {
             return false;
-        }
+        };
         waits.redirect = Some(request.to_owned());
-        let called = self.control(cell, Act::Connect);
-        let (sessions, cell, session) = (self.clone(), Arc::clone(cell), waits.session.clone());
+        if matches!(line, Line::Placed(_)) {
+            self.call_found(cell, body, &id, &found);
+            return true;
+        }
+        let called = self.control(line, Act::Connect);
+        let (sessions, cell, session) = (self.clone(), Arc::clone(cell), session.to_owned());
         let request = request.to_owned();
         self.inner.supervisor.spawn("session", async move {
             if let Err(error) = called.await {
@@ -186,10 +277,26 @@ impl Sessions {
         true
     }
 
-    /// What became of a call in its queue.
+    /// What became of a plugin's call in its queue.
     pub(crate) fn queue_told(&self, token: &str, request: String, told: QueueTold) {
-        if let Some(cell) = self.of_token(token) {
-            self.push(&cell, Input::Queue(request, told));
+        let cell = self.of_token(token);
+        let call = cell.and_then(|cell| {
+            let id = cell.plugin.as_ref()?.interaction.clone()?;
+            Some((cell, id))
+        });
+        if let Some((cell, id)) = call {
+            self.push(&cell, Input::Call(id, Happened::Queue(request, told)));
+        }
+    }
+
+    /// The router found an agent for a call that a session placed.
+    pub(crate) fn queue_found(&self, call: &str, request: String, found: Found) {
+        let known = lock(&self.inner.calls)
+            .get(call)
+            .map(|known| Arc::clone(&known.cell));
+        if let Some(cell) = known {
+            let told = Happened::Queue(request, QueueTold::Selected(Box::new(found)));
+            self.push(&cell, Input::Call(call.to_owned(), told));
         }
     }
 
@@ -197,56 +304,177 @@ impl Sessions {
         &self,
         cell: &Arc<Cell>,
         body: &mut Body,
+        id: &str,
         request: &str,
         told: QueueTold,
     ) {
-        let Some(waits) = body.waits.as_mut().filter(|w| w.request == request) else {
+        let Some(call) = body.interactions.get_mut(id) else {
+            return;
+        };
+        let (line, stage) = (call.line.clone(), call.stage);
+        let wanted = |waits: &&mut Waits| waits.is(request);
+        let is_free = matches!(line, Line::Question { .. }) || stage == Stage::Talking;
+        let Some(waits) = call.waits.as_mut().filter(wanted).filter(|_| is_free) else {
+            // Cancelled, or sent elsewhere meanwhile: whoever was found is free again.
+            if let (Line::Placed(call), QueueTold::Selected(_)) = (line, told) {
+                self.command(SessionCommand::Unqueue { call });
+            }
             return;
         };
         let session = waits.session.clone();
-        let done = |found: &Found| selected(cell, request, found);
         match told {
             QueueTold::Selected(found) => {
-                let data = done(&found);
-                waits.found = Some(*found);
+                let routes = waits.order.route;
+                waits.found = Some((*found).clone());
+                if routes {
+                    return self.call_found(cell, body, id, &found);
+                }
+                let data = selected(id, request, &found);
                 self.answer(body, &session, "queue.submit.done", data);
+                if matches!(line, Line::Placed(_)) {
+                    self.queue_timer(cell, id, request, limits::RESERVED_FOR_SESSION);
+                }
             }
             QueueTold::Connected(found) => {
-                let redirect = waits.redirect.take();
-                let routed = waits.route;
-                body.waits = None;
-                // Who talks hears no treatment any more.
-                self.drop_treatment(body, "cancelled", "the call is with an agent");
-                let id = interaction(cell);
-                let data = json!({"interactionid": id, "focusdeviceid": found.dn});
-                self.answer(body, &session, "interaction.partystatechanged", data);
-                if routed {
-                    self.answer(body, &session, "queue.submit.done", done(&found));
-                } else if let Some(redirect) = redirect {
-                    let data = json!({"requestid": redirect, "interactionid": id});
-                    self.answer(body, &session, "interaction.redirect.done", data);
-                }
+                waits.found = Some(*found);
+                self.connected(cell, body, id);
             }
             QueueTold::NotConnected => {
                 let redirect = waits.redirect.take().unwrap_or_default();
-                body.waits = None;
+                call.waits = None;
                 let (name, data) = failed("interaction", "redirect", &redirect, "remote");
                 self.answer(body, &session, &name, data);
             }
             QueueTold::TimedOut { cleared } => {
                 if cleared {
-                    body.waits = None;
+                    call.waits = None;
                 }
                 let why = "nobody was found in time";
-                let data = refused(cell, request, "timeout", why);
+                let data = refused(id, request, "timeout", why);
                 self.answer(body, &session, "error.queue.submit", data);
             }
         }
     }
-}
 
-fn interaction(cell: &Cell) -> Option<&str> {
-    cell.plugin.as_ref().and_then(|p| p.interaction.as_deref())
+    /// Customer and agent talk.
+    fn connected(&self, cell: &Arc<Cell>, body: &mut Body, id: &str) {
+        let Some(call) = body.interactions.get_mut(id) else {
+            return;
+        };
+        let waits = call.waits.take();
+        let Some((waits, found)) = waits.and_then(|mut w| w.found.take().map(|f| (w, f))) else {
+            return;
+        };
+        // Who talks hears no treatment any more.
+        self.drop_treatment(cell, body, id, "cancelled", "the call is with an agent");
+        if let Some(call) = body.interactions.get_mut(id) {
+            call.stage = Stage::Routed;
+        }
+        self.tell_call(body, id, "interaction.partystatechanged");
+        let (name, data) = match waits.redirect {
+            Some(redirect) => (
+                "interaction.redirect.done",
+                json!({"requestid": redirect, "interactionid": id}),
+            ),
+            None => (
+                "queue.submit.done",
+                selected(id, &waits.order.request, &found),
+            ),
+        };
+        self.answer(body, &waits.session, name, data);
+    }
+
+    /// The time of a request for a placed call is over, or of the agent kept for it.
+    pub(super) fn queue_time(&self, body: &mut Body, id: &str, request: &str) {
+        let Some(call) = body.interactions.get_mut(id) else {
+            return;
+        };
+        let (Line::Placed(line), Stage::Talking) = (call.line.clone(), call.stage) else {
+            return;
+        };
+        let Some(waits) = call.waits.as_mut().filter(|waits| waits.is(request)) else {
+            return;
+        };
+        if waits.found.is_some() && !waits.order.route {
+            call.waits = None;
+            return self.command(SessionCommand::Unqueue { call: line });
+        }
+        if std::mem::replace(&mut waits.is_late, true) {
+            return;
+        }
+        let session = waits.session.clone();
+        if waits.order.clear_on_timeout {
+            call.waits = None;
+            self.command(SessionCommand::Unqueue { call: line });
+        }
+        let data = refused(id, request, "timeout", "nobody was found in time");
+        self.answer(body, &session, "error.queue.submit", data);
+    }
+
+    /// Calls the agent who was found for a placed call.
+    fn call_found(&self, cell: &Arc<Cell>, body: &mut Body, id: &str, found: &Found) {
+        if let Some(call) = body.interactions.get_mut(id) {
+            call.stage = Stage::Transferring;
+        }
+        if !self.call_agent(cell, body, id, found) {
+            if let Some(call) = body.interactions.get_mut(id) {
+                call.stage = Stage::Talking;
+            }
+            self.command(SessionCommand::Unqueue {
+                call: CallId::new(id),
+            });
+            let request = body.interactions.get(id).and_then(|call| {
+                let waits = call.waits.as_ref()?;
+                Some(waits.order.request.clone())
+            });
+            self.not_queued(body, id, &request.unwrap_or_default(), "unknown");
+        }
+    }
+
+    /// The agent of a placed call has answered.
+    pub(super) fn agent_has(
+        &self,
+        cell: &Arc<Cell>,
+        body: &mut Body,
+        id: &str,
+        (line, other): (Line, CallId),
+    ) {
+        let Line::Placed(a) = line else { return };
+        lock(&self.inner.calls).remove(other.as_str());
+        if let Some(call) = body.interactions.get_mut(id) {
+            call.leg = None;
+        }
+        self.connected(cell, body, id);
+        self.command(SessionCommand::HandOver { a, b: other });
+    }
+
+    /// The agent of a placed call does not take it: the next one, or the session is told.
+    pub(super) fn agent_gone(&self, cell: &Arc<Cell>, body: &mut Body, id: &str) {
+        let Some(call) = body.interactions.get_mut(id) else {
+            return;
+        };
+        let line = call.line.clone();
+        let Some(waits) = &mut call.waits else { return };
+        waits.found = None;
+        waits.tries += 1;
+        let session = waits.session.clone();
+        if let Some(redirect) = waits.redirect.take() {
+            call.waits = None;
+            self.command(SessionCommand::Unqueue {
+                call: CallId::new(id),
+            });
+            let (name, data) = failed("interaction", "redirect", &redirect, "remote");
+            return self.answer(body, &session, &name, data);
+        }
+        let order = waits.order.clone();
+        if waits.tries >= limits::QUEUE_TRIES_MAX {
+            self.command(SessionCommand::Unqueue {
+                call: CallId::new(id),
+            });
+            return self.not_queued(body, id, &order.request, "remote");
+        }
+        self.put_into(cell, id.to_owned(), line, order);
+    }
 }
 
 fn meant(element: &ActionElement) -> String {
@@ -256,15 +484,14 @@ fn meant(element: &ActionElement) -> String {
         .unwrap_or_default()
 }
 
-fn refused(cell: &Cell, request: &str, error: &str, why: &str) -> Value {
-    json!({"requestid": request, "interactionid": interaction(cell), "error": error,
-        "description": why})
+fn refused(id: &str, request: &str, error: &str, why: &str) -> Value {
+    json!({"requestid": request, "interactionid": id, "error": error, "description": why})
 }
 
 /// The data of `queue.submit.done`.
-fn selected(cell: &Cell, request: &str, found: &Found) -> Value {
+fn selected(id: &str, request: &str, found: &Found) -> Value {
     json!({
-        "requestid": request, "interactionid": interaction(cell),
+        "requestid": request, "interactionid": id,
         "targetselected": format!("{}@{}", found.dn, found.switch),
         "targetcomponentselected": found.agent.as_str(),
         "targetobjectselected": found.id, "vqselected": found.vq,
@@ -286,191 +513,6 @@ fn means(to: &Value, found: &Found) -> bool {
             let text = plain(other);
             let name = text.split('@').next().unwrap_or_default();
             !name.is_empty() && (name == found.dn || name == found.agent.as_str())
-        }
-    }
-}
-
-/// Reads `<queue:submit>`.
-fn read(element: &ActionElement, request: &str) -> Result<QueueOrder, String> {
-    let text = |name: &str| element.attribute(name).map(plain).unwrap_or_default();
-    for name in ["ordertype", "orderstat"] {
-        let value = text(name);
-        if !["", "max", "StatTimeInReadyState"].contains(&value.as_str()) {
-            tracing::warn!(
-                name,
-                value,
-                "queue:submit: the agent idle for longest is taken, whatever this says"
-            );
-        }
-    }
-    let priority = match text("priority").as_str() {
-        "" => None,
-        number => Some(number.parse().map_err(|_bad| "priority is no integer")?),
-    };
-    let timeout = match text("timeout").as_str() {
-        "" => 0.0,
-        time => time
-            .trim_end_matches('s')
-            .parse::<f64>()
-            .ok()
-            .filter(|s| (0.0..=TIMEOUT_MAX_S).contains(s))
-            .ok_or("timeout is no time in seconds")?,
-    };
-    Ok(QueueOrder {
-        request: request.to_owned(),
-        queue: Some(text("queue")).filter(|queue| !queue.is_empty()),
-        target: targets(element)?,
-        priority,
-        timeout_s: whole(timeout.ceil()),
-        clear_on_timeout: flag(&text("clearontimeout"), true)?,
-        route: flag(&text("route"), true)?,
-    })
-}
-
-/// Seconds within a day as a whole number.
-fn whole(seconds: f64) -> i64 {
-    i64::try_from(std::time::Duration::from_secs_f64(seconds).as_secs()).unwrap_or(0)
-}
-
-fn flag(text: &str, default: bool) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "" => Ok(default),
-        "true" | "1" | "1.0" => Ok(true),
-        "false" | "0" | "0.0" => Ok(false),
-        other => Err(format!("{other} is neither true nor false")),
-    }
-}
-
-/// The targets of a request; all of them count at once.
-fn targets(element: &ActionElement) -> Result<Target, String> {
-    let groups = element.children.iter().filter(|c| c.name == "targets");
-    let direct = element.children.iter();
-    let mut whole = Target::default();
-    for child in groups.flat_map(|group| &group.children).chain(direct) {
-        match child.name.as_str() {
-            "targetid" => {
-                let given = child.attribute("expr").or_else(|| child.attribute("id"));
-                add(&mut whole, given.unwrap_or(&Value::Null))?;
-            }
-            "target" => {
-                let text = |name: &str| child.attribute(name).map(plain).unwrap_or_default();
-                let kind = kind_of(&text("type"))?;
-                let target = format!("{}@{}.{kind}", text("name"), text("statserver"));
-                add(&mut whole, &Value::from(target))?;
-            }
-            _ => {}
-        }
-    }
-    if whole.steps.len() > callback::limits::TARGET_STEPS_MAX {
-        let max = callback::limits::TARGET_STEPS_MAX;
-        return Err(format!("a request has at most {max} targets"));
-    }
-    Ok(whole)
-}
-
-fn add(whole: &mut Target, given: &Value) -> Result<(), String> {
-    match given {
-        Value::Array(several) => several.iter().try_for_each(|one| add(whole, one)),
-        Value::Object(resource) if resource.contains_key("agent") => {
-            let agent = resource.get("agent").map(plain).unwrap_or_default();
-            add(whole, &Value::from(format!("{agent}@.A")))
-        }
-        other => {
-            let target = Target::parse(&plain(other))?;
-            if target.steps.is_empty() {
-                return Err("a target has no name".to_owned());
-            }
-            whole.steps.extend(target.steps);
-            Ok(())
-        }
-    }
-}
-
-/// The letters of a kind of target (options §16).
-fn kind_of(word: &str) -> Result<&'static str, String> {
-    Ok(match word.to_ascii_lowercase().as_str() {
-        "a" | "agent" => "A",
-        "ap" | "place" => "AP",
-        "" | "ga" | "agentgroup" | "skill" => "GA",
-        "gp" | "placegroup" => "GP",
-        "gc" | "campaigngroup" => "GC",
-        other => return Err(format!("{other} is no type of a target here")),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn element(name: &str, attributes: &[(&str, Value)]) -> ActionElement {
-        let owned = |(n, v): &(&str, Value)| ((*n).to_owned(), v.clone());
-        ActionElement {
-            name: name.to_owned(),
-            attributes: attributes.iter().map(owned).collect(),
-            params: Vec::new(),
-            content: None,
-            children: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_request_names_its_targets_in_every_form() {
-        let mut targets = element("targets", &[]);
-        targets.children = vec![
-            element("targetid", &[("expr", json!("?:English>5@Stats.GA"))]),
-            element(
-                "target",
-                &[
-                    ("name", json!("Billing")),
-                    ("type", json!("agentgroup")),
-                    ("statserver", json!("Stats")),
-                ],
-            ),
-            element("targetid", &[("expr", json!(["kim@S.A", "D1@S.AP"]))]),
-        ];
-        let mut submit = element(
-            "submit",
-            &[
-                ("queue", json!("VQ")),
-                ("priority", json!(7.0)),
-                ("timeout", json!("1.5s")),
-                ("route", json!(false)),
-            ],
-        );
-        submit.children = vec![targets];
-        let order = read(&submit, "r").unwrap();
-        let steps = order.target.steps.iter();
-        let names: Vec<_> = steps.map(|step| step.target.as_str()).collect();
-        let wanted = [
-            "?:English>5@Stats.GA",
-            "Billing@Stats.GA",
-            "kim@S.A",
-            "D1@S.AP",
-        ];
-        assert_eq!(names, wanted);
-        assert_eq!(order.queue.as_deref(), Some("VQ"));
-        assert_eq!((order.priority, order.timeout_s), (Some(7), 2));
-        assert_eq!((order.route, order.clear_on_timeout), (false, true));
-    }
-
-    #[test]
-    fn bad_requests_are_refused() {
-        for (name, value) in [
-            ("timeout", json!("soon")),
-            ("timeout", json!(-1)),
-            ("priority", json!("high")),
-            ("route", json!("perhaps")),
-        ] {
-            assert!(read(&element("submit", &[(name, value)]), "r").is_err());
-        }
-        for target in [
-            element("targetid", &[("expr", json!("Billing"))]),
-            element("targetid", &[]),
-            element("target", &[("name", json!("x")), ("type", json!("moon"))]),
-        ] {
-            let mut submit = element("submit", &[]);
-            submit.children = vec![target];
-            assert!(read(&submit, "r").is_err());
         }
     }
 }

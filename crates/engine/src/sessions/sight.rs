@@ -99,7 +99,10 @@ impl Sight {
         let (session, kind, text) = match input {
             Input::Event(session, event) => (session, "event", event.name.clone()),
             Input::Request(event, _) => (&self.id, "request", event.name.clone()),
-            Input::CallOver(event) => (&self.id, "event", event.name.clone()),
+            Input::Call(_, happened) => match happened.word() {
+                Some(word) => (&self.id, "event", word.to_owned()),
+                None => return,
+            },
             Input::Undelivered {
                 session, reason, ..
             } => (session, "undelivered", reason.clone()),

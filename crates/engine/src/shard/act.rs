@@ -62,6 +62,7 @@ impl Shard {
                 let signal = Signal::Deleted { attached };
                 self.parts.plugins.signal(&token, signal);
             }
+            Effect::RunStrategy(order) => self.parts.plugins.sessions.run_strategy(*order),
             Effect::TellQueue {
                 token,
                 request,

@@ -97,7 +97,7 @@ impl Shard {
         self.leg_ends.first().map(|(at, _)| *at)
     }
 
-    fn give_back(&mut self, agent: &AgentId, callback: &CallbackId, released: Released) {
+    pub(super) fn give_back(&mut self, agent: &AgentId, callback: &CallbackId, released: Released) {
         self.router.release(agent, callback, released, self.now);
         self.router_changed = true;
         // A wish of the agent's own is in the store already; this is the router's decision.

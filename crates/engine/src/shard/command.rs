@@ -39,6 +39,7 @@ impl Shard {
                 act,
                 reply,
             } => self.on_control(&id, token, act, reply, round),
+            Command::OfSession(command) => self.on_session(command, round),
             Command::Tell { id, input } => self.step(&id, input, round),
             Command::Send(command) => self.send(*command),
             Command::Play(clip) => self.play_clip(*clip, round),
@@ -68,9 +69,8 @@ impl Shard {
                 name,
                 reply,
             } => {
-                let value = self.router.statistic(&object, &name, self.now);
                 // The script may have given up.
-                drop(reply.try_send(value));
+                drop(reply.try_send(self.router.statistic(&object, &name, self.now)));
             }
             Command::Agents { reply } => drop(reply.send(self.router.agents())),
         }

@@ -4,14 +4,14 @@ use callback::lifecycle::{CallOut, Change, Input, PluginEvent};
 use callback::plugin::{PluginCall, QueueWait, check_destination};
 use callback::record::Phase;
 use callback::routing::Target;
-use callback::{Callback, CallbackId, LegKey};
+use callback::{Callback, CallbackId, LegKey, Timestamp};
 use serde_json::{Map, Value};
 use telephony::media::audio::Clip;
-use telephony::port::{Command as TelephonyCommand, EventKind, RecordOrder, Repeat};
+use telephony::port::{CallId, Command as TelephonyCommand, EventKind, RecordOrder, Repeat};
 
 use super::act::call_id;
 use super::round::Round;
-use super::{Command, Reply, Shard};
+use super::{Command, Line, Reply, Shard};
 use crate::sessions::Signal;
 use crate::voicexml::OtherSide;
 
@@ -38,6 +38,10 @@ pub(crate) enum Act {
     },
     /// Play sound that is there over and over.
     Loop { clip: Clip, play: u64 },
+    /// Let both hear each other.
+    Bridge { other: CallId },
+    /// Part them again.
+    Unbridge,
     /// Record the customer.
     Record(RecordOrder),
     /// End a recording.
@@ -74,7 +78,7 @@ pub(crate) enum Act {
 }
 
 /// What a session says about a virtual queue; the rest is the callback's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct QueueOrder {
     pub(crate) request: String,
     pub(crate) queue: Option<String>,
@@ -83,6 +87,8 @@ pub(crate) struct QueueOrder {
     pub(crate) timeout_s: i64,
     pub(crate) clear_on_timeout: bool,
     pub(crate) route: bool,
+    /// When a wait began that goes on.
+    pub(crate) since: Option<Timestamp>,
 }
 
 impl Shard {
@@ -100,7 +106,7 @@ impl Shard {
         let _gone = reply.send(result);
     }
 
-    fn control(
+    pub(super) fn control(
         &mut self,
         id: &CallbackId,
         token: String,
@@ -111,16 +117,16 @@ impl Shard {
         if callback.plugin.token() != Some(token.as_str()) {
             return Err("unknown");
         }
-        let Phase::Plugin { call, wait, .. } = &callback.phase else {
+        let Phase::Plugin { call, ref wait, .. } = callback.phase else {
             return Err("unknown");
         };
-        let (call, wait) = (*call, wait.as_deref());
+        let wait = wait.as_deref();
         let leg = callback.customer_leg();
         match (&act, call) {
             (Act::Attach, PluginCall::Ours) | (_, PluginCall::Plugins) => {}
             _ => return Err("invalidstate.null"),
         }
-        if let Some(command) = to_telephony(&act, &leg) {
+        if let Some(command) = to_telephony(&act, call_id(&leg)) {
             self.send(command);
             return Ok(());
         }
@@ -130,7 +136,11 @@ impl Shard {
                 play,
                 forever,
             } => {
-                self.play_for_session(token, &leg, source, play, forever);
+                let line = Line::Question {
+                    callback: id.clone(),
+                    token,
+                };
+                self.play_for_session(line, call_id(&leg), (source, play), forever);
                 return Ok(());
             }
             Act::UserData { data } => {
@@ -173,16 +183,8 @@ impl Shard {
                 return Err("invalidstate.transferring");
             }
             Act::Submit(order) => PluginEvent::Submit(Box::new(self.queue_wait(callback, *order)?)),
-            Act::Withdraw { request } => {
-                wait.filter(|wait| request.is_empty() || wait.request == request)
-                    .ok_or("unknown")?;
-                PluginEvent::Withdraw { request }
-            }
-            Act::Connect => {
-                wait.filter(|wait| wait.found.is_some() && !wait.ringing)
-                    .ok_or("invalidstate.routed")?;
-                PluginEvent::Connect
-            }
+            Act::Withdraw { request } => withdrawal(wait, request)?,
+            Act::Connect => connection(wait)?,
             Act::Detach => PluginEvent::Detached,
             Act::Attach => PluginEvent::Attached,
             Act::Redirect { destination, aai } => {
@@ -200,6 +202,8 @@ impl Shard {
             Act::Look
             | Act::Sound { .. }
             | Act::Loop { .. }
+            | Act::Bridge { .. }
+            | Act::Unbridge
             | Act::Record(_)
             | Act::StopRecord
             | Act::Stop
@@ -240,15 +244,13 @@ impl Shard {
     }
 
     /// A file that cannot be played counts as played.
-    fn play_for_session(
+    pub(super) fn play_for_session(
         &mut self,
-        token: String,
-        leg: &LegKey,
-        source: String,
-        play: u64,
+        line: Line,
+        call: CallId,
+        (source, play): (String, u64),
         forever: bool,
     ) {
-        let call = call_id(leg);
         let repeat = if forever {
             Repeat::Forever
         } else {
@@ -260,7 +262,7 @@ impl Shard {
             clip,
             repeat,
         };
-        let sessions = self.parts.plugins.sessions.clone();
+        let plugins = self.parts.plugins.clone();
         let treatments = self.parts.treatments.clone();
         let commands = self.parts.commands.clone();
         self.parts.supervisor.spawn("treatment", async move {
@@ -270,7 +272,7 @@ impl Shard {
                     // The channel closes only when the shard is gone.
                     drop(commands.send(command).await);
                 }
-                None => sessions.signal(&token, Signal::Played(play)),
+                None => plugins.signal_line(&line, Signal::Played(play)),
             }
         });
     }
@@ -344,9 +346,22 @@ impl Shard {
     }
 }
 
+/// What takes a call out of its queue, when it is there by this request.
+fn withdrawal(wait: Option<&QueueWait>, request: String) -> Result<PluginEvent, &'static str> {
+    let meant = |wait: &&QueueWait| request.is_empty() || wait.request == request;
+    wait.filter(meant).ok_or("unknown")?;
+    Ok(PluginEvent::Withdraw { request })
+}
+
+/// What calls the agent who is kept for the call.
+fn connection(wait: Option<&QueueWait>) -> Result<PluginEvent, &'static str> {
+    let kept = |wait: &&QueueWait| wait.found.is_some() && !wait.ringing;
+    wait.filter(kept).ok_or("invalidstate.routed")?;
+    Ok(PluginEvent::Connect)
+}
+
 /// What is telephony's alone.
-fn to_telephony(act: &Act, leg: &LegKey) -> Option<TelephonyCommand> {
-    let call = call_id(leg);
+pub(super) fn to_telephony(act: &Act, call: CallId) -> Option<TelephonyCommand> {
     Some(match act {
         Act::Sound {
             clip,
@@ -368,6 +383,11 @@ fn to_telephony(act: &Act, leg: &LegKey) -> Option<TelephonyCommand> {
             clip: clip.clone(),
             repeat: Repeat::Forever,
         },
+        Act::Bridge { other } => TelephonyCommand::Bridge {
+            a: call,
+            b: other.clone(),
+        },
+        Act::Unbridge => TelephonyCommand::Unbridge { call },
         Act::Record(order) => TelephonyCommand::Record {
             call,
             order: *order,

@@ -15,7 +15,7 @@ use rand::RngExt as _;
 use serde_json::{Value, json};
 use store::{EventRow, IntentRow};
 use telephony::media::cpd;
-use telephony::port::{CallId, Command as TelephonyCommand, Event, EventKind, Room};
+use telephony::port::{CallId, Event, EventKind, Room};
 
 use super::Shard;
 use super::act::call_id;
@@ -110,6 +110,7 @@ impl Shard {
             }
         }
         self.callbacks.insert(id.clone(), Arc::new(step.callback));
+        self.settle_route(id);
         if !(recovers && unchanged) {
             round.changed.push(id.clone());
         }
@@ -173,6 +174,7 @@ impl Shard {
                 | Effect::AskPlugin(_)
                 | Effect::CallDeleted { .. }
                 | Effect::TellQueue { .. }
+                | Effect::RunStrategy(_)
                 | Effect::EndPlugin { .. }
                 | Effect::HandOver { .. }
                 | Effect::Silence { .. }
@@ -223,6 +225,9 @@ impl Shard {
         match decision {
             Decision::Contact { callback } => self.turns.push_back(callback),
             Decision::Agent { callback, found } => {
+                if self.found_for_placed(&callback, &found) {
+                    return;
+                }
                 if !self.callbacks.contains_key(&callback) {
                     self.router
                         .release(&found.agent, &callback, Released::Done, self.now);
@@ -388,15 +393,7 @@ impl Shard {
 
     fn on_call(&mut self, call: &CallId, kind: EventKind, round: &mut Round) {
         let Some(leg) = LegKey::parse(call.as_str()) else {
-            if let EventKind::Incoming { .. } = kind {
-                // Nobody can be reached here yet.
-                self.send(TelephonyCommand::Reject {
-                    call: call.clone(),
-                    status: 404,
-                    q850: Some(1),
-                });
-            }
-            return;
+            return self.on_placed(call, kind, round);
         };
         self.signal_session(&leg, &kind);
         let event = match kind {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use callback::lifecycle::Effect;
 use callback::{Callback, CallbackId, Error, ErrorCode, Timestamp};
 use store::{Batch, DeliveryRow, StoreError};
-use telephony::port::Hold;
+use telephony::port::{Command as TelephonyCommand, Hold};
 
 use super::{Reply, Shard};
 use crate::limits;
@@ -63,6 +63,8 @@ pub(super) struct Round {
     pub(super) asked: Vec<Asked>,
     /// INVITEs that wait until their dialogs are durable.
     pub(super) holds: Vec<Hold>,
+    /// Calls that are placed once their intents are durable.
+    pub(super) places: Vec<TelephonyCommand>,
 }
 
 impl Shard {
@@ -96,6 +98,9 @@ impl Shard {
             self.write(&mut round, tries_max).await?;
         }
         round.holds.clear();
+        for command in std::mem::take(&mut round.places) {
+            self.send(command);
+        }
         let deliveries: Vec<DeliveryRow> = std::mem::take(&mut round.batch.deliveries);
         self.parts.outbox.hand_over(deliveries);
         if !round.batch.events.is_empty() && self.parts.shared.events.receiver_count() > 0 {

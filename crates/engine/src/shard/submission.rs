@@ -9,6 +9,10 @@ impl Shard {
     /// Whether a submission made now would succeed (notifications §9.2).
     pub(super) fn can_submit(&self, callback: &Callback) -> Result<(), String> {
         let s = &callback.settings;
+        if s.strategy.is_some() {
+            // Its document finds out what it needs.
+            return self.has_room();
+        }
         if s.virtual_queue.is_empty() {
             return Err("the service has no _urs_virtual_queue".to_owned());
         }
@@ -23,6 +27,10 @@ impl Shard {
                 format!("there is no trunk {}", s.route_point)
             });
         }
+        self.has_room()
+    }
+
+    fn has_room(&self) -> Result<(), String> {
         let max = self.parts.max_running;
         // Counted only when it may matter: most open callbacks run.
         if max > 0 && self.callbacks.len() >= max && self.running() >= max {
@@ -44,6 +52,7 @@ impl Shard {
             | Phase::Dialing
             | Phase::Detecting
             | Phase::Plugin { .. }
+            | Phase::Strategy { .. }
             | Phase::RoutingOut { .. }
             | Phase::Greeting
             | Phase::InQueue

@@ -15,6 +15,7 @@ use super::recordings::Recordings;
 use super::transfers::Transferring;
 use crate::limits;
 use crate::pool::Hosted;
+use crate::shard::Line;
 
 /// What happens to an application.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub(super) struct Beginning {
 }
 
 /// Who started an application.
-pub(super) trait Owner: Send + Sync + std::fmt::Debug {
+pub(crate) trait Owner: Send + Sync + std::fmt::Debug {
     /// It runs.
     fn started(&self);
     /// It sends something (`gvp:send`).
@@ -56,11 +57,14 @@ pub(super) trait Owner: Send + Sync + std::fmt::Debug {
     fn ended(&self, ending: Ending, documents: u32, hung_up: bool);
 }
 
-/// The call that an application talks to, by the question that is open about it.
+/// The call that an application talks to.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
+    /// The callback, or the call that a session placed.
     pub(super) callback: CallbackId,
+    /// What the application is found by.
     pub(super) token: String,
+    pub(super) line: Line,
 }
 
 /// A play of the application on its call.

@@ -5,14 +5,12 @@ use std::sync::atomic::Ordering;
 
 use telephony::media::audio::Clip;
 use telephony::port::{RecordEnd, RecordOrder};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::oneshot;
 use vxml::{Effect, FetchRequest, Play, RecordRequest, Session};
 
 use super::VoiceXml;
 use super::cell::{Beginning, Body, Cell, Input, Playing, Recording};
 use super::prompts::Unspeakable;
-use crate::shard::{Act, Command, PLUGIN_PLAYS};
+use crate::shard::{Act, PLUGIN_PLAYS};
 
 /// Longest line of a log.
 const LINE_MAX: usize = 1_000;
@@ -270,26 +268,7 @@ impl VoiceXml {
         cell: &Cell,
         act: Act,
     ) -> impl Future<Output = Result<(), &'static str>> + Send + 'static {
-        let commands = self.inner.commands.clone();
-        let call = cell.call.clone();
-        let (reply, done) = oneshot::channel();
-        let command = Command::Control {
-            id: call.callback,
-            token: call.token,
-            act,
-            reply,
-        };
-        let late = commands.try_send(command).err();
-        async move {
-            match late {
-                None => {}
-                Some(TrySendError::Full(command)) => {
-                    commands.send(command).await.map_err(|_gone| "unknown")?;
-                }
-                Some(TrySendError::Closed(_)) => return Err("unknown"),
-            }
-            done.await.unwrap_or(Err("unknown"))
-        }
+        crate::shard::control(self.inner.commands.clone(), cell.call.line.clone(), act)
     }
 }
 

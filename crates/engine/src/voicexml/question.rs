@@ -12,7 +12,7 @@ use vxml::{Connection, Ending, Message, Start, ThreadTime};
 use super::cell::{Beginning, Call, Cell, Owner};
 use super::outcome::{self, Outcome};
 use super::{OnError, VoiceXml};
-use crate::shard::Command;
+use crate::shard::{Command, Line};
 use crate::supervisor::Supervisor;
 
 /// The callback that an application decides about.
@@ -31,6 +31,10 @@ impl VoiceXml {
         let call = Call {
             callback: question.callback.clone(),
             token: question.token.clone(),
+            line: Line::Question {
+                callback: question.callback.clone(),
+                token: question.token.clone(),
+            },
         };
         let asker = Asker {
             call: call.clone(),

@@ -24,7 +24,7 @@ pub(super) async fn load(
         let mut queues = services.iter().map(|s| s.get("_urs_virtual_queue"));
         queues.any(|name| name == Some(queue.as_str()))
     };
-    if load.states.is_empty() && !configured() {
+    if load.waiting == 0 && load.states.is_empty() && !configured() {
         return Err(Failure::new(ErrorCode::NotFound, "There is no such virtual queue").into());
     }
     Ok(answer::ok(&json!({

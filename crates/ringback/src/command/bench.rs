@@ -1,6 +1,7 @@
 //! `ringback bench`: what this machine does with this program, with goals.
 
 mod calls;
+mod contain;
 mod cpd;
 mod create;
 mod deliver;
@@ -23,6 +24,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::calls::CallsArgs;
+use self::contain::ContainArgs;
 use self::cpd::CpdArgs;
 use self::create::CreateArgs;
 use self::deliver::DeliverArgs;
@@ -50,6 +52,8 @@ pub(crate) struct Bench {
 enum Name {
     /// Whole callbacks against a carrier and agents in another process
     Calls(CallsArgs),
+    /// Sessions beside others that use all they may, and beside threads that hang
+    Contain(ContainArgs),
     /// The call progress detector over generated audio
     Cpd(CpdArgs),
     /// HTTP creates over many connections, each durable before its answer
@@ -159,6 +163,9 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
     let outcome = match args.name {
         Name::Calls(args) => {
             with_clock("bench calls", Box::pin(calls::run(&args, &dir, json))).await?
+        }
+        Name::Contain(args) => {
+            with_clock("bench contain", Box::pin(contain::run(&args, &dir))).await?
         }
         Name::Cpd(args) => cpd::run(&args)?,
         Name::Create(args) => {

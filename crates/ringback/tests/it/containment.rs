@@ -154,3 +154,63 @@ async fn callbacks_do_not_wait_for_scripts_that_hang() {
     assert!(ratios[1] < 3.0, "{ratios:?}");
     assert_eq!(server.api.get("/livez").await.status, 200);
 }
+
+/// A built-in that reads a length twice: the wrapper sees 0, the built-in counts to 4e15 and never
+/// looks at the interrupt.
+const HANGS: &str = "<script>var n = 0; Array.prototype.reverse.call(\
+    {get length() { return n++ ? 4e15 : 0; }});</script>";
+
+#[tokio::test]
+async fn threads_that_hang_are_set_aside_until_the_process_says_it_is_ill() {
+    let server = server(9)
+        .set("script", "max_stuck_threads = 2")
+        .start()
+        .await;
+    let documents = Receiver::start().await;
+    let (hangs, counts) = (document(HANGS), document("<raise event='none'/>"));
+    documents.answer(move |note| match note.request.ends_with("/good") {
+        true => Reply::Json(200, counts),
+        false => Reply::Json(200, hangs),
+    });
+    let body = json!({"src": format!("{}/good", documents.url)});
+    let good = server.api.post("/scxml/session/start", &body).await.body["sessionId"].clone();
+    let good = format!("/scxml/session/{}", good.as_str().unwrap_or_default());
+    for stuck in 1..=2 {
+        let id = start(&server, &documents).await;
+        let at = format!("/scxml/session/{id}");
+        let begun = testkit::now();
+        server.api.post(&format!("{at}/event/go"), &json!({})).await;
+        until("its session is over", PATIENCE, async || {
+            (server.api.get(&format!("{at}/query")).await.status == 404).then_some(())
+        })
+        .await;
+        eprintln!(
+            "a built-in that hangs: over after {} ms",
+            begun.elapsed().as_millis()
+        );
+        assert!(begun.elapsed() > Duration::from_secs(2), "its thread hung");
+        let health = server.api.get("/livez").await;
+        assert_eq!(
+            health.status,
+            if stuck == 2 { 503 } else { 200 },
+            "{health:?}"
+        );
+        if stuck == 2 {
+            assert!(
+                health.text.contains("2 threads hang in scripts"),
+                "{health:?}"
+            );
+        }
+    }
+    // Others go on.
+    let go = server
+        .api
+        .post(&format!("{good}/event/go"), &json!({}))
+        .await;
+    assert_eq!(go.status, 200, "{go:?}");
+    until("the other session has moved", PATIENCE, async || {
+        let looked = server.api.get(&format!("{good}/query")).await;
+        (looked.body["configuration"] == json!(["s"])).then_some(())
+    })
+    .await;
+}

@@ -138,6 +138,7 @@ pub(crate) fn settings(service: &str) -> Settings {
         contact: ContactSettings::default(),
         cpn_digits: None,
         plugin: None,
+        strategy: None,
         pending: BTreeMap::from([(String::from("_plugin"), String::from("not run"))]),
     }
 }
