@@ -29,6 +29,7 @@ mod robust;
 mod rules;
 mod session_calls;
 mod session_dialogs;
+mod session_interactions;
 mod sessions;
 mod stage;
 mod treatments;
