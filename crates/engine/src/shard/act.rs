@@ -64,6 +64,12 @@ impl Shard {
             }
             Effect::EndPlugin { token } => self.parts.plugins.end(&token),
             Effect::RouteOut(route) => self.route_out(*route),
+            Effect::Refer {
+                leg,
+                number,
+                route_point,
+                headers,
+            } => self.refer(&leg, &number, &route_point, headers),
             Effect::HandOver { customer, other } => self.hand_over(&customer, &other),
             Effect::Silence { leg } => self.send(TelephonyCommand::Stop {
                 call: call_id(&leg),
