@@ -286,6 +286,13 @@ pub enum LegEvent {
         /// Token of the play effect.
         token: u64,
     },
+    /// Its other side was asked to call a destination: what became of it.
+    Referred {
+        /// The destination has the customer.
+        taken: bool,
+        /// SIP status of the refusal or the report.
+        status: u16,
+    },
     /// The leg is over, or could not be started.
     Ended {
         /// Call state number when it was never answered.
@@ -361,6 +368,17 @@ pub enum Effect {
     },
     /// Calls another destination for the customer; a dial intent is committed with the step.
     RouteOut(Box<RouteOut>),
+    /// Asks the customer's side to call that destination itself.
+    Refer {
+        /// The customer's leg.
+        leg: LegKey,
+        /// What is dialed.
+        number: String,
+        /// Names of trunks as `_route_point` says; empty = all.
+        route_point: String,
+        /// Header lines for the destination: attached data with priority and age.
+        headers: Vec<(String, String)>,
+    },
     /// Joins the customer and that destination for as long as both stay; the callback is over.
     HandOver {
         /// The customer's leg.

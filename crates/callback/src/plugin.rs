@@ -64,6 +64,9 @@ pub struct PluginSettings {
     pub age_is_epoch: bool,
     /// `route_to_rp.header_prefix`.
     pub header_prefix: String,
+    /// `route_to_rp.method = refer`.
+    #[serde(default)]
+    pub refer: bool,
 }
 
 /// What a callback remembers about its plugin.

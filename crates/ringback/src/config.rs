@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use outgoing::{PushCustomHttp, PushDebug, without_meaning};
 pub(crate) use schema::{
-    Age, Body, Codec, Config, Encoding, Envelope, Message, NumberFormat, OnDetected, OnError,
-    StateCompat, Transport, Trunk,
+    Age, Body, Codec, Config, Encoding, Envelope, Message, Method, NumberFormat, OnDetected,
+    OnError, StateCompat, Transport, Trunk,
 };
 
 /// Size of a configuration file, bytes; a larger one is some other file.

@@ -16,6 +16,7 @@ pub mod digest;
 pub mod header;
 pub mod network;
 pub mod redirect;
+pub mod refer;
 pub mod registrar;
 pub mod result;
 pub mod sdp;

@@ -31,6 +31,7 @@ mod notices;
 mod outgoing;
 mod phones;
 mod plan;
+mod referral;
 mod session;
 mod socket;
 mod trace;
@@ -463,6 +464,9 @@ async fn obey_one(core: &Arc<Core>, command: Command) {
         Command::Answer { call } => tell(core, &call, Input::Answer).await,
         Command::Reject { call, status, q850 } => {
             tell(core, &call, Input::Reject(status, q850)).await;
+        }
+        Command::Refer { call, to, headers } => {
+            tell(core, &call, Input::Refer(to, headers)).await;
         }
         Command::HangUp { call, cause } => tell(core, &call, Input::HangUp(cause)).await,
         Command::Play {

@@ -278,6 +278,16 @@ pub enum Command {
         /// One of the two.
         call: CallId,
     },
+    /// Asks the other side of an answered call to call somebody else instead (REFER);
+    /// [`EventKind::Referred`] follows unless the call ends.
+    Refer {
+        /// The call.
+        call: CallId,
+        /// User part of the address; the host is that of the other side.
+        to: String,
+        /// Headers for the call that follows.
+        headers: Vec<(String, String)>,
+    },
     /// Ends a call in whatever state it is; harmless when it is over already.
     HangUp {
         /// The call.
@@ -395,6 +405,13 @@ pub enum EventKind {
     },
     /// A DTMF digit arrived.
     Digit(char),
+    /// What became of [`Command::Refer`].
+    Referred {
+        /// Somebody else has the other side now; the call still has to be ended.
+        taken: bool,
+        /// Status of the refusal or of the report.
+        status: u16,
+    },
     /// No packet for 60 s outside hold.
     MediaTimeout,
     /// Someone calls us. Sent before any other event of that call.

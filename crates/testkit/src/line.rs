@@ -39,6 +39,9 @@ pub enum Behaviour {
     AnswerAndPress(Duration, Duration, char),
     /// Rings so long, answers, and hangs up after the second time.
     AnswerAndLeave(Duration, Duration),
+    /// Rings so long, answers, and when it is referred reports this status of the new call; others
+    /// refuse to be referred.
+    AnswerAndFollow(Duration, u16),
 }
 
 /// A call as the phones saw it.
@@ -60,6 +63,8 @@ pub struct Call {
     pub over: Option<Moment>,
     /// Headers of the first INVITE.
     pub headers: Vec<(String, String)>,
+    /// `Refer-To` of the last REFER; empty without one.
+    pub referred_to: String,
 }
 
 impl Call {
@@ -248,6 +253,7 @@ fn receive(shared: &Shared, ports: Ports, request: Request, peer: SocketAddr) ->
             leg.over();
             vec![(request.answer("200 OK", "", ""), peer)]
         }
+        ("REFER", Some(leg)) => leg.referred(&request, ports),
         ("CANCEL" | "BYE", None) => {
             vec![(
                 request.answer("481 Call/Transaction Does Not Exist", "", ""),
@@ -292,6 +298,7 @@ impl Leg {
             answered: false,
             over: None,
             headers: invite.headers.clone(),
+            referred_to: String::new(),
         };
         let stage = Stage::Ringing;
         Self {
@@ -317,6 +324,7 @@ impl Leg {
             Behaviour::Refuse(ring, _)
             | Behaviour::Answer(ring)
             | Behaviour::AnswerAndPress(ring, ..)
+            | Behaviour::AnswerAndFollow(ring, _)
             | Behaviour::AnswerAndLeave(ring, _) => Some(now() + ring),
             Behaviour::NoAnswer | Behaviour::Fail(_) => None,
         };
@@ -349,6 +357,7 @@ impl Leg {
                     Behaviour::Refuse(..)
                     | Behaviour::Fail(_)
                     | Behaviour::NoAnswer
+                    | Behaviour::AnswerAndFollow(..)
                     | Behaviour::Answer(_) => None,
                 };
             }
@@ -378,6 +387,20 @@ impl Leg {
         self.to(self.final_answer.clone())
     }
 
+    /// Reports at once, as if the new call was made.
+    fn referred(&mut self, request: &Request, ports: Ports) -> Out {
+        let Behaviour::AnswerAndFollow(_, status) = self.behaviour else {
+            return self.to(request.answer("405 Method Not Allowed", "", ""));
+        };
+        request
+            .header("Refer-To")
+            .clone_into(&mut self.call.referred_to);
+        let contact = message::contact(ports.sip);
+        let mut out = self.to(request.answer("202 Accepted", "", &contact));
+        out.extend(self.to(self.invite.report("line", ports.sip, status)));
+        out
+    }
+
     fn over(&mut self) {
         self.stage = Stage::Over;
         self.next = None;
@@ -401,6 +424,7 @@ impl Leg {
                 Stage::Ringing,
                 Behaviour::Answer(_)
                 | Behaviour::AnswerAndLeave(..)
+                | Behaviour::AnswerAndFollow(..)
                 | Behaviour::AnswerAndPress(..),
             ) => {
                 self.final_answer = self.invite.accept("line", ports.sip, ports.audio);

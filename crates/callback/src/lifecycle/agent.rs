@@ -112,6 +112,7 @@ pub(super) fn leg(run: &mut Run<'_>, event: LegEvent) {
         LegEvent::Rerouted { .. }
         | LegEvent::Verdict(_)
         | LegEvent::BeepOver { .. }
+        | LegEvent::Referred { .. }
         | LegEvent::Played { .. } => {}
     }
 }

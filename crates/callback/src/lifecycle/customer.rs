@@ -25,6 +25,7 @@ pub(super) fn customer(run: &mut Run<'_>, event: LegEvent) {
                 played(run);
             }
         }
+        LegEvent::Referred { taken, status } => route::referred(run, taken, status),
         LegEvent::Ended { call_state, detail } => ended(run, call_state, &detail),
     }
 }

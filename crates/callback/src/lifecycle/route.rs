@@ -22,6 +22,10 @@ pub(super) fn start(run: &mut Run<'_>, destination: String) {
 }
 
 fn dial(run: &mut Run<'_>, destination: String, tries: u32) {
+    let plugin = run.callback.settings.plugin.as_ref();
+    if tries == 1 && plugin.is_some_and(|plugin| plugin.refer) {
+        return refer(run, destination, tries);
+    }
     run.callback.agent_legs += 1;
     let callback = &run.callback;
     let settings = callback.settings.clone();
@@ -46,6 +50,46 @@ fn dial(run: &mut Run<'_>, destination: String, tries: u32) {
     );
     run.act(Effect::RouteOut(Box::new(route)));
     run.guard(settings.ring_timeout_s);
+}
+
+/// The customer's side is asked to call the destination itself; when it cannot, it is bridged.
+fn refer(run: &mut Run<'_>, destination: String, tries: u32) {
+    let settings = run.callback.settings.clone();
+    let effect = Effect::Refer {
+        leg: run.callback.customer_leg(),
+        number: destination_number(&destination).to_owned(),
+        route_point: settings.route_point.clone(),
+        headers: headers(run),
+    };
+    run.callback.phase = Phase::RoutingOut {
+        destination: destination.clone(),
+        tries,
+    };
+    run.emit_with(
+        EventId::RoutedOut,
+        &[
+            ("destination", Value::from(destination)),
+            ("tries", Value::from(tries)),
+            ("method", Value::from("refer")),
+        ],
+    );
+    run.act(effect);
+    run.guard(settings.ring_timeout_s);
+}
+
+/// What became of it.
+pub(super) fn referred(run: &mut Run<'_>, taken: bool, status: u16) {
+    let Phase::RoutingOut { destination, tries } = run.callback.phase.clone() else {
+        return;
+    };
+    if taken {
+        // A late report: the destination may be called by ourselves meanwhile.
+        run.drop_destination();
+        run.hang_up_customer(false);
+        run.complete(Reason::TransferredToRp, "route_to_rp");
+    } else if tries == 1 {
+        failed(run, destination, tries, &format!("refer_{status}"));
+    }
 }
 
 /// Attached data with the priority and the age of the call.

@@ -61,6 +61,8 @@ pub struct PluginDefaults {
     pub age_is_epoch: bool,
     /// `route_to_rp.header_prefix`.
     pub header_prefix: String,
+    /// `route_to_rp.method = refer`.
+    pub refer: bool,
 }
 
 impl Default for PluginDefaults {
@@ -70,6 +72,7 @@ impl Default for PluginDefaults {
             compat_reason: false,
             age_is_epoch: false,
             header_prefix: String::from("X-Genesys-"),
+            refer: false,
         }
     }
 }
@@ -472,6 +475,7 @@ fn plugin(values: &Values, server: &PluginDefaults) -> Result<Option<PluginSetti
         compat_reason: server.compat_reason,
         age_is_epoch: server.age_is_epoch,
         header_prefix: server.header_prefix.clone(),
+        refer: server.refer,
     }))
 }
 

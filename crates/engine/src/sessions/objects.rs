@@ -28,7 +28,7 @@ fn call_states() -> Map<String, Value> {
 pub(super) fn object_model(base: &str, question: Option<&Question>) -> Value {
     let mut interactions = Map::new();
     if let Some(question) = question
-        && let Some(call) = question.call.as_ref().filter(|_| question.attached)
+        && let Some(call) = &question.call
     {
         let about = json!({
             "g_uid": call.to_string(), "category": "voice", "tenantid": 1, "parentid": Value::Null,

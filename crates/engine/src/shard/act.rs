@@ -74,6 +74,12 @@ impl Shard {
                 .queue_told(&token, request, told),
             Effect::EndPlugin { token } => self.parts.plugins.end(&token),
             Effect::RouteOut(route) => self.route_out(*route),
+            Effect::Refer {
+                leg,
+                number,
+                route_point,
+                headers,
+            } => self.refer(&leg, &number, &route_point, headers),
             Effect::HandOver { customer, other } => self.hand_over(&customer, &other),
             Effect::Silence { leg } => self.send(TelephonyCommand::Stop {
                 call: call_id(&leg),

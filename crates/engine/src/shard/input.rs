@@ -177,6 +177,7 @@ impl Shard {
                 | Effect::RunStrategy(_)
                 | Effect::EndPlugin { .. }
                 | Effect::HandOver { .. }
+                | Effect::Refer { .. }
                 | Effect::Silence { .. }
                 | Effect::AgentTalking(_)
                 | Effect::ReleaseAgent(..) => continue,
@@ -415,6 +416,7 @@ impl Shard {
                 token,
                 finished: true,
             } => LegEvent::Played { token },
+            EventKind::Referred { taken, status } => LegEvent::Referred { taken, status },
             EventKind::MediaTimeout => {
                 // A phone with silence suppression sends nothing and is there all the same; who
                 // is gone is found out by the session timers.

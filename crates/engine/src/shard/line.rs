@@ -86,6 +86,7 @@ const fn is_needed(command: &TelephonyCommand) -> bool {
         | TelephonyCommand::Answer { .. }
         | TelephonyCommand::Bridge { .. }
         | TelephonyCommand::Unbridge { .. }
+        | TelephonyCommand::Refer { .. }
         | TelephonyCommand::HangUp { .. }
         | TelephonyCommand::EndLeftover { .. }
         | TelephonyCommand::Register(_) => true,

@@ -411,6 +411,7 @@ impl Shard {
             } if token >= PLUGIN_PLAYS => Signal::Played(token),
             EventKind::Played { .. }
             | EventKind::Rerouted(_)
+            | EventKind::Referred { .. }
             | EventKind::Beep { .. }
             | EventKind::MediaTimeout => return,
         };

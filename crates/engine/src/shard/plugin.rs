@@ -116,6 +116,23 @@ impl Shard {
         })));
     }
 
+    /// Asks the customer's side to call the destination itself.
+    pub(super) fn refer(
+        &mut self,
+        leg: &LegKey,
+        number: &str,
+        route_point: &str,
+        headers: Vec<(String, String)>,
+    ) {
+        let plan = &self.parts.dialplan;
+        let cleaned = number::clean(number).unwrap_or_default();
+        let trunk = self.parts.trunks.candidates(route_point).first();
+        let format = trunk.map(|trunk| trunk.number_format).unwrap_or_default();
+        let to = number::dial_string(plan, &cleaned, "", format, &plan.default_country);
+        let call = call_id(leg);
+        self.send(TelephonyCommand::Refer { call, to, headers });
+    }
+
     /// Joins two legs that nobody looks after any more: when one ends, so does the other.
     pub(super) fn hand_over(&mut self, customer: &LegKey, other: &LegKey) {
         self.send(TelephonyCommand::Bridge {

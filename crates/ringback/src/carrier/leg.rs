@@ -184,6 +184,7 @@ impl Leg {
             | EventKind::Verdict(_)
             | EventKind::Beep { .. }
             | EventKind::Recorded { .. }
+            | EventKind::Referred { .. }
             | EventKind::Incoming { .. } => Vec::new(),
         }
     }

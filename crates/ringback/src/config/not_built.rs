@@ -15,10 +15,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
         "http.tls_key",
         "HTTPS by the server itself; put a reverse proxy in front of it",
     ),
-    (
-        "route_to_rp.method",
-        "sending the customer on by REFER; bridge is there",
-    ),
 ];
 
 /// The keys that ask for something that is not built, with what it is.

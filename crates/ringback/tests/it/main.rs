@@ -30,6 +30,7 @@ mod robust;
 mod rules;
 mod session_calls;
 mod session_dialogs;
+mod session_interactions;
 mod session_queue;
 mod sessions;
 mod sip_seen;

@@ -340,6 +340,68 @@ async fn route_to_rp_joins_the_customer_with_the_destination() {
     .await;
 }
 
+/// A site whose plugin sends everybody to 5100 by REFER, and whose customers follow or do not.
+async fn referring(customer: Behaviour) -> (Site, Line) {
+    let line = Line::start(move |number, _| match number {
+        "5100" => Behaviour::Answer(Duration::ZERO),
+        _ => customer,
+    })
+    .await;
+    let builder = server(line.port)
+        .set("dialplan", "rp_allow = [\"^51[0-9]{2}$\"]")
+        .set("route_to_rp", "method = \"refer\"");
+    let extra = ["_urs_vq_priority = 7", "_attach_udata = separate_keys"];
+    let site = Site::with(builder, &extra).await;
+    let answer = r#"{"action":"route_to_rp","message":"5100"}"#;
+    site.plugin.answer(move |_| Reply::Json(200, answer));
+    (site, line)
+}
+
+#[tokio::test]
+async fn route_to_rp_by_refer_sends_the_customer_there() {
+    let (site, line) = referring(Behaviour::AnswerAndFollow(Duration::ZERO, 200)).await;
+    let body = json!({"_customer_number": "5115", "topic": "a refund"});
+    let created = site.server.api.create("desk", &body).await;
+    let id = created.body["_id"].as_str().unwrap_or_default().to_owned();
+    let notes = site.notes.whole(&id, PATIENCE).await;
+    let last = notes
+        .last()
+        .map(|note| note.get("c_termination_type").to_owned());
+    assert_eq!(last.as_deref(), Some("COMPLETED.TRANSFERRED_TO_RP"));
+    assert!(
+        line.calls_to("5100").is_empty(),
+        "the customer's side calls"
+    );
+    let customer = until("the customer's call is over", PATIENCE, async || {
+        line.calls_to("5115").into_iter().find(|c| c.over.is_some())
+    })
+    .await;
+    let to = &customer.referred_to;
+    assert!(to.starts_with("<sip:5100@127.0.0.1"), "{to}");
+    assert!(to.contains("X-Genesys-GMS_URS_PRIORITY=7"), "{to}");
+    assert!(to.contains("X-Genesys-RouterData70="), "{to}");
+    assert!(to.contains("X-Genesys-topic=a%20refund"), "{to}");
+}
+
+#[tokio::test]
+async fn a_refer_that_fails_is_followed_by_a_bridge() {
+    let ring = Duration::ZERO;
+    for customer in [
+        Behaviour::Answer(ring),
+        Behaviour::AnswerAndFollow(ring, 486),
+    ] {
+        let (site, line) = referring(customer).await;
+        let id = site.server.api.call_back("desk", "5115").await;
+        let notes = site.notes.whole(&id, PATIENCE).await;
+        let last = notes
+            .last()
+            .map(|note| note.get("c_termination_type").to_owned());
+        assert_eq!(last.as_deref(), Some("COMPLETED.TRANSFERRED_TO_RP"));
+        assert_eq!(line.calls_to("5100").len(), 1);
+        assert!(line.calls_to("5115")[0].over.is_none(), "both talk");
+    }
+}
+
 #[tokio::test]
 async fn a_question_survives_a_crash_of_the_server() {
     let line = Line::start(|_, _| Behaviour::Refuse(Duration::ZERO, 486)).await;

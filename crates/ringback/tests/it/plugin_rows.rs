@@ -256,3 +256,43 @@ async fn rows_17_and_18_a_number_that_does_not_exist() {
     );
     assert!(site.plugin.notes().is_empty());
 }
+
+#[tokio::test]
+async fn row_19_other_failures_are_dialed_again() {
+    let ring = Duration::from_millis(200);
+    for (status, state) in [(603, 5), (302, 22)] {
+        let line = Line::start(move |_, _| Behaviour::Refuse(ring, status)).await;
+        // A plugin that does not want to hear of failures, as if there were none.
+        let only_humans = "_plugin_on_dial_invoke_on_call_failed = false";
+        let site = Site::start(line.port, &[only_humans]).await;
+        let id = site.server.api.call_back("desk", "5115").await;
+        let notes = site.notes.whole(&id, PATIENCE).await;
+        let dials = [
+            format!("dial_done({state},1)"),
+            format!("dial_done({state},2)"),
+        ];
+        let expected = [
+            "service_create",
+            "virtual_ixn_create",
+            "dial_init",
+            &dials[0],
+            "dial_init",
+            &dials[1],
+            "service_exit",
+        ];
+        check(&notes, &expected, "FAIL_CALL_TO_CUSTOMER");
+        assert!(site.plugin.notes().is_empty());
+        assert_eq!(line.calls().len(), 2, "dialed once more");
+    }
+}
+
+#[tokio::test]
+async fn row_17_other_failures_are_asked_about() {
+    let ring = Duration::from_millis(200);
+    let line = Line::start(move |_, _| Behaviour::Refuse(ring, 603)).await;
+    let site = Site::start(line.port, &[]).await;
+    site.plugin.answer(|_| Reply::Json(200, CANCEL));
+    let id = site.server.api.call_back("desk", "5115").await;
+    site.notes.whole(&id, PATIENCE).await;
+    assert_eq!(asked(&site).await, (5, false));
+}

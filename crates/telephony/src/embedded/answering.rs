@@ -101,6 +101,7 @@ pub(super) async fn run(core: Arc<Core>, invite: Invite) {
         contact,
         abandoned: Vec::new(),
         timer: SessionTimer::default(),
+        referring: false,
     };
     let incoming = Incoming {
         call,

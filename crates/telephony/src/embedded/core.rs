@@ -39,6 +39,10 @@ pub(super) enum Input {
     Reject(u16, Option<u8>),
     /// End the call.
     HangUp(HangUpCause),
+    /// Ask the other side to call somebody else: user part, headers.
+    Refer(String, Vec<(String, String)>),
+    /// The answer to that; none came.
+    Referred(Option<Box<Response>>),
     /// Result of the media engine.
     Media(MediaEvent),
     /// Answer to our INVITE, with the INVITE's `CSeq`.

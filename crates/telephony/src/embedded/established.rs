@@ -39,6 +39,8 @@ pub(super) struct Call {
     /// INVITEs without any answer that the call left for another trunk.
     pub(super) abandoned: Vec<(Request, Destination)>,
     pub(super) timer: SessionTimer,
+    /// The other side was asked to call somebody else, and has not told what came of it.
+    pub(super) referring: bool,
 }
 
 /// What a request inside the dialog meant for the call.
@@ -69,6 +71,7 @@ impl Call {
             contact: String::new(),
             abandoned: Vec::new(),
             timer: SessionTimer::default(),
+            referring: false,
         }
     }
 
@@ -247,6 +250,8 @@ impl Call {
                     }
                 }
                 Input::Ack(ack) => self.on_late_answer(&ack),
+                Input::Refer(to, headers) => self.refer(&mut dialog, &to, &headers).await,
+                Input::Referred(response) => self.on_refer_answer(response.as_deref()).await,
                 Input::Refreshed(response)
                     if self.on_refreshed(response.as_deref(), &mut dialog) =>
                 {
@@ -358,6 +363,10 @@ impl Call {
             Method::Update => {
                 dialog.refresh(&request);
                 self.on_update(transaction, &request).await;
+            }
+            Method::Notify if self.reports_refer(&request) => {
+                self.reply(&mut transaction, 200, Reply::default()).await;
+                self.on_report(&request).await;
             }
             Method::Info | Method::Options => {
                 let headers = vec![Header::Allow(ALLOW.into())];

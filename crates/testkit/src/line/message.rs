@@ -144,6 +144,25 @@ impl Request {
             self.header("Call-ID"),
         )
     }
+
+    /// NOTIFY of the called side about a REFER (RFC 3515 §2.4.4).
+    pub(super) fn report(&self, tag: &str, port: u16, status: u16) -> String {
+        let contact = self.header("Contact");
+        let target = contact.split(['<', '>']).nth(1).unwrap_or(contact);
+        let body = format!("SIP/2.0 {status} Reported\r\n");
+        format!(
+            "NOTIFY {target} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bKntf{}\r\n\
+             Max-Forwards: 70\r\nFrom: {};tag={tag}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 NOTIFY\r\n\
+             Contact: <sip:line@127.0.0.1:{port}>\r\nEvent: refer\r\n\
+             Subscription-State: terminated;reason=noresource\r\n\
+             Content-Type: message/sipfrag\r\nContent-Length: {}\r\n\r\n{body}",
+            self.branch(),
+            self.header("To"),
+            self.header("From"),
+            self.header("Call-ID"),
+            body.len(),
+        )
+    }
 }
 
 /// A key as RTP packets: begun, held, and ended three times (RFC 4733 §2.5.1).

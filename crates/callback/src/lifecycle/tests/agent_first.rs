@@ -468,6 +468,7 @@ fn asked(kind: PluginKind) -> Walk {
         compat_reason: false,
         age_is_epoch: false,
         header_prefix: "X-Genesys-".into(),
+        refer: false,
     });
     let mut walk = dialing(settings);
     walk.human_answers();

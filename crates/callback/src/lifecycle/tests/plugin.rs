@@ -18,6 +18,7 @@ pub(super) fn plugin(kind: PluginKind) -> PluginSettings {
         compat_reason: false,
         age_is_epoch: false,
         header_prefix: "X-Genesys-".into(),
+        refer: false,
     }
 }
 
