@@ -30,6 +30,7 @@ mod robust;
 mod rules;
 mod session_queue;
 mod sessions;
+mod sip_seen;
 mod treatments;
 mod trunks;
 mod voicexml;
