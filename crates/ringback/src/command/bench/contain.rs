@@ -230,7 +230,7 @@ async fn document(Name(name): Name<String>) -> Result<String, StatusCode> {
     }
     let attack = ATTACKS.iter().find(|(known, _)| *known == name);
     let attack = attack.map(|(_, script)| *script);
-    let script = attack.or((name == "hang").then_some(HANG));
+    let script = attack.or_else(|| (name == "hang").then_some(HANG));
     let script = script.ok_or(StatusCode::NOT_FOUND)?;
     Ok(format!(
         "<scxml xmlns='http://www.w3.org/2005/07/scxml' profile='ecmascript'><state id='s'>\
