@@ -28,7 +28,7 @@ pub use update::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::confirm::{Choice, Push};
+use crate::confirm::{Choice, Push, Texts};
 use crate::events::Event;
 use crate::plugin::{Answer, Question};
 use crate::record::{Callback, TimerKind};
@@ -76,6 +76,8 @@ pub enum Input {
     ConfirmTurn {
         /// Opens the choices of the question; nobody can guess it.
         token: String,
+        /// The service's own texts, or why its file of texts cannot be read.
+        texts: Result<Option<Box<Texts>>, String>,
     },
     /// The customer's app made a choice.
     Chosen {
@@ -388,7 +390,7 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
         Input::Timer(kind) => timer::timer(&mut run, kind),
         Input::ContactTurn(plan) => contact::contact_turn(&mut run, plan),
         Input::AgentTurn => first::turn(&mut run),
-        Input::ConfirmTurn { token } => confirm::turn(&mut run, token),
+        Input::ConfirmTurn { token, texts } => confirm::turn(&mut run, token, texts),
         Input::Chosen { choice, token } => confirm::chosen(&mut run, choice, &token)?,
         Input::ServicePaused => hold::service_paused(&mut run),
         Input::ServiceResumed => hold::service_resumed(&mut run),

@@ -143,6 +143,9 @@ pub struct ConfirmSettings {
     pub provider: String,
     /// `rb.push_attempts`, ≥ 1.
     pub push_attempts: u32,
+    /// `rb.message_file`: file below the folder of treatments; empty = the built-in texts.
+    #[serde(default)]
+    pub message_file: String,
 }
 
 impl Default for ContactSettings {

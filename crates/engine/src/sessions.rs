@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::cell::{Beginning, Cell, Input, PluginOf};
-use self::documents::{Documents, NoDocument};
+use self::documents::{Documents, Fetching, NoDocument};
 use self::objects::object_model;
 use crate::clock::{Clock, Stopwatch};
 use crate::limits;
@@ -56,6 +56,8 @@ pub(crate) enum Signal {
 pub struct SessionsConfig {
     /// `fetch.max_age`, s: documents are looked at again after this time.
     pub max_age_s: u32,
+    /// `_fetch_timeout`, s: the longest wait for one fetch of a document.
+    pub fetch_timeout_s: u32,
     /// `script.max_stuck_threads`: more make the process unhealthy.
     pub max_stuck_threads: u32,
 }
@@ -64,6 +66,7 @@ impl Default for SessionsConfig {
     fn default() -> Self {
         Self {
             max_age_s: 60,
+            fetch_timeout_s: 10,
             max_stuck_threads: 4,
         }
     }
@@ -110,12 +113,17 @@ impl Sessions {
     pub(crate) fn start(parts: Parts) -> Self {
         let watch = Arc::new(Stopwatch::start());
         let pool = Pool::new("session", Arc::clone(&watch));
-        let max_age_s = i64::from(parts.config.max_age_s);
+        let (max_age_s, timeout_s) = (parts.config.max_age_s, parts.config.fetch_timeout_s);
+        let fetch = Fetching {
+            client: parts.client.clone(),
+            max_age_s: i64::from(max_age_s),
+            timeout: Duration::from_secs(timeout_s.into()),
+        };
         let inner = Arc::new(Inner {
             cells: Mutex::default(),
             plugins: Mutex::default(),
             pool: Arc::clone(&pool),
-            documents: Documents::new(parts.client.clone(), Arc::clone(&parts.clock), max_age_s),
+            documents: Documents::new(fetch, Arc::clone(&parts.clock)),
             client: parts.client,
             clock: parts.clock,
             watch,

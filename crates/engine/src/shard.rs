@@ -3,6 +3,7 @@
 mod act;
 mod agents;
 mod command;
+mod confirm;
 mod control;
 mod input;
 mod line;

@@ -89,6 +89,10 @@ const TESTED: &[(&str, &str)] = &[
     ),
     ("rb.later_delay", "later_books_the_callback_and_asks_again"),
     (
+        "rb.message_file",
+        "push_and_dialogs_have_the_texts_of_the_file_in_the_customers_language",
+    ),
+    (
         "_paused_services_id",
         "services_are_paused_by_their_list_and_go_on",
     ),
@@ -256,6 +260,10 @@ const TESTED: &[(&str, &str)] = &[
         "submission_is_repeated_then_given_up",
     ),
     ("_fetch_retry_delay", "submission_is_repeated_then_given_up"),
+    (
+        "_fetch_timeout",
+        "a_document_that_does_not_come_is_left_after_the_fetch_timeout",
+    ),
     (
         "_userterminated_first_connect_party",
         "an_agent_is_called_first_and_then_the_customer",

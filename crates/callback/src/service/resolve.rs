@@ -384,6 +384,7 @@ fn confirm(values: &Values) -> Result<Option<ConfirmSettings>, Error> {
         later_s: number(values, "rb.later_delay")?,
         provider: values.get("_provider_name").to_owned(),
         push_attempts: count(values, "rb.push_attempts")?.max(1),
+        message_file: values.get("rb.message_file").to_owned(),
     }))
 }
 

@@ -247,8 +247,7 @@ impl Shard {
                 break;
             }
             if callback.asks_first() {
-                let token = new_token();
-                self.step(&id, Input::ConfirmTurn { token }, round);
+                self.ask_customer(id, round);
                 continue;
             }
             if callback.phase == Phase::Waiting && callback.settings.contact.agent_first {
@@ -452,7 +451,7 @@ impl Shard {
 }
 
 /// Opens the choices of a question: 128 random bits.
-fn new_token() -> String {
+pub(super) fn new_token() -> String {
     format!("{:032x}", rand::rng().random::<u128>())
 }
 

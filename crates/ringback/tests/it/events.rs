@@ -24,7 +24,7 @@ async fn busy() -> Line {
 async fn complete(stage: &Stage, id: &str, event: &str, state: &str) -> Note {
     let note = stage.wait(id, event).await;
     let known = published().find(|e| e.as_str() == note.get("event_id"));
-    let known: EventId = known.unwrap_or_else(|| panic!("{event} is in no table"));
+    let known: EventId = known.expect("the event is in a table");
     let attributes = known.attributes().iter().copied();
     let expected: Vec<&str> = ["event_id", "timestamp", "_service_id", "_callback_state"]
         .into_iter()

@@ -5,6 +5,7 @@ mod agent_first;
 mod agents;
 mod bad_input;
 mod bad_receivers;
+mod chapters;
 mod client_commands;
 mod command;
 mod common;
