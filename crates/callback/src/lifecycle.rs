@@ -16,6 +16,7 @@ mod plugin;
 mod recover;
 mod route;
 mod run;
+mod screening;
 mod timer;
 mod update;
 mod withdraw;
@@ -275,6 +276,8 @@ pub enum Effect {
         /// The agent's leg.
         agent: LegKey,
     },
+    /// Detects once more on an answered call.
+    Listen(Box<Listen>),
     /// Asks the plugin.
     AskPlugin(Box<Question>),
     /// The plugin's session is told that the customer hung up.
@@ -307,6 +310,15 @@ pub enum Effect {
     AgentTalking(AgentId),
     /// Gives the agent back to the router.
     ReleaseAgent(AgentId, Released),
+}
+
+/// A second detection on the customer's answered call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listen {
+    /// The leg.
+    pub leg: LegKey,
+    /// Profile and times, ms from now.
+    pub detection: DetectionSettings,
 }
 
 /// A dial of the customer.

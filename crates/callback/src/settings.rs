@@ -200,7 +200,7 @@ pub enum CpdProfile {
     Machine,
 }
 
-/// The four treatments of a callback.
+/// The treatments of a callback.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Treatments {
     /// `_treatment_customer_connect`.
@@ -211,8 +211,16 @@ pub struct Treatments {
     pub find_agent_fail: Treatment,
     /// `_treatment_call_failure_answering_machine`.
     pub machine: Treatment,
+    /// `_treatment_call_screening`.
+    #[serde(default = "off")]
+    pub screening: Treatment,
     /// `rb.machine_message_final`.
     pub machine_message_final: bool,
+}
+
+/// Records of earlier versions have no such treatment.
+const fn off() -> Treatment {
+    Treatment::Off
 }
 
 /// `_attach_udata`.

@@ -3,7 +3,7 @@
 use super::run::Run;
 use super::{ContactFault, Dial, DialPlan, Effect};
 use crate::events::EventId;
-use crate::record::{Phase, Reason, TimerKind};
+use crate::record::{Phase, Reason, Screening, TimerKind};
 
 /// Answers [`super::Input::ContactTurn`].
 pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFault>) {
@@ -69,6 +69,7 @@ fn dial(run: &mut Run<'_>, plan: DialPlan) {
     callback.call_result = None;
     callback.dialed_number = Some(plan.number.clone());
     callback.phase = Phase::Dialing;
+    callback.screening = Screening::No;
     let settings = callback.settings.clone();
     let detection = settings
         .detection
@@ -82,7 +83,8 @@ fn dial(run: &mut Run<'_>, plan: DialPlan) {
         caller_name: settings.calling_party_display_name.clone(),
         ring_timeout_s: settings.ring_timeout_s,
         detection,
-        wait_for_beep: settings.treatments.machine.waits_for_beep(),
+        wait_for_beep: settings.treatments.machine.waits_for_beep()
+            || settings.treatments.screening.is_on(),
     };
     run.emit(EventId::DialInit);
     run.act(Effect::Dial(Box::new(dial)));

@@ -24,6 +24,7 @@ mod decision_table;
 mod hold;
 mod plugin;
 mod races;
+mod screening;
 
 fn file(name: &str) -> Treatment {
     Treatment::Play {
@@ -79,6 +80,7 @@ fn settings() -> Settings {
             waiting: file("music.wav"),
             find_agent_fail: file("busy.wav"),
             machine: file("machine.wav"),
+            screening: Treatment::Off,
             machine_message_final: false,
         },
         notification: NotificationSettings {
@@ -959,6 +961,9 @@ fn every_sequence_of_inputs_keeps_the_invariants() {
         let mut random = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let mut settings = settings();
         settings.contact.agent_first = seed % 2 == 1;
+        if seed % 4 >= 2 {
+            settings.treatments.screening = settings.treatments.greeting.clone();
+        }
         let mut walk = Walk::created(settings);
         for _ in 0..60 {
             let all = inputs(&walk);

@@ -327,6 +327,10 @@ const TESTED: &[(&str, &str)] = &[
         "row_6_a_machine_hears_its_message_is_released_and_dialed_again",
     ),
     (
+        "_treatment_call_screening",
+        "a_customer_behind_an_assistant_comes_to_the_phone_after_the_answer",
+    ),
+    (
         "_customer_lookup_keys",
         "records_are_found_by_id_and_by_number",
     ),

@@ -254,6 +254,7 @@ fn settings(
                 "_treatment_call_failure_answering_machine",
                 Some(MACHINE_DEFAULT),
             )?,
+            screening: treatment(values, "_treatment_call_screening", None)?,
             machine_message_final: flag(values, "rb.machine_message_final")?,
         },
         notification,
@@ -504,6 +505,7 @@ fn tell_hints(treatments: &Treatments, warnings: &mut Vec<String>) {
             "_treatment_call_failure_answering_machine",
             &treatments.machine,
         ),
+        ("_treatment_call_screening", &treatments.screening),
     ];
     for (name, treatment) in all {
         for hint in treatment.unknown_hints() {

@@ -162,6 +162,7 @@ impl Shard {
                 | Effect::Leave
                 | Effect::HangUp { .. }
                 | Effect::Play { .. }
+                | Effect::Listen(_)
                 | Effect::Bridge { .. }
                 | Effect::AskPlugin(_)
                 | Effect::CallDeleted { .. }
@@ -402,7 +403,12 @@ impl Shard {
             }
             EventKind::Answered { .. } => LegEvent::Answered,
             EventKind::Verdict(verdict) => LegEvent::Verdict(judge(&verdict)),
-            EventKind::Beep { screening, .. } => LegEvent::BeepOver { screening },
+            EventKind::Beep { screening, .. } => {
+                if screening {
+                    self.parts.metrics.screening();
+                }
+                LegEvent::BeepOver { screening }
+            }
             EventKind::Played {
                 token,
                 finished: true,

@@ -120,6 +120,7 @@ pub(crate) fn settings(service: &str) -> Settings {
             waiting: play,
             find_agent_fail: Treatment::Off,
             machine: Treatment::Off,
+            screening: Treatment::Off,
             machine_message_final: false,
         },
         notification: NotificationSettings {
