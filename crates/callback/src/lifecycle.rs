@@ -71,6 +71,11 @@ pub enum Input {
     Timer(TimerKind),
     /// It is this callback's turn to contact the customer.
     ContactTurn(Result<DialPlan, ContactFault>),
+    /// The turn of a callback that waits for an agent is forecast.
+    Forecast {
+        /// It comes in so many seconds.
+        wait_s: i64,
+    },
     /// It is this callback's turn, and an agent is called first.
     AgentTurn,
     /// It is this callback's turn, and the customer has to be asked first.
@@ -402,6 +407,7 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
         Input::Timer(kind) => timer::timer(&mut run, kind),
         Input::ContactTurn(plan) => contact::contact_turn(&mut run, plan),
         Input::AgentTurn => first::turn(&mut run),
+        Input::Forecast { wait_s } => contact::forecast(&mut run, wait_s),
         Input::ConfirmTurn { token, texts } => confirm::turn(&mut run, token, texts),
         Input::Chosen { choice, token } => confirm::chosen(&mut run, choice, &token)?,
         Input::ServicePaused => hold::service_paused(&mut run),

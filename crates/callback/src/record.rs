@@ -152,6 +152,23 @@ pub enum Screening {
     Listening,
 }
 
+impl Callback {
+    /// How long before its turn a callback that waits for an agent is to be reminded, s; `None`
+    /// when it is not, or was already.
+    #[must_use]
+    pub fn reminder_by_forecast(&self) -> Option<i64> {
+        let waits = matches!(
+            self.phase,
+            Phase::Waiting | Phase::Confirming | Phase::AgentReady
+        ) && self.settings.wait_for_agent
+            && !self.scheduled
+            && self.attempts == 0
+            && self.timers.contains_key(&TimerKind::Reminder);
+        let reminder_s = self.settings.notification.plan.reminder_s;
+        reminder_s.filter(|_| waits)
+    }
+}
+
 impl Screening {
     /// No assistant is answered or awaited.
     #[expect(

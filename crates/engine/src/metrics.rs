@@ -153,9 +153,9 @@ impl Metrics {
         self.no_subscriber.inc();
     }
 
-    /// Counts an assistant that asked who is calling.
-    pub(crate) fn screening(&self) {
-        self.screenings.inc();
+    /// A greeting is over; counts an assistant that asked who is calling.
+    pub(crate) fn greeting_over(&self, screening: bool) {
+        self.screenings.inc_by(screening.into());
     }
 
     /// A target's circuit opened or closed.

@@ -38,11 +38,24 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
     }
     run.disarm(TimerKind::QueueWait);
     match plan {
-        Ok(plan) => dial(run, plan),
+        Ok(plan) => {
+            // The turn came before the forecast.
+            forecast(run, 0);
+            dial(run, plan);
+        }
         Err(ContactFault::NumberBlocked) => {
             run.complete(Reason::FailCallToCustomer, "number_blocked");
         }
         Err(ContactFault::NoTrunk) => run.complete(Reason::FailCallToCustomer, "no_trunk"),
+    }
+}
+
+/// A callback that waits for an agent is reminded when its turn is near (notifications §8).
+pub(super) fn forecast(run: &mut Run<'_>, wait_s: i64) {
+    let buffer_s = run.callback.reminder_by_forecast();
+    if buffer_s.is_some_and(|buffer_s| wait_s <= buffer_s) {
+        run.disarm(TimerKind::Reminder);
+        run.emit(EventId::CallbackReminder);
     }
 }
 

@@ -21,6 +21,7 @@ mod agent_first;
 mod confirm;
 mod contact_options;
 mod decision_table;
+mod forecast;
 mod hold;
 mod plugin;
 mod races;

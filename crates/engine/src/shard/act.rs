@@ -96,6 +96,7 @@ impl Shard {
             self.joined.insert(id.clone(), (callback.attempts, since));
         }
         self.router.enqueue(waiting, self.now);
+        self.expect_reminder(id);
         self.router_changed = true;
     }
 

@@ -214,7 +214,12 @@ impl Shard {
 
     pub(super) fn on_decision(&mut self, decision: Decision, round: &mut Round) {
         match decision {
-            Decision::Contact { callback } => self.turns.push_back(callback),
+            Decision::Contact { callback } => {
+                if let Some(record) = self.callbacks.get(&callback) {
+                    self.pace.turn(&record.settings.virtual_queue, self.now);
+                }
+                self.turns.push_back(callback);
+            }
             Decision::Agent { callback, found } => {
                 if !self.callbacks.contains_key(&callback) {
                     self.router
@@ -404,9 +409,7 @@ impl Shard {
             EventKind::Answered { .. } => LegEvent::Answered,
             EventKind::Verdict(verdict) => LegEvent::Verdict(judge(&verdict)),
             EventKind::Beep { screening, .. } => {
-                if screening {
-                    self.parts.metrics.screening();
-                }
+                self.parts.metrics.greeting_over(screening);
                 LegEvent::BeepOver { screening }
             }
             EventKind::Played {

@@ -398,3 +398,31 @@ async fn sequence_submission_never_works() {
     let record = stage.server.api.record(&id).await;
     assert_eq!(record["_callback_reason"], "FAIL_QUEUEING");
 }
+
+#[tokio::test]
+async fn sequence_delayed_is_reminded_when_its_turn_is_near() {
+    testkit::require!(testkit::baresip());
+    let line = always(BUSY).await;
+    let lines = [
+        "_wait_for_agent = true",
+        "_max_dial_attempts = 1",
+        "_enable_notification_reminder = true",
+        "_notification_reminder_buffer = 300",
+    ];
+    let stage = Stage::on(&line, &lines).await.agent().await;
+    // Nothing is known of the queue: the reminder comes with the turn.
+    for _ in 0..2 {
+        let id = stage.call().await;
+        let rest = "callback_reminder, dial_init, dial_done(6,1), \
+                    service_exit FAIL_CALL_TO_CUSTOMER";
+        stage.ran(&id, rest).await;
+    }
+    // Two turns are a pace: the next one is forecast while nobody is free.
+    stage.server.api.set_agent("kim", "not_ready").await;
+    let id = stage.call().await;
+    stage.wait(&id, "callback_reminder").await;
+    assert_eq!(line.calls().len(), 2, "reminded before the dial");
+    stage.server.api.set_agent("kim", "ready").await;
+    let rest = "callback_reminder, dial_init, dial_done(6,1), service_exit FAIL_CALL_TO_CUSTOMER";
+    stage.ran(&id, rest).await;
+}
