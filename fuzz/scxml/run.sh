@@ -13,5 +13,5 @@ export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \
 ${CARGO:-cargo} build --release --target "$host" --bin "$target"
 mkdir -p "target/corpus/$target"
 exec "target/$host/release/$target" "target/corpus/$target" corpus \
-    -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1 \
+    -max_total_time="$seconds" -timeout=${TIMEOUT:-20} -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1 \
     -artifact_prefix="target/$target-"

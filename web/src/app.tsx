@@ -12,21 +12,25 @@ import { t, type TextKey } from "./text";
 const Overview = lazy(() => import("./pages/overview"));
 const Services = lazy(() => import("./pages/services"));
 const ServicePage = lazy(() => import("./pages/service"));
+const Treatments = lazy(() => import("./pages/treatments"));
 const Transactions = lazy(() => import("./pages/transactions"));
 const TransactionPage = lazy(() => import("./pages/transaction"));
 const Callbacks = lazy(() => import("./pages/callbacks"));
 const CallbackPage = lazy(() => import("./pages/callback"));
 const Notifications = lazy(() => import("./pages/notifications"));
 const Agents = lazy(() => import("./pages/agents"));
+const Sessions = lazy(() => import("./pages/sessions"));
+const SessionPage = lazy(() => import("./pages/session"));
 
-// The page of sessions follows when sessions can be listed by the API.
 const PAGES: { path: string; title: TextKey }[] = [
   { path: "/overview", title: "nav.overview" },
   { path: "/callbacks", title: "nav.callbacks" },
   { path: "/services", title: "nav.services" },
+  { path: "/treatments", title: "nav.treatments" },
   { path: "/transactions", title: "nav.transactions" },
   { path: "/notifications", title: "nav.notifications" },
   { path: "/agents", title: "nav.agents" },
+  { path: "/sessions", title: "nav.sessions" },
 ];
 
 export function App() {
@@ -101,12 +105,15 @@ function Inside({ session }: { session: Session }) {
             <Route path="/overview" element={<Overview />} />
             <Route path="/services" element={<Services />} />
             <Route path="/services/:name" element={<ServicePage />} />
+            <Route path="/treatments" element={<Treatments />} />
             <Route path="/transactions" element={<Transactions />} />
             <Route path="/transactions/:name" element={<TransactionPage />} />
             <Route path="/callbacks" element={<Callbacks />} />
             <Route path="/callbacks/:id" element={<CallbackPage />} />
             <Route path="/notifications" element={<Notifications />} />
             <Route path="/agents" element={<Agents />} />
+            <Route path="/sessions" element={<Sessions />} />
+            <Route path="/sessions/:id" element={<SessionPage />} />
             <Route path="*" element={<Nowhere />} />
           </Routes>
         </Suspense>

@@ -1,4 +1,6 @@
 // The pages that are looked at for accessibility and by screenshots.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Page } from "@playwright/test";
 import { ask, demo, service } from "./base";
 
@@ -13,9 +15,41 @@ export interface Shot {
 const LIST =
   "[properties]\n_status_notification_target = http://127.0.0.1:9/closed\n\n[_cbe_on_service_create]\nnotify_params = _service_name, _customer_number\n\n[_cbe_on_service_exit]\nnotify_params = c_termination_type, c_agent_id\nnotify_custom = {\"source\":\"ringback\"}\n";
 
+/** Each test callback has a number of its own: a third one to the same would be refused. */
+let tries = 0;
+
+const SESSION = `<scxml version="1.0" datamodel="ecmascript" name="dial plugin" initial="both" xmlns="http://www.w3.org/2005/07/scxml">
+  <parallel id="both">
+    <state id="call" initial="asking">
+      <state id="asking"><onentry><log label="asks" expr="'the customer for a choice'"/></onentry>
+        <transition event="dialog.done" cond="true" target="routing"/><transition event="error.*" target="giving_up"/></state>
+      <state id="routing"><transition event="agent.found" target="done"/></state>
+      <state id="giving_up"><transition event="again" target="asking"/></state>
+    </state>
+    <state id="watch"><state id="within_time"><transition event="late" target="overdue"/></state><state id="overdue"/></state>
+  </parallel>
+  <final id="done"/>
+</scxml>`;
+
+/** The session that the pictures show; it is started once. */
+export async function session(): Promise<string> {
+  const { sessions } = await ask<{ sessions: { id: string; name?: string; state: string }[] }>(demo(), "GET", "/api/v1/sessions");
+  const there = sessions.find((one) => one.name === "dial plugin" && one.state === "running");
+  if (there) return there.id;
+  const documents = createServer((_, answer) => answer.end(SESSION));
+  await new Promise<void>((ready) => documents.listen(0, "127.0.0.1", ready));
+  const at = documents.address() as AddressInfo;
+  const src = `http://127.0.0.1:${at.port}/plugins/dial.scxml`;
+  const { sessionId } = await ask<{ sessionId: string }>(demo(), "POST", "/scxml/session/start", { src, language: "de" });
+  await ask(demo(), "POST", `/api/v1/sessions/${sessionId}/events`, { name: "dialog.done" });
+  await new Promise((done) => documents.close(done));
+  return sessionId;
+}
+
 /** Puts in what the pages show beside the demo's traffic. */
 export async function furnish(): Promise<void> {
   await ask(demo(), "POST", "/api/v1/transactions/import?name=Events", LIST);
+  await service(demo(), "sales", { _ttl: "3600" });
   await service(demo(), "sales", { _callback_events_list: "Events", _default_country: "DE" });
 }
 
@@ -24,6 +58,7 @@ export async function shots(): Promise<Shot[]> {
     demo(), "GET", "/api/v1/callbacks",
   );
   const machine = callbacks.find((one) => one._rb_user_data.scenario === "machine")?._id ?? "";
+  const shown = await session();
   return [
     { name: "overview", path: "/overview", heading: "Overview" },
     { name: "services", path: "/services", heading: "Services" },
@@ -76,5 +111,38 @@ export async function shots(): Promise<Shot[]> {
       act: (page) => page.getByRole("tab", { name: "Receivers" }).click(),
     },
     { name: "agents", path: "/agents", heading: "Agents and trunks" },
+    {
+      name: "service-treatments", path: "/services/demo", heading: "demo",
+      act: async (page) => {
+        await page.getByLabel("Find an option").fill("_treatment");
+        await page.getByRole("button", { name: /^Listen to/ }).first().waitFor();
+      },
+    },
+    {
+      name: "service-try", path: "/services/sales", heading: "sales",
+      act: async (page) => {
+        await page.getByRole("tab", { name: "Try it" }).click();
+        await page.getByLabel("Number to call").fill(`+1202555${String(7000 + (tries += 1))}`);
+        await page.getByRole("button", { name: "Call back" }).click();
+        await page.getByRole("list", { name: "What happened" }).waitFor();
+      },
+    },
+    {
+      name: "service-history", path: "/services/sales", heading: "sales",
+      act: (page) => page.getByRole("tab", { name: "History" }).click(),
+    },
+    {
+      name: "treatments", path: "/treatments", heading: "Treatments",
+      act: (page) => page.getByRole("row", { name: /next_customer_rep/ }).getByRole("button", { name: /^Listen/ }).click(),
+    },
+    { name: "sessions", path: "/sessions", heading: "Sessions", act: (page) => page.getByRole("link", { name: "dial plugin" }).first().waitFor() },
+    {
+      name: "session", path: `/sessions/${shown}`, heading: "dial plugin",
+      act: async (page) => void (await page.locator('[data-state="routing"].active').waitFor()),
+    },
+    {
+      name: "session-start", path: "/sessions", heading: "Sessions",
+      act: (page) => page.getByRole("button", { name: "Start a session" }).click(),
+    },
   ];
 }

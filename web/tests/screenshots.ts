@@ -13,6 +13,7 @@ test("pictures of every page", async ({ page }) => {
     { name: "empty-overview", path: "/overview", heading: "Overview", base: empty() },
     { name: "empty-services", path: "/services", heading: "Services", base: empty() },
     { name: "empty-callbacks", path: "/callbacks", heading: "Callbacks", base: empty() },
+    { name: "empty-sessions", path: "/sessions", heading: "Sessions", base: empty() },
     { name: "empty-agents", path: "/agents", heading: "Agents and trunks", base: empty() },
   );
   for (const colorScheme of ["light", "dark"] as const) {

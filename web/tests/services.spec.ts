@@ -1,5 +1,5 @@
 // Configured services: list, new, options, import, export, try it.
-import { ask, demo, empty, expect, open, service, test } from "./base";
+import { ask, callback, demo, empty, expect, open, service, test } from "./base";
 
 test.describe("services", () => {
   test("the list shows health, queue and target", async ({ page }) => {
@@ -120,11 +120,39 @@ test.describe("services", () => {
   test("a test callback shows its timeline", async ({ page }) => {
     await service(demo(), "trying");
     await open(page, demo(), "/services/trying", "trying");
+    await page.getByRole("tab", { name: "Try it" }).click();
     await page.getByLabel("Number to call").fill("112");
     await page.getByRole("button", { name: "Call back" }).click();
     await expect(page.getByRole("alert")).toContainText(/emergency/i);
     await page.getByLabel("Number to call").fill("+12025550180");
     await page.getByRole("button", { name: "Call back" }).click();
     await expect(page.getByRole("list", { name: "What happened" })).toContainText("Waits in the virtual queue");
+  });
+});
+
+test.describe("history and removal", () => {
+  test("who changed what from what to what is told", async ({ page }) => {
+    await service(demo(), "told", { _ttl: "600" });
+    await open(page, demo(), "/services/told", "told");
+    await page.getByLabel("Find an option").fill("_ttl");
+    await page.getByLabel("_ttl", { exact: true }).fill("900");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("tab", { name: "History" }).click();
+    const history = page.getByRole("region", { name: "History" });
+    await expect(history).toContainText("_ttl from 600 to 900");
+    await expect(history).toContainText("without login, from 127.0.0.1");
+  });
+
+  test("a service is removed, one with open callbacks is not", async ({ page }) => {
+    await service(demo(), "going");
+    const id = await callback(demo(), "going", "+12025550177");
+    await open(page, demo(), "/services/going", "going");
+    await page.getByRole("button", { name: "Remove the service" }).click();
+    await page.getByRole("button", { name: "Remove", exact: true }).click();
+    await expect(page.getByRole("alert")).toContainText("1 callbacks of going are not over");
+    await ask(demo(), "DELETE", `/api/v1/callbacks/${id}`);
+    await page.getByRole("button", { name: "Remove", exact: true }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
+    await expect(page.getByRole("link", { name: "going" })).toHaveCount(0);
   });
 });

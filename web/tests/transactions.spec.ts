@@ -74,6 +74,20 @@ test.describe("transactions", () => {
     await expect(page.getByRole("row", { name: /^Used/ }).getByRole("link", { name: "user" })).toBeVisible();
   });
 
+  test("a list is removed once no service names it", async ({ page }) => {
+    await ask(demo(), "POST", "/api/v1/transactions/import?name=Leaving", LIST);
+    await service(demo(), "leaver", { _callback_events_list: "Leaving" });
+    await open(page, demo(), "/transactions/Leaving", "Leaving");
+    await expect(page.getByRole("link", { name: "leaver" })).toBeVisible();
+    await page.getByRole("button", { name: "Remove the list" }).click();
+    await page.getByRole("button", { name: "Remove", exact: true }).click();
+    await expect(page.getByRole("dialog").getByRole("alert")).toContainText("It is in use by: leaver");
+    await ask(demo(), "DELETE", "/api/v1/services/leaver");
+    await page.getByRole("button", { name: "Remove", exact: true }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Transactions" })).toBeVisible();
+    await expect(page.getByRole("link", { name: "Leaving" })).toHaveCount(0);
+  });
+
   test("a list that is not there says so", async ({ page }) => {
     await open(page, demo(), "/transactions/nobody", "nobody");
     await expect(page.getByRole("alert")).toContainText("no such Transaction List");

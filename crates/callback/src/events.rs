@@ -146,8 +146,16 @@ events! {
     PluginAnswered = "rb.plugin_answered", Native, [];
     /// Something is wrong with the plugin; says what.
     PluginProblem = "rb.plugin_problem", Native, [];
+    /// A session has put its call into a virtual queue.
+    SessionQueued = "rb.session_queued", Native, [];
     /// The call goes to another destination.
     RoutedOut = "rb.route_to_rp", Native, [];
+    /// A page calls another destination for the customer.
+    TransferStarted = "rb.transfer_started", Native, [];
+    /// The destination that a page called has answered.
+    TransferConnected = "rb.transfer_connected", Native, [];
+    /// The destination that a page called is gone.
+    TransferEnded = "rb.transfer_ended", Native, [];
     /// The customer's app is asked whether to call now.
     ConfirmationAsked = "rb.confirmation_asked", Native, [];
     /// The customer has answered, or time was up.

@@ -6,6 +6,7 @@
 //! phase is named in every match: a new phase does not compile until each input has an answer.
 
 mod agent;
+mod bridge;
 mod confirm;
 mod contact;
 mod create;
@@ -17,6 +18,7 @@ mod recover;
 mod route;
 mod run;
 mod screening;
+mod session_queue;
 mod timer;
 mod update;
 mod withdraw;
@@ -31,7 +33,7 @@ use serde_json::Value;
 
 use crate::confirm::{Choice, Push, Texts};
 use crate::events::Event;
-use crate::plugin::{Answer, Question};
+use crate::plugin::{Answer, Question, QueueTold, QueueWait};
 use crate::record::{Callback, TimerKind};
 use crate::routing::{Found, Need, Released};
 use crate::settings::DetectionSettings;
@@ -152,11 +154,43 @@ pub enum PluginEvent {
     Redirect {
         /// Where to.
         destination: String,
+        /// Data for the other side.
+        aai: Option<String>,
     },
+    /// It calls another destination and keeps the customer meanwhile.
+    CallOut(Box<CallOut>),
+    /// That destination has answered: both are to talk.
+    Join,
+    /// That destination is not wanted any more.
+    LetGo,
+    /// That destination has answered: the customer goes on with it, and the callback is over.
+    PassOn,
+    /// It puts the call into a virtual queue.
+    Submit(Box<QueueWait>),
+    /// It takes the call out again; the request, empty = whichever it is.
+    Withdraw {
+        /// `requestid`.
+        request: String,
+    },
+    /// It wants the agent called whom the router found.
+    Connect,
     /// It ended the call.
     HangUp,
     /// Its session is over.
     Ended,
+}
+
+/// A destination that a page calls for its customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallOut {
+    /// Where to.
+    pub destination: String,
+    /// `bridge` or `consultation`, for the history.
+    pub kind: &'static str,
+    /// Ring time, s; `None` = the service's.
+    pub ring_timeout_s: Option<i64>,
+    /// Data of the page for the other side.
+    pub aai: Option<String>,
 }
 
 /// The finished dial string and its trunk.
@@ -291,6 +325,15 @@ pub enum Effect {
         token: String,
         /// It had the call.
         attached: bool,
+    },
+    /// The plugin's session is told about its call in a virtual queue.
+    TellQueue {
+        /// Token of the question.
+        token: String,
+        /// `requestid`.
+        request: String,
+        /// What.
+        told: QueueTold,
     },
     /// The plugin's session is ended: nobody waits for its answer any more.
     EndPlugin {

@@ -13,8 +13,11 @@ use crate::record::Phase;
 use crate::service::parameter_text;
 use crate::{Callback, CallbackId, Error, ErrorCode, LegKey};
 
+mod queue;
 #[cfg(test)]
 mod tests;
+
+pub use queue::{QueueTold, QueueWait};
 
 /// What the plugin of a service is (`rb.plugin_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +78,23 @@ pub struct PluginRecord {
     pub number: Option<String>,
     /// `customer_number_prefix` of an answer.
     pub prefix: Option<String>,
+    /// Its session has brought customer and agent together, and waits for the end.
+    pub connected: bool,
+    /// The destination that its page called for the customer.
+    pub other: Option<OtherLeg>,
+    /// Data of its page for the destination (`aai` of `<transfer>`).
+    pub aai: Option<String>,
+}
+
+/// A destination that a page called for its customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherLeg {
+    /// Number of its leg.
+    pub leg: u32,
+    /// Customer and destination talk.
+    pub talks: bool,
+    /// What is left of the page's time after that, s.
+    pub left_s: i64,
 }
 
 impl PluginRecord {

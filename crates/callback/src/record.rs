@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::admission::Counted;
 use crate::confirm::Confirmation;
-use crate::plugin::{Answer, PluginCall, PluginRecord};
+use crate::plugin::{Answer, PluginCall, PluginRecord, QueueWait};
 use crate::routing::Found;
 use crate::settings::Settings;
 use crate::{AgentId, CallbackId, LegKey, ServiceName, Timestamp};
@@ -104,6 +104,9 @@ pub enum Phase {
         call: PluginCall,
         /// An accepted answer that waits for the plugin to let go of the call.
         answer: Option<Box<Answer>>,
+        /// Its session has put the call into a virtual queue.
+        #[serde(default)]
+        wait: Option<Box<QueueWait>>,
     },
     /// The destination of `route_to_rp` rings, the customer hears the waiting music.
     RoutingOut {
@@ -203,6 +206,8 @@ pub enum TimerKind {
     PluginAnswer,
     /// The plugin has answered and should let go of the call.
     Detach,
+    /// `timeout` of a session's `<queue:submit>`.
+    SessionQueue,
     /// `_max_time_to_wait_for_agent_on_the_call`.
     AgentWait,
     /// `_max_queue_wait`.
@@ -373,6 +378,18 @@ impl Callback {
     #[must_use]
     pub fn service(&self) -> &ServiceName {
         &self.settings.service
+    }
+
+    /// The virtual queue it is in: its service's, or the one its plugin's session has put the call
+    /// into.
+    #[must_use]
+    pub fn virtual_queue(&self) -> &str {
+        match &self.phase {
+            Phase::Plugin {
+                wait: Some(wait), ..
+            } => &wait.queue,
+            _ => &self.settings.virtual_queue,
+        }
     }
 
     /// The number that the next attempt dials, without prefix: an answer of a plugin may have

@@ -6,6 +6,7 @@ mod pool;
 mod router;
 mod skill;
 mod state;
+mod statistics;
 mod target;
 mod waiting;
 

@@ -1,6 +1,7 @@
 //! The engine as its users see it: start it, ask it, drain it.
 
 mod admin;
+mod changes;
 mod create;
 mod notification;
 mod plugin;
@@ -8,8 +9,11 @@ mod preview;
 mod publishing;
 mod storage;
 mod transactions;
+mod treatments;
 
+pub use changes::Author;
 pub use notification::{Tail, Tailed};
+pub use treatments::TreatmentView;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

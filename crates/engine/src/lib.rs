@@ -32,7 +32,8 @@ mod trunks;
 mod voicexml;
 
 pub use api::{
-    Engine, EngineConfig, Idempotency, NewCallback, Readiness, StartError, Tail, Tailed,
+    Author, Engine, EngineConfig, Idempotency, NewCallback, Readiness, StartError, Tail, Tailed,
+    TreatmentView,
 };
 pub use directory::AgentDirectory;
 pub use imports::{
@@ -40,6 +41,6 @@ pub use imports::{
 };
 pub use load::QueueLoad;
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
-pub use sessions::{SessionsConfig, is_session_id};
+pub use sessions::{SessionChanges, SessionsConfig, is_session_id};
 pub use trunks::TrunkInfo;
 pub use voicexml::{OnError, VoiceXmlConfig};

@@ -86,6 +86,9 @@ pub const SPEECH_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub const PAGES_KEPT_MAX: usize = 512;
 /// Bytes of all that are kept.
 pub const PAGES_KEPT_BYTES_MAX: usize = 32 << 20;
+/// Longest ring time of a destination that a page calls, s.
+pub(crate) const TRANSFER_RING_MAX_S: i64 = 180;
+
 /// Redirects that are followed for a page.
 pub const PAGE_REDIRECTS_MAX: usize = 5;
 /// Longest time to fetch a page; pages may ask for less.
@@ -120,14 +123,36 @@ pub const SESSION_FETCH_MAX: usize = 1024 * 1024;
 pub const SESSION_FETCH_S: u64 = 300;
 /// Time of a fetch that does not say, s.
 pub const SESSION_FETCH_DEFAULT_S: u64 = 30;
+/// Further tries of a fetch with guaranteed delivery that does not say how many.
+pub const SESSION_DELIVERIES_DEFAULT: u32 = 3;
+/// Most of them.
+pub const SESSION_DELIVERIES_MAX: u32 = 100;
+/// Time between them when the fetch does not say.
+pub const SESSION_DELIVERY_PAUSE: Duration = Duration::from_secs(1);
+/// Longest time until a session that is started for later begins, s (the same as over HTTP).
+pub const SESSION_LATER_MAX_S: i64 = 30 * 86_400;
 /// What a plugin's session may live beyond the time for its answer (ors-scxml §10).
 pub const SESSION_AFTER_TTL: Duration = Duration::from_secs(60);
+/// How long a script waits for a statistic of the router; its thread waits with it.
+pub const STATISTIC_WAIT: Duration = Duration::from_millis(500);
 /// How long a request to a session waits for its response (ors-scxml §9).
 pub const SESSION_RESPONSE: Duration = Duration::from_secs(30);
 /// Requests to one session that wait for a response.
 pub const SESSION_REQUESTS_MAX: usize = 100;
 /// Bytes of `rb.message_file`: a dozen short texts in many languages.
 pub const MESSAGE_FILE_MAX: u64 = 256 * 1024;
+/// Changes of a service in one answer: all that the store keeps.
+pub const CHANGES_SHOWN_MAX: usize = 500;
+/// Lines of a session's log that operators see.
+pub const SESSION_LINES_MAX: usize = 200;
+/// Bytes of one of them; what is longer is cut.
+pub const SESSION_LINE_MAX: usize = 1_000;
+/// Bytes of all of them: with every session at its bound they take 160 MB.
+pub const SESSION_LINES_BYTES_MAX: usize = 32 * 1024;
+/// Ended sessions that operators still see.
+pub const SESSIONS_ENDED_KEPT: usize = 50;
+/// Changes of sessions that wait for a slow listener before it has to look at all.
+pub const SESSION_CHANGES_MAX: usize = 1_024;
 /// Documents kept compiled.
 pub const DOCUMENTS_MAX: usize = 256;
 /// Time to send one message of a document over HTTP.

@@ -29,7 +29,7 @@ impl QueueLoad {
             states: BTreeMap::new(),
             longest_wait_s: 0,
         };
-        for callback in open.filter(|one| one.settings.virtual_queue == queue) {
+        for callback in open.filter(|one| one.virtual_queue() == queue) {
             *load.states.entry(callback.state.as_str()).or_default() += 1;
             if matches!(callback.state, State::Queued | State::Routing) {
                 let waited = now.millis_since(callback.started) / 1_000;

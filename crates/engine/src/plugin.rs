@@ -62,6 +62,7 @@ impl PluginHost {
         let http = HttpPlugins::new()?;
         let sessions = Sessions::start(sessions::Parts {
             config: config.sessions,
+            public_url: public_url.trim_end_matches('/').to_owned(),
             client: http.client(),
             clock: Arc::clone(clock),
             commands: commands.clone(),

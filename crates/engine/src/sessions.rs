@@ -13,6 +13,8 @@ mod documents;
 mod family;
 mod fetch;
 mod objects;
+mod queue;
+mod sight;
 mod treat;
 
 use std::collections::HashMap;
@@ -31,6 +33,8 @@ use tokio::sync::mpsc;
 use self::cell::{Beginning, Cell, Input, PluginOf};
 use self::documents::{Documents, Fetching, NoDocument};
 use self::objects::object_model;
+pub use self::sight::SessionChanges;
+use self::sight::Sights;
 use crate::clock::{Clock, Stopwatch};
 use crate::limits;
 use crate::pool::{Pool, Turn};
@@ -75,6 +79,8 @@ impl Default for SessionsConfig {
 /// What the sessions work with.
 pub(crate) struct Parts {
     pub(crate) config: SessionsConfig,
+    /// `http.public_url`.
+    pub(crate) public_url: String,
     pub(crate) client: reqwest::Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) commands: mpsc::Sender<Command>,
@@ -94,12 +100,15 @@ struct Inner {
     plugins: Mutex<HashMap<String, Arc<Cell>>>,
     pool: Arc<Pool<Cell>>,
     documents: Documents,
+    /// What operators see.
+    sights: Sights,
     client: reqwest::Client,
     clock: Arc<dyn Clock>,
     watch: Arc<Stopwatch>,
     commands: mpsc::Sender<Command>,
     supervisor: Supervisor,
     max_stuck: usize,
+    public_url: String,
     /// The operator's lists, once they are there.
     lists: OnceLock<Arc<Resolver>>,
 }
@@ -124,11 +133,13 @@ impl Sessions {
             plugins: Mutex::default(),
             pool: Arc::clone(&pool),
             documents: Documents::new(fetch, Arc::clone(&parts.clock)),
+            sights: Sights::default(),
             client: parts.client,
             clock: parts.clock,
             watch,
             commands: parts.commands,
             supervisor: parts.supervisor.clone(),
+            public_url: parts.public_url,
             max_stuck: usize::try_from(parts.config.max_stuck_threads).unwrap_or(usize::MAX),
             lists: OnceLock::new(),
         });
@@ -216,7 +227,7 @@ impl Sessions {
         let start = Start {
             id: cell.id.clone(),
             params,
-            object_model: Some(object_model(Some(question))),
+            object_model: Some(object_model(&self.inner.public_url, Some(question))),
             functions: self.host_functions(cell),
             watch: Arc::new(scxml::ThreadTime),
             seed: rand::rng().random(),
@@ -273,14 +284,20 @@ impl Sessions {
             return false;
         }
         cells.insert(cell.id.clone(), Arc::clone(cell));
+        drop(cells);
+        self.show(cell);
         true
     }
 
     fn forget(&self, cell: &Cell) {
-        if cell.die() {
+        let was_alive = cell.die();
+        if was_alive {
             self.tell_starter(cell);
         }
         lock(&self.inner.cells).remove(&cell.id);
+        if was_alive {
+            self.keep_sight(cell);
+        }
         if let Some(plugin) = &cell.plugin {
             lock(&self.inner.plugins).remove(&plugin.token);
         }
@@ -359,6 +376,7 @@ impl Sessions {
     /// One input, and everything that follows from it at once.
     fn take(&self, cell: &Arc<Cell>, input: Input) {
         let now_ms = self.now_ms();
+        cell.sight.hears(&input, now_ms);
         let mut body = cell.body();
         match input {
             Input::Start(beginning) => {
@@ -400,15 +418,23 @@ impl Sessions {
             Input::Played(play) => self.played(cell, &mut body, play),
             Input::TreatmentOver(timer) => self.treatment_over(cell, &mut body, timer),
             Input::NotPlayed(play, error) => self.not_played(cell, &mut body, play, error),
+            Input::NotQueued(request, error) => {
+                self.not_queued(cell, &mut body, &request, error);
+            }
+            Input::Queue(request, told) => self.queue_event(cell, &mut body, &request, told),
             Input::CallOver(event) => {
+                body.waits = None;
                 self.drop_treatment(&mut body, "cancelled", "the customer hung up");
                 body.hub.handle_event(&cell.id, event, now_ms);
             }
             Input::Stop => body.hub.stop(&cell.id, now_ms),
         }
         while let Some(output) = body.hub.poll_output() {
+            cell.sight.tells(&output, now_ms);
             self.perform(cell, &mut body, output);
         }
+        cell.sight.look(&body.hub, now_ms);
+        self.changed(cell);
         self.plan_tick(cell, body.hub.next_time());
     }
 

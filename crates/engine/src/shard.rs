@@ -16,7 +16,7 @@ mod submission;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use control::{Act, PLUGIN_PLAYS};
+pub(crate) use control::{Act, PLUGIN_PLAYS, QueueOrder};
 pub(crate) use start::key_used_differently;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -111,6 +111,12 @@ pub(crate) enum Command {
     Load {
         queue: String,
         reply: Reply<QueueLoad>,
+    },
+    /// A statistic that a script asks for; the thread of its session waits for it.
+    Statistic {
+        object: String,
+        name: String,
+        reply: std::sync::mpsc::SyncSender<Result<i64, String>>,
     },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },

@@ -46,6 +46,11 @@ impl Treatments {
         })
     }
 
+    /// The folder of files.
+    pub(crate) fn library(&self) -> Arc<Library> {
+        Arc::clone(&self.library)
+    }
+
     /// The clip of a file or URL; `None` after a warning.
     pub(crate) async fn find(&self, source: &str) -> Option<Clip> {
         if source.starts_with("http://") || source.starts_with("https://") {

@@ -12,6 +12,7 @@ mod perform;
 mod prompts;
 mod question;
 mod recordings;
+mod transfers;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use telephony::media::audio::Clip;
-use telephony::port::RecordEnd;
+use telephony::port::{Ended, RecordEnd};
 use tokio::sync::mpsc;
 use vxml::{Ending, Library};
 
@@ -70,6 +71,15 @@ impl Default for VoiceXmlConfig {
             max_stuck_threads: 4,
         }
     }
+}
+
+/// What happens to a destination that an application called for its customer.
+#[derive(Clone, Debug)]
+pub(crate) enum OtherSide {
+    /// It answered.
+    Answered,
+    /// It is gone.
+    Over(Ended),
 }
 
 /// What applications work with.
@@ -172,6 +182,13 @@ impl VoiceXml {
     pub(crate) fn recorded(&self, token: &str, number: u64, clip: Option<Clip>, end: RecordEnd) {
         if let Some(cell) = self.of_token(token) {
             self.push(&cell, Input::Recorded(number, clip, end));
+        }
+    }
+
+    /// Something happened to the destination that an application called.
+    pub(crate) fn other_side(&self, token: &str, what: OtherSide) {
+        if let Some(cell) = self.of_token(token) {
+            self.push(&cell, Input::Other(what));
         }
     }
 

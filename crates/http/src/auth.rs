@@ -93,18 +93,32 @@ enum Presented {
     Pair(Credentials),
 }
 
-fn presented(headers: &HeaderMap) -> Presented {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Presented::Nothing;
-    };
-    let pair = value
+/// The text `name:password` of Basic credentials.
+fn basic(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get(header::AUTHORIZATION)?
         .to_str()
         .ok()
         .and_then(|text| text.trim().split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
         .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok())
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    match pair.as_deref().and_then(|text| text.split_once(':')) {
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+}
+
+/// The user name that a request tells; whether it is right is decided elsewhere.
+pub(crate) fn told_name(headers: &HeaderMap) -> Option<String> {
+    let pair = basic(headers)?;
+    pair.split_once(':').map(|(name, _)| name.to_owned())
+}
+
+fn presented(headers: &HeaderMap) -> Presented {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Presented::Nothing;
+    }
+    match basic(headers)
+        .as_deref()
+        .and_then(|text| text.split_once(':'))
+    {
         Some((username, password)) => Presented::Pair(Credentials::new(username, password)),
         None => Presented::Unreadable,
     }

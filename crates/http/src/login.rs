@@ -68,7 +68,7 @@ pub(crate) async fn log_in(
         let message = "Too many wrong passwords from this address, wait some minutes";
         return Err(Failure::new(ErrorCode::TooMany, message).into());
     }
-    let given = credentials(&body::read(request, COMMAND_BODY_MAX).await?.json()?)?;
+    let (who, given) = credentials(&body::read(request, COMMAND_BODY_MAX).await?.json()?)?;
     if !own.matches(&given) {
         api.guesses.wrong(address, now);
         tracing::warn!("a login with wrong credentials was refused");
@@ -77,7 +77,7 @@ pub(crate) async fn log_in(
     }
     api.guesses.right(address);
     let seconds = i64::from(api.web.session_hours) * 3600;
-    let id = api.sessions.begin(now, seconds);
+    let id = api.sessions.begin(&who, now, seconds);
     let mut response = answer::ok(&state(&api, true))?;
     set_cookie(&api, &mut response, &id, seconds)?;
     Ok(response)
@@ -89,7 +89,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     check_enabled(&api)?;
-    let authenticated = api.credentials.is_none() || is_open(&api, &headers);
+    let authenticated = api.credentials.is_none() || open_for(&api, &headers).is_some();
     Ok(answer::ok(&state(&api, authenticated))?)
 }
 
@@ -108,23 +108,28 @@ pub(crate) async fn log_out(
     Ok(response)
 }
 
-/// Whether a request carries an open session; one that changes something must come from our page.
+/// Who has the open session that a request carries; a request that changes something must come
+/// from our page.
 ///
 /// # Errors
 /// The session is open and the request is not from our page.
-pub(crate) fn check(api: &Api, method: &Method, headers: &HeaderMap) -> Result<bool, Failure> {
-    if !api.web.enabled || !is_open(api, headers) {
-        return Ok(false);
-    }
+pub(crate) fn check(
+    api: &Api,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Option<String>, Failure> {
+    let Some(who) = api.web.enabled.then(|| open_for(api, headers)).flatten() else {
+        return Ok(None);
+    };
     if matches!(*method, Method::GET | Method::HEAD) {
         // Read by another site's page it would be refused by the browser; it is not even answered.
         return match fetch_site(headers) {
-            None | Some("same-origin" | "none") => Ok(true),
+            None | Some("same-origin" | "none") => Ok(Some(who)),
             Some(_) => Err(Failure::ForeignPage),
         };
     }
     from_our_page(api, headers)?;
-    Ok(true)
+    Ok(Some(who))
 }
 
 fn check_enabled(api: &Api) -> Result<(), Failure> {
@@ -143,8 +148,9 @@ fn state(api: &Api, authenticated: bool) -> Value {
     })
 }
 
-fn is_open(api: &Api, headers: &HeaderMap) -> bool {
-    session_id(headers).is_some_and(|id| api.sessions.is_open(id, api.engine.now()))
+/// Whose session it is, while it is open.
+fn open_for(api: &Api, headers: &HeaderMap) -> Option<String> {
+    session_id(headers).and_then(|id| api.sessions.open_for(id, api.engine.now()))
 }
 
 /// The id in the cookies of a request (RFC 6265 §4.2.1).
@@ -182,11 +188,12 @@ fn from_our_page(api: &Api, headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
-fn credentials(keys: &Map<String, Value>) -> Result<Credentials, Failure> {
+fn credentials(keys: &Map<String, Value>) -> Result<(String, Credentials), Failure> {
     let text = |name: &str| keys.get(name).and_then(Value::as_str);
     match (text("username"), text("password")) {
         (Some(username), Some(password)) if keys.len() == 2 => {
-            Ok(Credentials::new(username, password))
+            let pair = Credentials::new(username, password);
+            Ok((username.to_owned(), pair))
         }
         _ => {
             let message = "The body has the keys username and password, two texts";

@@ -41,6 +41,8 @@ enum Body {
     Keys(&'static str),
     /// The text of a file.
     Text,
+    /// The bytes of a file.
+    Bytes,
 }
 
 /// What an answer carries.
@@ -166,6 +168,7 @@ impl Body {
                 "application/x-www-form-urlencoded": {"schema": reference(name)},
                 "multipart/form-data": {"schema": reference(name)},
             }),
+            Self::Bytes => json!({"application/octet-stream": {}}),
             Self::Text => json!({"text/plain": {"schema": {"type": "string"}}}),
         };
         Some(json!({"required": true, "content": content}))

@@ -33,6 +33,29 @@ impl Clip {
         &self.0
     }
 
+    /// A WAV file: PCM of 16 bit, 8 kHz, mono.
+    #[must_use]
+    pub fn to_wav(&self) -> Vec<u8> {
+        // A clip of ten minutes has 9.6 MB, so the sizes fit.
+        let bytes = u32::try_from(self.0.len() * 2).unwrap_or(u32::MAX);
+        let mut file = Vec::with_capacity(44 + self.0.len() * 2);
+        file.extend_from_slice(b"RIFF");
+        file.extend_from_slice(&bytes.saturating_add(36).to_le_bytes());
+        file.extend_from_slice(b"WAVEfmt ");
+        file.extend_from_slice(&16_u32.to_le_bytes());
+        // PCM, one channel.
+        file.extend_from_slice(&1_u16.to_le_bytes());
+        file.extend_from_slice(&1_u16.to_le_bytes());
+        file.extend_from_slice(&SAMPLE_RATE_HZ.to_le_bytes());
+        file.extend_from_slice(&(SAMPLE_RATE_HZ * 2).to_le_bytes());
+        file.extend_from_slice(&2_u16.to_le_bytes());
+        file.extend_from_slice(&16_u16.to_le_bytes());
+        file.extend_from_slice(b"data");
+        file.extend_from_slice(&bytes.to_le_bytes());
+        file.extend(self.0.iter().flat_map(|sample| sample.to_le_bytes()));
+        file
+    }
+
     /// Length, ms.
     #[must_use]
     pub fn duration_ms(&self) -> u64 {
@@ -98,6 +121,13 @@ pub fn shipped(name: &str) -> Option<Clip> {
     load(bytes, name).ok()
 }
 
+/// Names of the shipped prompts.
+pub const SHIPPED: [&str; 3] = [
+    "next_customer_rep.wav",
+    "all_agents_busy.wav",
+    "call_fail_ans_machine.wav",
+];
+
 fn raw(bytes: &[u8], codec: Codec) -> Result<Vec<i16>, LoadError> {
     if bytes.len() as u64 > u64::from(CLIP_SECONDS_MAX * SAMPLE_RATE_HZ) {
         return Err(LoadError::TooLong);
@@ -123,6 +153,13 @@ fn raw_codec(file_name: &str) -> Option<Codec> {
 mod tests {
     use super::*;
     use crate::pcm;
+
+    #[test]
+    fn a_clip_written_as_wav_is_read_back() {
+        let clip = shipped("all_agents_busy.wav").unwrap();
+        let again = load(&clip.to_wav(), "x.wav").unwrap();
+        assert_eq!(again.duration_ms(), clip.duration_ms());
+    }
 
     /// A WAV file with one format chunk and one data chunk.
     fn wav(format: u16, channels: u16, rate: u32, bits: u16, data: &[u8]) -> Vec<u8> {

@@ -41,7 +41,7 @@ impl Document {
              viewBox=\"{:.0} 0 {width:.0} {height:.0}\" font-family=\"sans-serif\" font-size=\"12\">\n\
              <defs><marker id=\"arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"7\" \
              markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0 L10 5 L0 10 z\" fill=\"#345\"/></marker></defs>\n\
-             <rect x=\"{:.0}\" width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
+             <rect class=\"paper\" x=\"{:.0}\" width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
             -GAP, -GAP
         );
         drawing.states(&mut out);
@@ -203,12 +203,21 @@ impl Drawing<'_> {
                 Kind::DeepHistory => "H*",
                 _ => &state.id,
             };
-            let mut label = String::new();
+            let class = match state.kind {
+                Kind::Root => "root",
+                Kind::Parallel => "parallel",
+                Kind::Compound => "compound",
+                Kind::Atomic => "atomic",
+                Kind::Final => "final",
+                Kind::ShallowHistory | Kind::DeepHistory => "history",
+            };
+            let (mut label, mut id) = (String::new(), String::new());
             escape(&mut label, title, false);
+            escape(&mut id, &state.id, true);
             let _written = writeln!(
                 out,
-                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"{radius}\" {style}/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
+                "<g class=\"state {class}\" data-state=\"{id}\"><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"{radius}\" {style}/>\
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text></g>",
                 rect.x,
                 rect.y,
                 rect.width,
@@ -289,9 +298,9 @@ fn edge(out: &mut String, from: Rect, to: Rect, text: &str, number: f64) {
     escape(&mut label, &cut(text), false);
     let _written = writeln!(
         out,
-        "<path d=\"M{x1:.1} {y1:.1} C{:.1} {:.1} {:.1} {:.1} {x2:.1} {y2:.1}\" fill=\"none\" stroke=\"#345\" \
+        "<g class=\"edge\"><path d=\"M{x1:.1} {y1:.1} C{:.1} {:.1} {:.1} {:.1} {x2:.1} {y2:.1}\" fill=\"none\" stroke=\"#345\" \
          marker-end=\"url(#arrow)\"/><text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" fill=\"#246\" stroke=\"#fff\" \
-         stroke-width=\"3\" paint-order=\"stroke\">{label}</text>",
+         stroke-width=\"3\" paint-order=\"stroke\">{label}</text></g>",
         c1.0,
         c1.1,
         c2.0,
@@ -329,5 +338,10 @@ mod tests {
             .filter(|node| node.has_tag_name("rect"))
             .count();
         assert_eq!(boxes, 8);
+        let ids: Vec<&str> = parsed
+            .descendants()
+            .filter_map(|node| node.attribute("data-state"))
+            .collect();
+        assert!(ids.contains(&"a") && ids.contains(&"e"), "{ids:?}");
     }
 }

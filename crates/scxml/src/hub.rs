@@ -256,6 +256,16 @@ impl Hub {
         self.sessions.get(id).map(|entry| &entry.session)
     }
 
+    /// All live sessions, invoked ones included, in no order.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values().map(|entry| &entry.session)
+    }
+
+    /// Number of messages that wait for their time.
+    pub fn planned(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Number of live sessions, invoked ones included.
     pub fn len(&self) -> usize {
         self.sessions.len()

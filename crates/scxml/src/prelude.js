@@ -69,7 +69,8 @@ function (model) {
     delete globalThis[key];
     return typeof given === 'function' ? given : () => { throw new TypeError(name + ' is not built'); };
   };
-  const attach = host('attach'), listValue = host('list_value'), clock = host('clock');
+  const attach = host('attach'), listValue = host('list_value'), clock = host('clock'), statistic = host('statistic'),
+    specialDay = host('special_day'), option = host('option');
   const interactions = {}, later = model.interactions || {};
   const states = {};
   for (const name of Object.keys(model.callState || {})) {
@@ -105,15 +106,26 @@ function (model) {
   const session = Object.assign({}, model.session, {
     getListItemValue(list, item, key) { return listValue(String(list), String(item), key === undefined ? null : String(key)); },
     listLookupValue(list, item, key) { return listValue(String(list), String(item), key === undefined ? null : String(key)); },
+    isSpecialDay(list, zone) { return specialDay(String(list), zone === undefined ? 'UTC' : String(zone)); },
+    getConfigOption(section, name) { return option(String(name === undefined ? section : name)); },
+    lookupseq: named('Service', 'Application', 'Tenant', 'Default'),
+    setTenant(name) {
+      if (String(name) !== session.tenant) throw new RangeError('there is no tenant ' + name);
+      return true;
+    },
     timeInZone(zone) { return clock(String(zone)).time; },
     dateInZone(zone) { return clock(String(zone)).date; },
     dayInZone(zone) { return clock(String(zone)).day; },
   });
   const genesys = freeze({
     ixn: freeze(ixn), session: freeze(session),
-    queue: freeze({ rType: named('RouteToAgent', 'RouteToQueue', 'RouteToSkill', 'RouteTypeDefault'),
+    queue: freeze({ rType: named('RouteTypeUnknown', 'RouteTypeDefault', 'RouteTypeLabel', 'RouteTypeOverwriteDNIS',
+      'RouteTypeDirect', 'RouteTypeReject', 'RouteTypeAnnouncement', 'RouteTypeDirectAgent', 'RouteTypeDirectPriority',
+      'RouteTypeDirectAgentPriority', 'RouteTypeAgentID', 'RouteTypeCallDisconnect', 'RouteToAgent', 'RouteToQueue',
+      'RouteToSkill'),
       overwriteType: named('ReplaceAll', 'Add'), usecapcond: named('True', 'False') }),
     resource: freeze({ resourceType: named('Agent', 'AgentGroup', 'Place', 'PlaceGroup', 'Queue', 'RoutePoint', 'Skill') }),
+    statistic: freeze({ sData(object, name) { return statistic(String(object), String(name)); } }),
   });
   Object.defineProperty(globalThis, '_genesys', { value: genesys, enumerable: false });
   // Only events alter the model.

@@ -318,6 +318,45 @@ pub struct ServiceRow {
     pub changed: Timestamp,
 }
 
+/// Services that change together, and what is noted about it.
+#[derive(Clone, Debug, Default)]
+pub struct ServicesChange {
+    /// Inserted or replaced.
+    pub put: Vec<ServiceRow>,
+    /// Removed.
+    pub removed: Vec<ServiceName>,
+    /// Notes for the history; the store keeps the last 500 of each service.
+    pub notes: Vec<ChangeRow>,
+}
+
+/// What somebody changed at a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeRow {
+    /// The service.
+    pub service: ServiceName,
+    /// When.
+    pub at: Timestamp,
+    /// Name of the login; empty where nobody has to log in.
+    pub who: String,
+    /// Network address that it came from; empty when unknown.
+    pub address: String,
+    /// By which way: `form`, `import` or `delete`.
+    pub how: String,
+    /// The options that differ.
+    pub options: Vec<OptionChange>,
+}
+
+/// One option that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionChange {
+    /// Its name.
+    pub name: String,
+    /// Value before; `None` = not set.
+    pub before: Option<String>,
+    /// Value after; `None` = not set.
+    pub after: Option<String>,
+}
+
 /// A stored agent: its options as text and the state its owner wishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentRow {
@@ -451,8 +490,25 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         not_before: Timestamp,
     ) -> Result<Option<IdempotencyRow>, StoreError>;
 
-    /// Inserts or replaces services, all or nothing.
-    async fn put_services(&self, services: Vec<ServiceRow>) -> Result<(), StoreError>;
+    /// Inserts, replaces and removes services and notes it, all or nothing.
+    async fn change_services(&self, change: ServicesChange) -> Result<(), StoreError>;
+
+    /// Inserts or replaces services without a note, all or nothing.
+    async fn put_services(&self, services: Vec<ServiceRow>) -> Result<(), StoreError> {
+        let change = ServicesChange {
+            put: services,
+            ..ServicesChange::default()
+        };
+        self.change_services(change).await
+    }
+
+    /// What was changed at a service, the last change first, at most `limit`; also of one that was
+    /// removed.
+    async fn service_changes(
+        &self,
+        service: &ServiceName,
+        limit: usize,
+    ) -> Result<Vec<ChangeRow>, StoreError>;
 
     /// All services by name.
     async fn services(&self) -> Result<Vec<ServiceRow>, StoreError>;
@@ -466,6 +522,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Inserts or replaces Transaction Lists, all or nothing.
     async fn put_transaction_lists(&self, lists: Vec<TransactionListRow>)
     -> Result<(), StoreError>;
+
+    /// Removes a Transaction List; tells whether it was there.
+    async fn remove_transaction_list(&self, name: &str) -> Result<bool, StoreError>;
 
     /// All Transaction Lists by name.
     async fn transaction_lists(&self) -> Result<Vec<TransactionListRow>, StoreError>;

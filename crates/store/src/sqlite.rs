@@ -12,6 +12,7 @@
 
 mod apply;
 mod backup;
+mod changes;
 mod checkpoint;
 mod failure;
 mod limits;
@@ -30,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use callback::{Callback, CallbackId, Timestamp};
+use callback::{Callback, CallbackId, ServiceName, Timestamp};
 use rusqlite::Connection;
 
 use self::apply::Rows;
@@ -40,9 +41,9 @@ pub use self::schema::Schema;
 use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
-    AgentRow, Batch, CountedRow, DeliveryAttempt, DeliveryRow, EventCursor, EventRow,
-    IdempotencyRow, IntentRow, Query, ServiceRow, Setup, StorageRow, Store, StoreError,
-    SubscriptionRow, TransactionListRow,
+    AgentRow, Batch, ChangeRow, CountedRow, DeliveryAttempt, DeliveryRow, EventCursor, EventRow,
+    IdempotencyRow, IntentRow, Query, ServiceRow, ServicesChange, Setup, StorageRow, Store,
+    StoreError, SubscriptionRow, TransactionListRow,
 };
 
 /// A store in one SQLite file.
@@ -251,8 +252,21 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn put_services(&self, services: Vec<ServiceRow>) -> Result<(), StoreError> {
-        self.writer.write(Work::Services(services)).await.map(drop)
+    async fn change_services(&self, change: ServicesChange) -> Result<(), StoreError> {
+        let work = Work::Services(Box::new(change));
+        self.writer.write(work).await.map(drop)
+    }
+
+    async fn service_changes(
+        &self,
+        service: &ServiceName,
+        limit: usize,
+    ) -> Result<Vec<ChangeRow>, StoreError> {
+        let service = service.clone();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.readers
+            .run(move |conn| changes::of(conn, &service, limit))
+            .await
     }
 
     async fn services(&self) -> Result<Vec<ServiceRow>, StoreError> {
@@ -312,6 +326,11 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         let work = Work::TransactionLists(lists);
         self.writer.write(work).await.map(drop)
+    }
+
+    async fn remove_transaction_list(&self, name: &str) -> Result<bool, StoreError> {
+        let work = Work::RemoveTransactionList(String::from(name));
+        Ok(self.writer.write(work).await? > 0)
     }
 
     async fn transaction_lists(&self) -> Result<Vec<TransactionListRow>, StoreError> {

@@ -1,5 +1,7 @@
 //! Treatment files: looked up in the folder for treatments, else among the shipped ones.
 
+mod files;
+
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
@@ -7,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use media::audio::{self, Clip};
+
+pub use files::{FILES_MAX, TreatmentFile};
 
 /// Decoded files kept in memory; the least useful one goes when a new one comes.
 const CACHED_MAX: usize = 256;
@@ -26,6 +30,15 @@ pub enum PlaybackError {
     /// The file cannot be read.
     #[error("the treatment file cannot be read")]
     Unreadable(#[source] std::io::Error),
+    /// The name is none that a file of ours may have.
+    #[error("a name has letters, digits, spaces, - _ . and /, no part of it begins with a dot")]
+    BadName,
+    /// The folder holds as many files as it may.
+    #[error("the folder for treatments holds {FILES_MAX} files already")]
+    TooMany,
+    /// The file cannot be written or removed.
+    #[error("the folder for treatments cannot be written")]
+    Unwritable(#[source] std::io::Error),
     /// The file is no audio that we know.
     #[error("the treatment file cannot be decoded")]
     Undecodable(#[source] audio::LoadError),

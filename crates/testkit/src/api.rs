@@ -116,6 +116,12 @@ impl Api {
         Self::must(request.header("content-type", content_type).body(bytes)).await
     }
 
+    /// PUTs bytes as they are.
+    pub async fn put_bytes(&self, path: &str, content_type: &str, bytes: Vec<u8>) -> Answer {
+        let request = self.request(Method::PUT, path);
+        Self::must(request.header("content-type", content_type).body(bytes)).await
+    }
+
     async fn import(&self, path: &str, ini: &str) -> Value {
         let bytes = ini.as_bytes().to_vec();
         let answer = self

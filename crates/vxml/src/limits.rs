@@ -45,6 +45,8 @@ pub struct Limits {
     pub subdialogs: usize,
     /// Documents, scripts, grammars and data fetched by one session, default 500.
     pub fetches: u32,
+    /// Transfers begun by one session, default 20: a loop of calls costs money.
+    pub transfers: u32,
     /// Effects that wait to be taken, default 10,000.
     pub effects: usize,
     /// Turns of one `<foreach>`, default 10,000.
@@ -61,6 +63,7 @@ impl Default for Limits {
             steps: 10_000,
             subdialogs: 32,
             fetches: 500,
+            transfers: 20,
             effects: 10_000,
             foreach_turns: 10_000,
             prompts: 1_000,

@@ -20,7 +20,7 @@ use script::{Base, Unwatched, Watch};
 use serde_json::{Map, Value as Json};
 
 use self::document::Purpose;
-use self::line::{Recorder, Transferring};
+use self::line::{Recorder, Transferring, Watch as KeyWatch};
 use self::listen::Listen;
 use self::prompt::{Group, Queued};
 use self::run::Run;
@@ -131,6 +131,8 @@ enum Phase {
     /// Prompts are played to their end.
     Flush {
         id: u64,
+        /// A key may end what plays now.
+        barge_in: bool,
         rest: VecDeque<Group>,
         then: Box<Then>,
     },
@@ -148,7 +150,8 @@ enum Phase {
 enum Then {
     End(Ending),
     Record,
-    Transfer,
+    /// With the grammars that call it off.
+    Transfer(KeyWatch),
 }
 
 /// One call's application.
@@ -179,6 +182,7 @@ pub struct Session {
     /// Scripts ran out of time in this stretch and got a second one for the handler.
     had_grace: bool,
     fetches: u32,
+    transfers: u32,
     documents: u32,
     /// Keys that nobody asked for yet.
     keys: VecDeque<char>,
@@ -217,6 +221,7 @@ impl Session {
             steps: 0,
             had_grace: false,
             fetches: 0,
+            transfers: 0,
             documents: 0,
             keys: VecDeque::new(),
             queue: Vec::new(),
@@ -279,6 +284,7 @@ impl Session {
     pub fn waiting(&self) -> Waiting {
         match &self.phase {
             Phase::Fetch { .. } => Waiting::Fetch,
+            Phase::Flush { barge_in, then, .. } if *barge_in && then.takes_keys() => Waiting::Input,
             Phase::Flush { .. } => Waiting::Play,
             Phase::Listen(listen) if listen.is_deaf() => Waiting::Play,
             Phase::Listen(_) => Waiting::Input,
@@ -470,7 +476,7 @@ impl Session {
                 self.effect(Effect::StopPlay(id));
                 match *then {
                     Then::End(ending) => self.finish(ending),
-                    Then::Record | Then::Transfer => {
+                    Then::Record | Then::Transfer(_) => {
                         self.throw(Thrown::plain("connection.disconnect.hangup"));
                     }
                 }
@@ -501,6 +507,12 @@ impl Session {
             Phase::Listen(listen) => self.heard(listen, key),
             Phase::Record(recorder) => self.key_while_recording(recorder, key),
             Phase::Transfer(transferring) => self.key_in_transfer(transferring, key),
+            Phase::Flush {
+                id,
+                barge_in,
+                rest,
+                then,
+            } if then.takes_keys() => self.key_before_transfer((id, barge_in), rest, *then, key),
             other => {
                 self.phase = other;
                 if self.keys.len() < KEYS_AHEAD_MAX {
@@ -548,6 +560,7 @@ impl Session {
                 id: playing,
                 rest,
                 then,
+                ..
             } if playing == id => self.flush_on(rest, *then),
             other => self.phase = other,
         }

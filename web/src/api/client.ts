@@ -14,6 +14,9 @@ export type Trunk = Schemas["Trunks"]["trunks"][number];
 export type TransactionListRow = Schemas["Transactions"]["transactions"][number];
 export type Subscription = Schemas["Subscriptions"]["subscriptions"][number];
 export type Session = Schemas["Session"];
+export type Treatment = Schemas["Treatments"]["treatments"][number];
+export type ScxmlSession = Schemas["ScxmlSessions"]["sessions"][number];
+export type ScxmlLine = NonNullable<Schemas["ScxmlSession"]["log"]>[number];
 
 /** A refusal of the server, or no answer at all. */
 export class Refusal extends Error {

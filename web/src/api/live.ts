@@ -1,6 +1,7 @@
 // The live channel: server-sent events of all callbacks, taken up again where they broke off.
 import { useSyncExternalStore } from "react";
 import { OWN_PAGE, tellLoggedOut } from "./client";
+import { PAUSES_MS, readEvents } from "./stream";
 
 export interface LiveEvent {
   callback_id: string;
@@ -20,7 +21,6 @@ let flush: number | undefined;
 
 /** Events that came in together are told together, a few times a second at most. */
 const TOGETHER_MS = 300;
-const PAUSES_MS = [500, 1000, 2000, 5000, 10000];
 
 function setState(next: LiveState): void {
   state = next;
@@ -65,9 +65,10 @@ async function listen(signal: AbortSignal): Promise<void> {
       if (!response.ok || !response.body) throw new Error(String(response.status));
       failures = 0;
       setState("live");
-      await read(response.body, (id, data) => {
+      await readEvents(response.body, ({ id, data }) => {
+        if (!id) return;
         last = id;
-        tell(data);
+        tell(data as LiveEvent);
       });
     } catch {
       // What broke is of no matter: it is tried again.
@@ -77,30 +78,6 @@ async function listen(signal: AbortSignal): Promise<void> {
     const pause = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)] ?? 1000;
     failures += 1;
     await new Promise((resolve) => setTimeout(resolve, pause));
-  }
-}
-
-async function read(
-  body: ReadableStream<Uint8Array>,
-  take: (id: string, data: LiveEvent) => void,
-): Promise<void> {
-  const reader = body.pipeThrough(new TextDecoderStream() as never).getReader();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    text += value as unknown as string;
-    const blocks = text.split("\n\n");
-    text = blocks.pop() ?? "";
-    for (const block of blocks) {
-      const field = (name: string) =>
-        block
-          .split("\n")
-          .find((line) => line.startsWith(`${name}: `))
-          ?.slice(name.length + 2);
-      const [id, data] = [field("id"), field("data")];
-      if (id && data) take(id, JSON.parse(data) as LiveEvent);
-    }
   }
 }
 

@@ -1,9 +1,11 @@
 // One option of a service: what it is, its value, its default, what is wrong with it.
-import { ActionIcon, Badge, PasswordInput, Select, TextInput, Textarea } from "@mantine/core";
+import { ActionIcon, Autocomplete, Badge, PasswordInput, Select, TextInput, Textarea } from "@mantine/core";
 import { memo, useId } from "react";
 import type { Option } from "../api/client";
+import { fileOf, useTreatments, withFile } from "../api/treatments";
 import { t } from "../text";
 import { Status } from "./status";
+import { DropSounds, Listen } from "./treatment";
 
 interface Props {
   option: Option;
@@ -96,9 +98,37 @@ function Field({ id, option, value, error, onChange }: FieldProps) {
     onChange: (event: { currentTarget: { value: string } }) =>
       onChange(event.currentTarget.value === "" ? undefined : event.currentTarget.value),
   };
+  if (option.type === "treatment") return <SoundField id={id} option={option} value={value} error={error} onChange={onChange} />;
   if (option.name === "password") {
     return <PasswordInput {...common} autoComplete="new-password" visibilityToggleButtonProps={{ "aria-label": t("login.show") }} />;
   }
   if (option.type === "json" || (value ?? "").length > 60) return <Textarea {...common} autosize={false} rows={3} />;
   return <TextInput {...common} inputMode={option.type === "int" ? "numeric" : undefined} autoComplete="off" />;
+}
+
+/** A file name with its sound: chosen from those that are there, typed, uploaded or dropped in. */
+function SoundField({ id, option, value, error, onChange }: FieldProps) {
+  const files = useTreatments();
+  const file = fileOf(value) || (value === undefined ? option.default : "");
+  const known = files.data?.find((one) => one.name === file);
+  return (
+    <div className="tight">
+      <Autocomplete
+        id={id}
+        value={value ?? ""}
+        data={(files.data ?? []).map((one) => one.name)}
+        placeholder={option.default || t("option.unset")}
+        error={error || undefined}
+        onChange={(next) => onChange(next === "" ? undefined : next)}
+        withScrollArea={false}
+        maxDropdownHeight={240}
+        spellCheck={false}
+      />
+      <DropSounds onStored={(name) => onChange(withFile(value, name))}>
+        {known && !known.problem && <Listen key={`${known.name}${known.changed ?? ""}`} name={known.name} changed={known.changed} />}
+      </DropSounds>
+      {known?.problem && <span className="small warning">{known.problem}</span>}
+      {files.data && file !== "" && !known && <span className="small warning">{t("treatments.missing")}</span>}
+    </div>
+  );
 }

@@ -7,6 +7,7 @@ const COLORS: Record<string, string> = {
   delivered: "green", failed: "red",
   ready: "green", not_ready: "gray", reserved: "blue", ringing: "orange", talking: "teal",
   up: "green", down: "red",
+  running: "green", waiting: "violet", ended: "gray", gone: "gray",
 };
 
 export function Status({ word, label }: { word: string; label?: string }) {

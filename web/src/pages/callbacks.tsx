@@ -10,6 +10,7 @@ import {
 } from "../api/callbacks";
 import type { CallbackRecord } from "../api/client";
 import { useServices } from "../api/services";
+import { useUiSettings } from "../api/ui";
 import { CancelMany } from "../components/cancel_many";
 import { NewCallback } from "../components/new_callback";
 import { Empty, ErrorNote } from "../components/notes";
@@ -20,17 +21,35 @@ import { t } from "../text";
 const PAGE = 100;
 const ROW = 38;
 const COLUMNS = ["number", "service", "state", "reason", "desired", "created", "attempts", "agent", "id"] as const;
-type Column = (typeof COLUMNS)[number];
-const WIDTHS: Record<Column, string> = {
+type Known = (typeof COLUMNS)[number];
+/** One of ours, or `own:` and the key of a parameter of the operator's. */
+type Column = Known | `own:${string}`;
+const OWN = "own:";
+const OWN_WIDTH = "minmax(6rem, 1fr)";
+const WIDTHS: Record<Known, string> = {
   number: "minmax(8.5rem, 1fr)", service: "minmax(6rem, 1fr)", state: "7.5rem", reason: "minmax(9rem, 1.3fr)",
   desired: "8.5rem", created: "8.5rem", attempts: "5rem", agent: "minmax(5rem, 0.7fr)", id: "minmax(9rem, 1.4fr)",
 };
-const SHOWN_FIRST: Column[] = ["number", "service", "state", "reason", "desired", "attempts", "agent"];
+const widthOf = (column: Column) => WIDTHS[column as Known] ?? OWN_WIDTH;
+const SHOWN_FIRST: Known[] = ["number", "service", "state", "reason", "desired", "attempts", "agent"];
 
 export default function Callbacks() {
   const [params, setParams] = useSearchParams();
   const [filter, setFilter] = useState(() => read(params));
-  const [columns, setColumns] = useLocalStorage<Column[]>({ key: "callbacks.columns", defaultValue: SHOWN_FIRST, getInitialValueInEffect: false });
+  const [chosenColumns, setColumns] = useLocalStorage<Known[]>({ key: "callbacks.columns", defaultValue: SHOWN_FIRST, getInitialValueInEffect: false });
+  // Columns of the operator's own are shown until they are taken away.
+  const [hidden, setHidden] = useLocalStorage<string[]>({ key: "callbacks.hidden", defaultValue: [], getInitialValueInEffect: false });
+  const settings = useUiSettings();
+  const own = settings.data?.columns ?? [];
+  const columns: Column[] = [...chosenColumns, ...own.filter((one) => !hidden.includes(one.key)).map((one): Column => `${OWN}${one.key}`)];
+  const titles = new Map(own.map((one) => [`${OWN}${one.key}`, one.title]));
+  const titleOf = (column: Column) => titles.get(column) ?? t(`column.${column as Known}`);
+  const toggle = (column: Column) => {
+    const key = column.slice(OWN.length);
+    if (titles.has(column)) setHidden(hidden.includes(key) ? hidden.filter((one) => one !== key) : [...hidden, key]);
+    else setColumns(COLUMNS.filter((one) => (one === column ? !chosenColumns.includes(one) : chosenColumns.includes(one))));
+  };
+  const bulk = settings.data?.bulk !== false;
   const [dialog, setDialog] = useState<"new" | "cancel" | "cancel_all">();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const change = (part: Partial<Filter>) => {
@@ -66,12 +85,18 @@ export default function Callbacks() {
           {count.data === undefined ? "" : t("callbacks.count", { n: count.data.toLocaleString() })}
         </span>
         <span className="grow" />
-        {chosen.size > 0 && (
+        {bulk && chosen.size > 0 && (
           <Button color="red" variant="light" onClick={() => setDialog("cancel")}>
             {t("callbacks.cancel_chosen", { n: chosen.size })}
           </Button>
         )}
-        <MoreMenu filter={settled} columns={columns} setColumns={setColumns} onCancelAll={() => setDialog("cancel_all")} />
+        <ColumnsMenu
+          all={[...COLUMNS.filter((column) => column !== "number"), ...own.map((one): Column => `${OWN}${one.key}`)]}
+          shown={columns}
+          titleOf={titleOf}
+          toggle={toggle}
+        />
+        {bulk && <MoreMenu filter={settled} onCancelAll={() => setDialog("cancel_all")} />}
         <Button onClick={() => setDialog("new")}>{t("callbacks.new")}</Button>
       </div>
       <Filters filter={filter} change={change} filtered={filtered} />
@@ -87,7 +112,7 @@ export default function Callbacks() {
           )}
         </Empty>
       ) : (
-        <Grid filter={settled} total={count.data ?? 0} columns={columns} chosen={chosen} choose={setChosen} />
+        <Grid filter={settled} total={count.data ?? 0} columns={columns} titleOf={titleOf} chosen={chosen} choose={bulk ? setChosen : undefined} />
       )}
       {dialog === "new" && <NewCallback onClose={() => setDialog(undefined)} />}
       {(dialog === "cancel" || dialog === "cancel_all") && (
@@ -181,35 +206,32 @@ function Filters({ filter, change, filtered }: FiltersProps) {
   );
 }
 
-interface MoreProps {
-  filter: Filter;
-  columns: Column[];
-  setColumns: (columns: Column[]) => void;
-  onCancelAll: () => void;
+interface ColumnsProps {
+  all: Column[];
+  shown: Column[];
+  titleOf: (column: Column) => string;
+  toggle: (column: Column) => void;
 }
 
-function MoreMenu({ filter, columns, setColumns, onCancelAll }: MoreProps) {
-  const toggle = (column: Column) =>
-    setColumns(COLUMNS.filter((one) => (one === column ? !columns.includes(one) : columns.includes(one))));
+function ColumnsMenu({ all, shown, titleOf, toggle }: ColumnsProps) {
   return (
-    <>
-      <Popover position="bottom-end" trapFocus>
-        <Popover.Target>
-          <Button variant="default">{t("callbacks.columns")}</Button>
-        </Popover.Target>
-        <Popover.Dropdown aria-label={t("callbacks.columns")}>
-          <div className="stack">
-            {COLUMNS.filter((column) => column !== "number").map((column) => (
-              <Checkbox
-                key={column}
-                label={t(`column.${column}`)}
-                checked={columns.includes(column)}
-                onChange={() => toggle(column)}
-              />
-            ))}
-          </div>
-        </Popover.Dropdown>
-      </Popover>
+    <Popover position="bottom-end" trapFocus>
+      <Popover.Target>
+        <Button variant="default">{t("callbacks.columns")}</Button>
+      </Popover.Target>
+      <Popover.Dropdown aria-label={t("callbacks.columns")}>
+        <div className="stack">
+          {all.map((column) => (
+            <Checkbox key={column} label={titleOf(column)} checked={shown.includes(column)} onChange={() => toggle(column)} />
+          ))}
+        </div>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+function MoreMenu({ filter, onCancelAll }: { filter: Filter; onCancelAll: () => void }) {
+  return (
       <Menu position="bottom-end">
         <Menu.Target>
           <ActionIcon variant="default" size="input-sm" aria-label={t("callbacks.more")}>
@@ -225,7 +247,6 @@ function MoreMenu({ filter, columns, setColumns, onCancelAll }: MoreProps) {
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-    </>
   );
 }
 
@@ -233,12 +254,14 @@ interface GridProps {
   filter: Filter;
   total: number;
   columns: Column[];
+  titleOf: (column: Column) => string;
   chosen: ReadonlySet<string>;
-  choose: (chosen: ReadonlySet<string>) => void;
+  /** Absent where nothing is done with many at once. */
+  choose: ((chosen: ReadonlySet<string>) => void) | undefined;
 }
 
 /** Rows that are in sight, page by page from the server. */
-function Grid({ filter, total, columns, chosen, choose }: GridProps) {
+function Grid({ filter, total, columns, titleOf, chosen, choose }: GridProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({ count: total, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 12 });
   const items = rows.getVirtualItems();
@@ -255,11 +278,11 @@ function Grid({ filter, total, columns, chosen, choose }: GridProps) {
   });
   const failed = loaded.find((page) => page.error);
   const at = (index: number) => loaded[Math.floor(index / PAGE) - first]?.data?.[index % PAGE];
-  const template = `1.75rem ${columns.map((column) => WIDTHS[column]).join(" ")}`;
+  const template = `1.75rem ${columns.map(widthOf).join(" ")}`;
   const toggle = (id: string) => {
     const next = new Set(chosen);
     if (!next.delete(id)) next.add(id);
-    choose(next);
+    choose?.(next);
   };
   if (failed?.error) return <ErrorNote error={failed.error} retry={() => void failed.refetch()} />;
   return (
@@ -270,7 +293,7 @@ function Grid({ filter, total, columns, chosen, choose }: GridProps) {
             <span role="columnheader" aria-label={t("callbacks.choose")} />
             {columns.map((column) => (
               <span key={column} role="columnheader" className="cell">
-                {t(`column.${column}`)}
+                {titleOf(column)}
               </span>
             ))}
           </div>
@@ -287,7 +310,7 @@ function Grid({ filter, total, columns, chosen, choose }: GridProps) {
                 style={{ gridTemplateColumns: template, height: ROW, transform: `translateY(${item.start}px)` }}
               >
                 <span role="cell">
-                  {callback && (
+                  {callback && choose && (
                     <Checkbox
                       size="xs"
                       aria-label={t("callbacks.choose_one", { number: callback._customer_number })}
@@ -330,6 +353,14 @@ function cell(callback: CallbackRecord, column: Column): ReactNode {
       return (callback._rb_agent as string | null) ?? "";
     case "id":
       return <span className="mono">{callback._id}</span>;
+    default:
+      return ownValue(callback, column.slice(OWN.length));
   }
 }
 
+/** What a callback has under a key of the operator's own. */
+function ownValue(callback: CallbackRecord, key: string): string {
+  const place = (key.startsWith("_") ? callback._rb_parameters : callback._rb_user_data) as Record<string, unknown> | undefined;
+  const value = place?.[key];
+  return value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
+}

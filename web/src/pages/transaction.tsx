@@ -3,10 +3,12 @@ import { ActionIcon, Button, Select, TagsInput, TextInput, Textarea } from "@man
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { Link, useParams } from "react-router";
+import { Link, useNavigate, useParams } from "react-router";
+import { api, good } from "../api/client";
 import { cut, entry, importList, joined, listText, previewList, useCatalogue, withEntry, type Section } from "../api/lists";
 import { useServices } from "../api/services";
 import { Empty, ErrorNote } from "../components/notes";
+import { RemoveButton } from "../components/remove";
 import { ReportView } from "../components/report";
 import { title } from "../components/timeline";
 import { toast, toastError } from "../components/toasts";
@@ -18,12 +20,23 @@ const CHECK_MS = 350;
 export default function TransactionPage() {
   const { name = "" } = useParams();
   const text = useQuery({ queryKey: ["transactions", name, "text"], queryFn: () => listText(name), staleTime: Infinity });
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const remove = async () => {
+    await good(api.DELETE("/api/v1/transactions/{name}", { params: { path: { name } } }));
+    toast(t("list.deleted", { name }));
+    void navigate("/transactions");
+    queries.removeQueries({ queryKey: ["transactions", name] });
+    await queries.invalidateQueries({ queryKey: ["transactions"], exact: true });
+  };
   return (
     <div className="page">
       <div className="head">
         <Link to="/transactions">{t("nav.transactions")}</Link>
         <span aria-hidden="true">/</span>
         <h1>{name}</h1>
+        <span className="grow" />
+        {text.data !== undefined && <RemoveButton label={t("list.delete")} question={t("list.delete.question", { name })} run={remove} />}
       </div>
       {text.error && <ErrorNote error={text.error} retry={() => void text.refetch()} />}
       {text.data !== undefined && <Editor key={name} name={name} text={text.data} />}
@@ -68,9 +81,12 @@ function Editor({ name, text }: { name: string; text: string }) {
     <>
       <div className="head">
         <span className="quiet">
-          {users.length === 0
-            ? t("lists.unused")
-            : t("list.used_by", { names: users.map((service) => service.name).join(", ") })}
+          {users.length === 0 ? t("lists.unused") : `${t("lists.used_by")}: `}
+          {users.map((service) => (
+            <Link key={service.name} className="listed" to={`/services/${encodeURIComponent(service.name)}`}>
+              {service.name}
+            </Link>
+          ))}
         </span>
         <span className="grow" />
         <span role="status">{dirty ? t("list.unsaved") : ""}</span>

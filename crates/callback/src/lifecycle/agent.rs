@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use super::bridge;
 use super::first;
 use super::route;
 use super::run::Run;
+use super::session_queue;
 use super::{Effect, LegEvent, Offer};
 use crate::call_state;
 use crate::events::EventId;
@@ -14,6 +16,9 @@ use crate::settings::AttachUserData;
 
 /// Answers [`super::Input::AgentFound`].
 pub(super) fn found(run: &mut Run<'_>, found: Found) {
+    if session_queue::found(run, &found) {
+        return;
+    }
     match run.callback.phase {
         Phase::InQueue => {}
         Phase::Waiting if run.callback.settings.contact.agent_first => {}
@@ -41,27 +46,30 @@ pub(super) fn found(run: &mut Run<'_>, found: Found) {
     }
     let is_first = run.callback.phase == Phase::Waiting;
     let agent = found.agent.clone();
-    let extension = found.dn.clone();
-    run.callback.found = Some(found);
+    run.callback.found = Some(found.clone());
     run.callback.agent_legs += 1;
     run.emit(EventId::TargetFound);
     run.emit(EventId::RouteToAgent);
-    let settings = run.callback.settings.clone();
-    let offer = Offer {
-        leg: run.callback.agent_leg(),
-        agent: agent.clone(),
-        extension,
-        caller_number: shown_number(&run.callback),
-        ring_timeout_s: settings.agent_reserve_timeout_s,
-        user_data: attached(&run.callback),
-    };
+    let offer = offer_of(&run.callback, &found);
     run.callback.phase = if is_first {
         Phase::AgentRinging { agent }
     } else {
         Phase::Offering { agent }
     };
     run.act(Effect::Offer(Box::new(offer)));
-    run.guard(settings.agent_reserve_timeout_s);
+    run.guard(run.callback.settings.agent_reserve_timeout_s);
+}
+
+/// The call to an agent on the leg that is the latest.
+pub(super) fn offer_of(callback: &Callback, found: &Found) -> Offer {
+    Offer {
+        leg: callback.agent_leg(),
+        agent: found.agent.clone(),
+        extension: found.dn.clone(),
+        caller_number: shown_number(callback),
+        ring_timeout_s: callback.settings.agent_reserve_timeout_s,
+        user_data: attached(callback),
+    }
 }
 
 /// Number shown to the agent: the hint's if there is one, which the number of a plugin's answer
@@ -125,8 +133,11 @@ fn answered(run: &mut Run<'_>) {
             });
         }
         Phase::RoutingOut { .. } => route::answered(run),
+        Phase::Plugin { .. } if session_queue::answered(run) => {}
         Phase::AgentRinging { agent } => first::agent_answered(run, agent),
         Phase::AgentReady | Phase::Talking { .. } => {}
+        // The page decides what follows.
+        Phase::Plugin { .. } if bridge::is_present(&run.callback) => {}
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
@@ -166,7 +177,11 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
             run.act(Effect::ReleaseAgent(agent, outcome));
             agent_failed(run, detail);
         }
+        Phase::Plugin { .. } if session_queue::is_ringing(run) => {
+            session_queue::ended(run, state, detail);
+        }
         Phase::Talking { agent } => {
+            session_queue::conversation_over(run);
             run.act(Effect::ReleaseAgent(agent, Released::Done));
             run.hang_up_customer(false);
             run.complete(Reason::AgentConnected, "agent_hung_up");
@@ -174,6 +189,7 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         Phase::RoutingOut { destination, tries } => {
             route::failed(run, destination, tries, detail);
         }
+        Phase::Plugin { .. } => bridge::ended(run, detail),
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting
@@ -183,7 +199,6 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
         | Phase::AgentReady
         | Phase::Dialing
         | Phase::Detecting
-        | Phase::Plugin { .. }
         | Phase::Greeting
         | Phase::InQueue
         | Phase::MachineMessage

@@ -7,6 +7,7 @@ use super::plugin;
 use super::route;
 use super::run::{PLAY_GUARD_S, Run};
 use super::screening;
+use super::session_queue;
 use super::{Effect, LegEvent, Outcome, Verdict};
 use crate::call_state;
 use crate::events::EventId;
@@ -318,6 +319,7 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
             customer_left(run);
         }
         Phase::Talking { .. } => {
+            session_queue::conversation_over(run);
             run.let_agent_go(false);
             run.complete(Reason::AgentConnected, "customer_hung_up");
         }

@@ -6,7 +6,7 @@ use super::customer::routable;
 use super::first;
 use super::recover::interrupted;
 use super::run::Run;
-use super::{Effect, PluginEvent, route};
+use super::{Effect, PluginEvent, bridge, route, session_queue};
 use crate::events::EventId;
 use crate::plugin::{Action, Answer, PluginCall, PluginKind, PluginSettings, Question, standing};
 use crate::record::{Phase, Reason, TimerKind};
@@ -42,6 +42,7 @@ pub(super) fn ask(run: &mut Run<'_>, call_state: u8, live: bool) {
         call_state,
         call,
         answer: None,
+        wait: None,
     };
     run.disarm(TimerKind::Guard);
     run.emit_with(
@@ -112,29 +113,60 @@ pub(super) fn plugin(run: &mut Run<'_>, token: &str, event: PluginEvent) -> Resu
             failed(run, &detail);
         }
         PluginEvent::NoAnswer { why } => problem(run, "no_answer_in_it", &why),
-        PluginEvent::Detached => detached(run, call, answer),
+        PluginEvent::Detached => {
+            session_queue::leave(run);
+            detached(run, call, answer);
+        }
+        PluginEvent::Submit(wait) => session_queue::submit(run, *wait),
+        PluginEvent::Withdraw { request } => session_queue::cancel(run, &request),
+        PluginEvent::Connect => session_queue::connect(run),
         PluginEvent::Attached => {
             if call == PluginCall::Ours && answer.is_none() {
                 set_call(run, PluginCall::Plugins);
             }
         }
-        PluginEvent::Redirect { destination } => {
+        PluginEvent::Redirect { destination, aai } => {
             if call == PluginCall::Plugins {
+                session_queue::leave(run);
+                run.callback.plugin.aai = aai;
                 run.callback.plugin.answered = true;
                 run.disarm(TimerKind::PluginAnswer);
                 route::start(run, destination);
             }
+        }
+        PluginEvent::CallOut(_) | PluginEvent::Join | PluginEvent::LetGo | PluginEvent::PassOn => {
+            transfer(run, call, event);
         }
         PluginEvent::HangUp => {
             if call.is_up() {
                 run.hang_up_customer(false);
             }
         }
-        PluginEvent::Ended => ended(run, call, answer),
+        PluginEvent::Ended => {
+            session_queue::leave(run);
+            ended(run, call, answer);
+        }
         // Looked at above.
         PluginEvent::Answer(_) => {}
     }
     Ok(())
+}
+
+/// What a page does with another destination while it has the customer.
+fn transfer(run: &mut Run<'_>, call: PluginCall, event: PluginEvent) {
+    if call != PluginCall::Plugins {
+        return;
+    }
+    match event {
+        PluginEvent::CallOut(out) => bridge::call(run, *out),
+        PluginEvent::Join => bridge::join(run),
+        PluginEvent::LetGo => bridge::let_go(run),
+        PluginEvent::PassOn => {
+            run.disarm(TimerKind::PluginAnswer);
+            bridge::pass_on(run);
+        }
+        _ => {}
+    }
 }
 
 fn problem(run: &mut Run<'_>, detail: &str, why: &str) {
@@ -194,6 +226,7 @@ fn answered(run: &mut Run<'_>, answer: Answer) -> Result<(), Error> {
 /// Does what was answered.
 fn execute(run: &mut Run<'_>, answer: &Answer, call: PluginCall) {
     run.disarm(TimerKind::Detach);
+    session_queue::leave(run);
     match answer.action {
         Action::Cancel => {
             if call.is_up() {
@@ -297,6 +330,7 @@ pub(super) fn customer_left(run: &mut Run<'_>, call: PluginCall) {
     if !call.is_up() {
         return;
     }
+    session_queue::leave(run);
     set_call(run, PluginCall::Gone);
     if let Some(token) = run.callback.plugin.token() {
         let token = token.to_owned();
@@ -314,7 +348,13 @@ pub(super) fn customer_left(run: &mut Run<'_>, call: PluginCall) {
 
 /// `_plugin_on_dial_timeout` ran out.
 pub(super) fn out_of_time(run: &mut Run<'_>) {
-    if matches!(run.callback.phase, Phase::Plugin { .. }) {
+    if session_queue::is_ringing(run) {
+        // The agent who is called just now would be the answer.
+        run.arm_in(
+            TimerKind::PluginAnswer,
+            run.callback.settings.agent_reserve_timeout_s.max(1),
+        );
+    } else if matches!(run.callback.phase, Phase::Plugin { .. }) {
         failed(run, "plugin_timeout");
     }
 }
@@ -324,6 +364,7 @@ fn failed(run: &mut Run<'_>, detail: &str) {
     let Phase::Plugin { call, .. } = run.callback.phase else {
         return;
     };
+    session_queue::leave(run);
     if call.is_up() {
         run.hang_up_customer(false);
     }
@@ -339,6 +380,7 @@ fn failed(run: &mut Run<'_>, detail: &str) {
 
 /// `_urs_queued_ttl` or `_ttl` ran out while the plugin is asked.
 pub(super) fn end_of_queue(run: &mut Run<'_>, live: bool, reason: Reason, detail: &str) {
+    session_queue::leave(run);
     run.end_plugin();
     run.disarm(TimerKind::PluginAnswer);
     run.disarm(TimerKind::Detach);

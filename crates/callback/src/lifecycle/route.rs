@@ -49,7 +49,7 @@ fn dial(run: &mut Run<'_>, destination: String, tries: u32) {
 }
 
 /// Attached data with the priority and the age of the call.
-fn headers(run: &Run<'_>) -> Vec<(String, String)> {
+pub(super) fn headers(run: &Run<'_>) -> Vec<(String, String)> {
     let callback = &run.callback;
     let plugin = callback.settings.plugin.as_ref();
     let prefix = plugin.map_or("X-Genesys-", |plugin| &plugin.header_prefix);
@@ -67,8 +67,10 @@ fn headers(run: &Run<'_>) -> Vec<(String, String)> {
         ("RouterData70", age.to_string()),
     ];
     let own = own.map(|(key, value)| (key.to_owned(), value));
+    let aai = callback.plugin.aai.clone();
     own.into_iter()
         .chain(attached(callback))
+        .chain(aai.map(|aai| ("AAI".to_owned(), aai)))
         .map(|(key, value)| (format!("{prefix}{key}"), value))
         .collect()
 }

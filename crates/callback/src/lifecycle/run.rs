@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Context, Effect, Step};
+use super::{Context, Effect, Step, session_queue};
 use crate::events::{self, Event, EventId, Notification};
 use crate::record::{Callback, Phase, Reason, State, TimerKind};
 use crate::routing::{Need, Released};
@@ -32,7 +32,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> Step {
+    pub(super) fn finish(mut self) -> Step {
+        super::bridge::tidy(&mut self);
         Step {
             callback: self.callback,
             events: self.events,
@@ -321,6 +322,7 @@ impl<'a> Run<'a> {
                 self.hang_up_customer(false);
             }
             Phase::Plugin { call, .. } => {
+                session_queue::leave(self);
                 if call.is_up() {
                     self.hang_up_customer(false);
                 }

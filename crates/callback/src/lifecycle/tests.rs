@@ -18,6 +18,7 @@ use crate::treatment::Treatment;
 use crate::{CallbackId, ServiceName, call_state};
 
 mod agent_first;
+mod bridge;
 mod confirm;
 mod contact_options;
 mod decision_table;
@@ -26,6 +27,7 @@ mod hold;
 mod plugin;
 mod races;
 mod screening;
+mod session_queue;
 
 fn file(name: &str) -> Treatment {
     Treatment::Play {
@@ -896,6 +898,7 @@ fn inputs(walk: &Walk) -> Vec<Input> {
         });
     }
     all.extend(walk.callback.timers.keys().map(|kind| Input::Timer(*kind)));
+    all.extend(plugin_inputs(walk));
     all.push(Input::AgentTurn);
     all.push(Input::ContactTurn(Err(ContactFault::NumberBlocked)));
     all.push(Input::ContactTurn(Ok(DialPlan {
@@ -914,6 +917,31 @@ fn inputs(walk: &Walk) -> Vec<Input> {
         vq: "VQ".into(),
     }));
     all
+}
+
+fn plugin_inputs(walk: &Walk) -> Vec<Input> {
+    let Some(token) = walk.callback.plugin.token() else {
+        return Vec::new();
+    };
+    let out = CallOut {
+        destination: "5100".into(),
+        kind: "bridge",
+        ring_timeout_s: None,
+        aai: None,
+    };
+    let events = [
+        PluginEvent::Started,
+        PluginEvent::CallOut(Box::new(out)),
+        PluginEvent::Join,
+        PluginEvent::LetGo,
+        PluginEvent::PassOn,
+        PluginEvent::Ended,
+    ];
+    let input = |event| Input::Plugin {
+        token: token.to_owned(),
+        event,
+    };
+    events.into_iter().map(input).collect()
 }
 
 /// What must hold after every step, whatever happened.
@@ -965,6 +993,8 @@ fn every_sequence_of_inputs_keeps_the_invariants() {
         if seed % 4 >= 2 {
             settings.treatments.screening = settings.treatments.greeting.clone();
         }
+        settings.plugin =
+            (seed % 3 == 2).then(|| plugin::plugin(crate::plugin::PluginKind::VoiceXml));
         let mut walk = Walk::created(settings);
         for _ in 0..60 {
             let all = inputs(&walk);

@@ -2,6 +2,7 @@
 
 use super::Effect;
 use super::agent::agent_failed;
+use super::bridge;
 use super::confirm::unanswered;
 use super::create::submit;
 use super::customer::{message_left, routable, undecided, unreached};
@@ -9,6 +10,7 @@ use super::first;
 use super::plugin;
 use super::route;
 use super::run::Run;
+use super::session_queue;
 use crate::record::{Phase, Reason, TimerKind};
 use crate::routing::Released;
 
@@ -46,6 +48,7 @@ pub(super) fn timer(run: &mut Run<'_>, kind: TimerKind) {
         TimerKind::Guard => guard(run),
         TimerKind::PluginAnswer => plugin::out_of_time(run),
         TimerKind::Detach => plugin::no_detach(run),
+        TimerKind::SessionQueue => session_queue::timed_out(run),
         TimerKind::AgentWait => agent_wait(run),
         TimerKind::QueuedTtl => out_of_time(run, Reason::FailTargetNotFound, "queued_ttl"),
         TimerKind::RecordTtl => out_of_time(run, Reason::FailTimeoutTtl, "ttl"),
@@ -94,6 +97,7 @@ fn guard(run: &mut Run<'_>) {
             });
             route::failed(run, destination, tries, "no_report");
         }
+        Phase::Plugin { .. } => session_queue::guard(run),
         Phase::MachineMessage => {
             run.hang_up_customer(false);
             message_left(run);
@@ -108,7 +112,6 @@ fn guard(run: &mut Run<'_>) {
         | Phase::Paused
         | Phase::Confirming
         | Phase::RetryPause
-        | Phase::Plugin { .. }
         | Phase::InQueue
         | Phase::Talking { .. }
         | Phase::Over => {}
@@ -175,6 +178,8 @@ fn out_of_time(run: &mut Run<'_>, reason: Reason, detail: &str) {
             run.dial_done(crate::call_state::OK, "undecided");
             run.apologise(reason);
         }
+        // A conversation goes on.
+        Phase::Plugin { .. } if bridge::talks(&run.callback) => run.arm_in(late, again_s),
         Phase::Plugin { call, .. } => plugin::end_of_queue(run, call.is_up(), reason, detail),
         Phase::RoutingOut { .. } => {
             run.drop_destination();

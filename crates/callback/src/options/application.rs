@@ -18,7 +18,6 @@ const fn lab(name: &'static str, meaning: &'static str) -> Entry {
 }
 
 const NO_SCAN: &str = "nothing is scanned, a timer wakes each callback when it is due";
-const NO_UI: &str = "the web interface is not built yet";
 
 pub(super) const ENTRIES: &[Entry] = &[
     opt(
@@ -98,9 +97,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         "callback_column_alias",
         Json,
         "",
-        "Column titles of own parameters.",
-    )
-    .pending(NO_UI),
+        "Columns for own parameters in the browser's list of callbacks and in exports, and their \
+         titles: {\"key\":\"title\"}.",
+    ),
     opt(
         "filter-keys",
         Csv,
@@ -150,12 +149,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     lab(
         "disable-bulk-cancel-and-export-callback",
-        "Hide cancel and export of many callbacks.",
-    )
-    .pending(NO_UI),
+        "Nobody cancels many callbacks at once or exports them.",
+    ),
     lab(
         "disable_additional_columns_from_callbacks",
         "Hide the columns of own parameters.",
-    )
-    .pending(NO_UI),
+    ),
 ];

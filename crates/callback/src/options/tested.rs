@@ -379,6 +379,18 @@ const TESTED: &[(&str, &str)] = &[
     ("rb.cpd_silence_ms", "the_services_own_values_count"),
     ("rb.cpd_hard_stop_ms", "the_services_own_values_count"),
     ("rb.cpd_early", "the_services_own_values_count"),
+    (
+        "callback_column_alias",
+        "own_parameters_have_columns_unless_they_are_disabled",
+    ),
+    (
+        "disable_additional_columns_from_callbacks",
+        "own_parameters_have_columns_unless_they_are_disabled",
+    ),
+    (
+        "disable-bulk-cancel-and-export-callback",
+        "many_callbacks_are_neither_cancelled_nor_exported_when_that_is_disabled",
+    ),
 ];
 
 /// The test that shows what an option does.

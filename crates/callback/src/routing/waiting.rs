@@ -272,6 +272,13 @@ impl Queue {
         all.into_iter().map(|(_, _, id)| id.clone()).collect()
     }
 
+    /// Since when the oldest of a virtual queue has been waiting.
+    pub(super) fn oldest(&self, queue: &str) -> Option<Timestamp> {
+        let waiting = self.entries.values().map(|entry| &entry.waiting);
+        let of_queue = waiting.filter(|waiting| waiting.queue == queue);
+        of_queue.map(|waiting| waiting.started).min()
+    }
+
     fn line_up(&mut self, entry: &Entry) {
         if let Some(lane) = entry.lane() {
             let place = (entry.waiting.started, entry.waiting.callback.clone());

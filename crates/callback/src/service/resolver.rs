@@ -81,6 +81,13 @@ impl Resolver {
         self.lists_version.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Forgets a Transaction List.
+    pub fn remove_list(&self, name: &str) {
+        let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+        lists.remove(name);
+        self.lists_version.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// A Transaction List by name.
     #[must_use]
     pub fn list(&self, name: &str) -> Option<Arc<TransactionList>> {
@@ -298,6 +305,8 @@ mod tests {
         let plan = &got.settings.notification.plan;
         assert!(matches!(plan.events, crate::settings::Events::List(_)));
         assert_eq!(resolver.lists().len(), 1);
+        resolver.remove_list("L");
+        assert!(resolver.lists().is_empty());
     }
 
     #[test]

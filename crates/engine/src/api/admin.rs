@@ -6,8 +6,9 @@ use callback::agent::AgentConfig;
 use callback::routing::AgentView;
 use callback::service;
 use callback::{AgentId, Error, ErrorCode};
-use store::{AgentRow, ServiceRow};
+use store::{AgentRow, ServiceRow, ServicesChange};
 
+use super::changes::{self, Author};
 use super::{Engine, load_agents, read_error, write_error};
 use crate::imports::{self, AgentImport, ImportMode, ImportedAgent, ServiceImport};
 use crate::shard::Command;
@@ -21,13 +22,19 @@ impl Engine {
         &self,
         text: &str,
         mode: ImportMode,
+        by: Author,
     ) -> Result<ServiceImport, Error> {
         let (engine, text) = (self.clone(), text.to_owned());
-        self.to_end(async move { engine.store_services(&text, mode).await })
+        self.to_end(async move { engine.store_services(&text, mode, &by).await })
             .await?
     }
 
-    async fn store_services(&self, text: &str, mode: ImportMode) -> Result<ServiceImport, Error> {
+    async fn store_services(
+        &self,
+        text: &str,
+        mode: ImportMode,
+        by: &Author,
+    ) -> Result<ServiceImport, Error> {
         let _one_at_a_time = self.inner.imports.lock().await;
         let mut import = service::import(text, mode.strict);
         self.check_publishing(text, &mut import);
@@ -36,18 +43,27 @@ impl Engine {
             return Ok(report);
         }
         let now = self.now();
-        let rows = import
-            .services
-            .iter()
-            .map(|service| ServiceRow {
-                name: service.name.clone(),
-                options: service.options.clone(),
-                changed: now,
-            })
-            .collect();
+        let notes = import.services.iter().filter_map(|service| {
+            let before = self.service(&service.name);
+            let before = before.as_deref().map(|known| known.options.as_slice());
+            changes::note(service, before, by, now)
+        });
+        let change = ServicesChange {
+            notes: notes.collect(),
+            put: import
+                .services
+                .iter()
+                .map(|service| ServiceRow {
+                    name: service.name.clone(),
+                    options: service.options.clone(),
+                    changed: now,
+                })
+                .collect(),
+            removed: Vec::new(),
+        };
         self.inner
             .store
-            .put_services(rows)
+            .change_services(change)
             .await
             .map_err(write_error)?;
         let mut services = self

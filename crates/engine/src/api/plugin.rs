@@ -5,6 +5,7 @@ use callback::{CallbackId, Error, Timestamp};
 use serde_json::{Map, Value};
 
 use super::Engine;
+use crate::sessions::SessionChanges;
 use crate::shard::Command;
 
 impl Engine {
@@ -75,6 +76,34 @@ impl Engine {
     /// `NOT_FOUND` without such a session.
     pub async fn session(&self, id: &str) -> Result<Value, Error> {
         self.inner.plugins.sessions.query(id).await
+    }
+
+    /// All live sessions, the youngest first, then the last ones that ended.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Value> {
+        self.inner.plugins.sessions.list()
+    }
+
+    /// What is seen of a session, live or ended a while ago; with its log when that is wanted.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` without such a session.
+    pub fn session_view(&self, id: &str, with_log: bool) -> Result<Value, Error> {
+        self.inner.plugins.sessions.sight(id, with_log)
+    }
+
+    /// The chart of a session as SVG.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` without such a session or before it began.
+    pub async fn session_chart(&self, id: &str) -> Result<String, Error> {
+        self.inner.plugins.sessions.chart(id).await
+    }
+
+    /// Listens to what changes in sessions.
+    #[must_use]
+    pub fn session_changes(&self) -> SessionChanges {
+        self.inner.plugins.sessions.listen()
     }
 
     /// Ends a session.

@@ -36,6 +36,11 @@ impl Sessions {
                 self.answer(body, session, &name, data);
             }
             ("session", "response") => self.respond(body, &element),
+            ("queue", "submit" | "cancel" | "query") => {
+                self.queue(cell, body, session, &element, request_id);
+            }
+            ("interaction", "redirect")
+                if self.redirect_to_found(cell, body, &element, &request_id) => {}
             ("interaction", "detach" | "attach" | "accept" | "redirect" | "terminate") => {
                 self.interaction(cell, body, session, &element, request_id);
             }
@@ -77,6 +82,7 @@ impl Sessions {
             "detach" => Act::Detach,
             "attach" => Act::Attach,
             "redirect" => Act::Redirect {
+                aai: None,
                 destination: element.attribute("to").map(plain).unwrap_or_default(),
             },
             "terminate" => Act::HangUp,
@@ -223,7 +229,7 @@ async fn post(client: &reqwest::Client, request: HttpRequest) -> Result<(), Stri
 }
 
 /// The element means another call than the session's, or there is none.
-fn foreign(cell: &Cell, element: &ActionElement) -> Option<&'static str> {
+pub(super) fn foreign(cell: &Cell, element: &ActionElement) -> Option<&'static str> {
     let own = cell.plugin.as_ref().and_then(|p| p.interaction.as_deref());
     let Some(own) = own else {
         return Some("invalidstate.null");
@@ -234,7 +240,7 @@ fn foreign(cell: &Cell, element: &ActionElement) -> Option<&'static str> {
 }
 
 /// The error event of an element.
-fn failed(module: &str, element: &str, request: &str, error: &str) -> (String, Value) {
+pub(super) fn failed(module: &str, element: &str, request: &str, error: &str) -> (String, Value) {
     let data = json!({"requestid": request, "error": error});
     (format!("error.{module}.{element}"), data)
 }

@@ -5,13 +5,15 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callback::CallbackId;
-use callback::plugin::Question;
+use callback::plugin::{Question, QueueTold};
 use scxml::{Document, Event, Hub, HubSettings, Message, Start};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::dialog::Treatment;
 use super::family::{Family, Later, Starter};
+use super::queue::Waits;
+use super::sight::Sight;
 use crate::limits;
 use crate::pool::Hosted;
 
@@ -45,6 +47,10 @@ pub(super) enum Input {
     TreatmentOver(u64),
     /// What it wanted to play cannot be played.
     NotPlayed(u64, &'static str),
+    /// A request to a virtual queue was not taken.
+    NotQueued(String, &'static str),
+    /// What became of its call in a virtual queue, by the request.
+    Queue(String, QueueTold),
     /// The customer hung up; the event tells it.
     CallOver(Event),
     /// It has to end.
@@ -73,6 +79,8 @@ struct Inbox {
 pub(super) struct Body {
     pub(super) hub: Hub,
     pub(super) treatment: Option<Treatment>,
+    /// Its call is in a virtual queue.
+    pub(super) waits: Option<Waits>,
     pub(super) requests: VecDeque<oneshot::Sender<Value>>,
     /// Numbers of plays and treatments of this session.
     pub(super) plays: u64,
@@ -112,6 +120,8 @@ pub(super) struct Cell {
     body: Mutex<Body>,
     /// When the next tick is planned, ms; later ones need no timer of their own.
     pub(super) tick_at: AtomicI64,
+    /// What operators see of it.
+    pub(super) sight: Arc<Sight>,
     /// Places for fetches and requests over HTTP.
     fetches: Arc<Semaphore>,
 }
@@ -158,7 +168,10 @@ impl Cell {
                 ..scxml::Limits::default()
             },
         };
+        let of = plugin.as_ref().map(|plugin| plugin.callback.clone());
+        let by = starter.as_ref().map(|starter| starter.session.clone());
         Arc::new(Self {
+            sight: Arc::new(Sight::new(&id, of, by)),
             id,
             plugin,
             starter,
@@ -168,6 +181,7 @@ impl Cell {
             body: Mutex::new(Body {
                 hub: Hub::new(settings),
                 treatment: None,
+                waits: None,
                 requests: VecDeque::new(),
                 plays: 0,
             }),
@@ -232,6 +246,11 @@ impl Cell {
         let mut inbox = self.inbox();
         inbox.queue.clear();
         !std::mem::replace(&mut inbox.dead, true)
+    }
+
+    /// Inputs that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.inbox().queue.len()
     }
 
     pub(super) fn has_begun(&self) -> bool {

@@ -114,7 +114,7 @@ impl Sessions {
                 params: params
                     .map(|(name, value)| (name, Data::Json(value)))
                     .collect(),
-                object_model: Some(object_model(None)),
+                object_model: Some(object_model(&self.inner.public_url, None)),
                 functions: self.host_functions(cell),
                 watch: Arc::new(scxml::ThreadTime),
                 seed: rand::rng().random(),
@@ -154,7 +154,7 @@ impl Sessions {
             src if src.is_empty() => text("src"),
             src => src,
         };
-        let at = text("idealtime").parse().ok().map(Timestamp);
+        let at = self.ideal_time(&text("idealtime"));
         let params = element.params.iter().cloned().collect();
         let starter = Starter {
             cell: Arc::clone(cell),
@@ -162,7 +162,10 @@ impl Sessions {
         };
         let (sessions, cell, session) = (self.clone(), Arc::clone(cell), session.to_owned());
         self.inner.supervisor.spawn("session start", async move {
-            let begun = sessions.begin_under(&src, params, at, Some(starter)).await;
+            let begun = match at {
+                Ok(at) => sessions.begin_under(&src, params, at, Some(starter)).await,
+                Err(why) => Err(Error::new(ErrorCode::BadParameter, why)),
+            };
             let told = match begun {
                 Ok(id) => event(
                     "session.start.done",
@@ -204,12 +207,22 @@ impl Sessions {
         let cell = self.cell(id).ok_or("there is no session with this id")?;
         let later = cell.later.as_ref().filter(|_| !cell.has_begun());
         let later = later.ok_or("the session has begun")?;
-        let at = at
-            .parse()
-            .map_err(|_no_number| "idealtime is no time in ms")?;
-        later.at.store(at, Ordering::Relaxed);
+        let at = self.ideal_time(at)?.ok_or("idealtime is missing")?;
+        later.at.store(at.0, Ordering::Relaxed);
         later.changed.notify_one();
         Ok(())
+    }
+
+    /// `idealtime`: ms since 1970, not too far ahead.
+    fn ideal_time(&self, text: &str) -> Result<Option<Timestamp>, String> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let latest = Timestamp(self.now_ms()).plus_seconds(limits::SESSION_LATER_MAX_S);
+        let at = text.parse().ok().map(Timestamp).filter(|at| *at <= latest);
+        let days = limits::SESSION_LATER_MAX_S / 86_400;
+        at.map(Some)
+            .ok_or_else(|| format!("idealtime is ms since 1970, at most {days} days ahead"))
     }
 
     /// A started session is over: its starter hears of it.

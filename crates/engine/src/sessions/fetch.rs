@@ -30,6 +30,14 @@ struct Request {
     credentials: Option<(String, String)>,
     params: Vec<(String, Value)>,
     content: Option<Data>,
+    delivery: Delivery,
+}
+
+/// How often a request is tried: guaranteed delivery asks for more than once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Delivery {
+    retries: u32,
+    interval: Duration,
 }
 
 /// Text of an answer with its headers.
@@ -56,7 +64,7 @@ impl Sessions {
             {
                 sessions.reply(&cell, request).await
             } else {
-                request.send(&sessions.inner.client).await
+                request.deliver(&sessions.inner.client, &cell).await
             };
             drop(place);
             let input = Input::Event(session, answer(&request_id, fetched));
@@ -128,6 +136,7 @@ impl Request {
             _ => Map::new(),
         };
         let username = text("username");
+        let delivery = Delivery::read(&text);
         Self {
             url,
             method: text("method").to_ascii_uppercase(),
@@ -137,10 +146,27 @@ impl Request {
             credentials: (!username.is_empty()).then(|| (username, text("password"))),
             params: element.params.clone(),
             content: element.content.clone(),
+            delivery,
         }
     }
 
-    async fn send(self, client: &reqwest::Client) -> Fetched {
+    /// Sends it until it succeeds, as often as it may; a session that is over delivers nothing.
+    async fn deliver(&self, client: &reqwest::Client, cell: &Cell) -> Fetched {
+        let mut left = self.delivery.retries;
+        loop {
+            let fetched = self.send(client).await;
+            let again = fetched
+                .as_ref()
+                .is_err_and(|(error, _)| is_passing(error) && left > 0);
+            if !again || cell.is_dead() {
+                return fetched;
+            }
+            left -= 1;
+            tokio::time::sleep(self.delivery.interval).await;
+        }
+    }
+
+    async fn send(&self, client: &reqwest::Client) -> Fetched {
         let unknown = |why: String| ("unknown".to_owned(), why);
         let mut url = check_address(&self.url).map_err(unknown)?;
         let scheme = url.scheme().to_owned();
@@ -208,5 +234,70 @@ impl Request {
                 ("application/x-www-form-urlencoded", form)
             }
         }
+    }
+}
+
+impl Delivery {
+    /// `gdelivery`, `gd_retries` and `gd_retry_interval` (s).
+    fn read(text: &impl Fn(&str) -> String) -> Self {
+        let wanted = matches!(text("gdelivery").as_str(), "true" | "1");
+        if !wanted {
+            return Self {
+                retries: 0,
+                interval: Duration::ZERO,
+            };
+        }
+        let retries = text("gd_retries").parse();
+        let interval = text("gd_retry_interval").trim_end_matches('s').parse();
+        let interval = interval.ok().filter(|s| (0.0..=3_600.0).contains(s));
+        Self {
+            retries: retries
+                .unwrap_or(limits::SESSION_DELIVERIES_DEFAULT)
+                .min(limits::SESSION_DELIVERIES_MAX),
+            interval: interval.map_or(limits::SESSION_DELIVERY_PAUSE, Duration::from_secs_f64),
+        }
+    }
+}
+
+/// Whether another try may succeed: the receiver was not reached, or says that it is in trouble.
+fn is_passing(error: &str) -> bool {
+    let status = error.rsplit_once('.').map(|(_, status)| status);
+    let status = status.and_then(|status| status.parse::<u16>().ok());
+    status.is_some_and(|status| matches!(status, 0 | 408 | 425 | 429 | 500..=599))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(attributes: &[(&str, &str)]) -> Delivery {
+        let text = |name: &str| {
+            let found = attributes.iter().find(|(key, _)| *key == name);
+            found
+                .map(|(_, value)| (*value).to_owned())
+                .unwrap_or_default()
+        };
+        Delivery::read(&text)
+    }
+
+    #[test]
+    fn guaranteed_delivery_is_bounded() {
+        assert_eq!(delivery(&[("gd_retries", "5")]).retries, 0);
+        let plain = delivery(&[("gdelivery", "true")]);
+        assert_eq!(plain.retries, limits::SESSION_DELIVERIES_DEFAULT);
+        assert_eq!(plain.interval, limits::SESSION_DELIVERY_PAUSE);
+        let given = delivery(&[
+            ("gdelivery", "true"),
+            ("gd_retries", "1000"),
+            ("gd_retry_interval", "0.2s"),
+        ]);
+        assert_eq!(given.retries, limits::SESSION_DELIVERIES_MAX);
+        assert_eq!(given.interval, Duration::from_millis(200));
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        assert!(is_passing("http.0") && is_passing("https.503") && is_passing("http.429"));
+        assert!(!is_passing("http.404") && !is_passing("unknown"));
     }
 }

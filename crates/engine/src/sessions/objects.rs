@@ -1,17 +1,19 @@
 //! The object model that scripts see: `_genesys` with lists, times and the call's data
 //! (ors-scxml §7).
 
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Weak};
 
-use callback::Timestamp;
 use callback::plugin::Question;
 use callback::service::Resolver;
+use callback::{Timestamp, options};
 use scxml::HostFunction;
 use serde_json::{Map, Value, json};
 
 use super::cell::{Cell, Input};
 use super::{Sessions, event};
-use crate::shard::Act;
+use crate::limits;
+use crate::shard::{Act, Command};
 
 /// `_genesys.ixn.callState`.
 fn call_states() -> Map<String, Value> {
@@ -22,7 +24,7 @@ fn call_states() -> Map<String, Value> {
 }
 
 /// What `_genesys` is made of; with a question, the call that the session gets.
-pub(super) fn object_model(question: Option<&Question>) -> Value {
+pub(super) fn object_model(base: &str, question: Option<&Question>) -> Value {
     let mut interactions = Map::new();
     if let Some(question) = question
         && let Some(call) = question.call.as_ref().filter(|_| question.attached)
@@ -38,7 +40,9 @@ pub(super) fn object_model(question: Option<&Question>) -> Value {
     }
     json!({
         "callState": call_states(), "interactions": interactions,
-        "session": {"tenant": "Environment", "tenantid": 1, "server": {"name": "ringback"}},
+        "session": {"tenant": "Environment", "tenantid": 1, "server": {
+            "name": "ringback", "url": base, "cluster": "",
+        }},
     })
 }
 
@@ -63,6 +67,18 @@ impl Sessions {
                 .ok_or_else(|| format!("there is no time zone {zone}"))?;
             Ok(json!({"date": date, "time": time, "day": day}))
         };
+        let special = self.clone();
+        let special_day = move |arguments: &[Value]| {
+            let text = |at: usize| arguments.get(at).and_then(Value::as_str);
+            let (list, zone) = (text(0).unwrap_or_default(), text(1).unwrap_or("UTC"));
+            special.is_special_day(list, zone).map(Value::from)
+        };
+        let options = self.clone();
+        let option = move |arguments: &[Value]| {
+            let name = arguments.first().and_then(Value::as_str);
+            Ok(options.config_option(name.unwrap_or_default()))
+        };
+        let statistic = self.statistic_function();
         // The session holds its functions; they must not hold the session.
         let (sessions, of): (_, Weak<Cell>) = (self.clone(), Arc::downgrade(cell));
         let attach = move |arguments: &[Value]| {
@@ -79,7 +95,51 @@ impl Sessions {
             named("list_value", Arc::new(list_value)),
             named("clock", Arc::new(clock)),
             named("attach", Arc::new(attach)),
+            named("statistic", statistic),
+            named("special_day", Arc::new(special_day)),
+            named("option", Arc::new(option)),
         ]
+    }
+
+    /// `sData`: the thread of the session waits for the router.
+    fn statistic_function(&self) -> HostFunction {
+        let commands = self.inner.commands.clone();
+        Arc::new(move |arguments: &[Value]| {
+            let text = |at: usize| arguments.get(at).and_then(Value::as_str);
+            let (object, name) = (text(0).unwrap_or_default(), text(1).unwrap_or_default());
+            let (reply, value) = sync_channel(1);
+            let command = Command::Statistic {
+                object: object.to_owned(),
+                name: name.to_owned(),
+                reply,
+            };
+            let late = || "the router has no time now".to_owned();
+            commands.try_send(command).map_err(|_full| late())?;
+            let value = value.recv_timeout(limits::STATISTIC_WAIT);
+            value.map_err(|_late| late())?.map(Value::from)
+        })
+    }
+
+    /// The day is one of a list: the date, or the date of any year, is a key there.
+    fn is_special_day(&self, list: &str, zone: &str) -> Result<bool, String> {
+        let now: Timestamp = self.inner.clock.now();
+        let (date, _, _) = now
+            .in_zone(zone)
+            .ok_or_else(|| format!("there is no time zone {zone}"))?;
+        let of_year = date.split_once('-').map_or("", |(_, day)| day).to_owned();
+        let list = self.inner.lists.get().and_then(|lists| lists.list(list));
+        let sections = list.iter().flat_map(|list| &list.sections);
+        let mut keys = sections.flat_map(|section| &section.entries);
+        Ok(keys.any(|(key, _)| *key == date || *key == of_year))
+    }
+
+    /// An option of the server; null when there is none with this name.
+    fn config_option(&self, name: &str) -> Value {
+        let set = self.inner.lists.get();
+        let set = set.and_then(|lists| lists.defaults.application.get(name));
+        let known = options::find(name).map(|_| options::default_of(name));
+        let value = set.map(String::as_str).or(known);
+        value.map_or(Value::Null, Value::from)
     }
 
     /// Lists of the operator, from now on.

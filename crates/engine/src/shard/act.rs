@@ -64,6 +64,15 @@ impl Shard {
                 let signal = Signal::Deleted { attached };
                 self.parts.plugins.signal(&token, signal);
             }
+            Effect::TellQueue {
+                token,
+                request,
+                told,
+            } => self
+                .parts
+                .plugins
+                .sessions
+                .queue_told(&token, request, told),
             Effect::EndPlugin { token } => self.parts.plugins.end(&token),
             Effect::RouteOut(route) => self.route_out(*route),
             Effect::HandOver { customer, other } => self.hand_over(&customer, &other),
@@ -79,6 +88,11 @@ impl Shard {
         let Some(callback) = self.callbacks.get(id) else {
             return;
         };
+        if let Some(waiting) = session_waits(callback) {
+            self.router.enqueue(waiting, self.now);
+            self.router_changed = true;
+            return;
+        }
         let s = &callback.settings;
         let since = self.waits_since(callback);
         let waiting = Waiting {
@@ -230,6 +244,28 @@ fn detector(d: &DetectionSettings, country: String, wait_for_beep: bool) -> cpd:
         hard_stop_ms: d.hard_stop_ms,
         wait_for_beep,
     }
+}
+
+/// The wait of a call that a session has put into a virtual queue.
+fn session_waits(callback: &Callback) -> Option<Waiting> {
+    let Phase::Plugin {
+        wait: Some(wait), ..
+    } = &callback.phase
+    else {
+        return None;
+    };
+    let s = &callback.settings;
+    Some(Waiting {
+        callback: callback.id.clone(),
+        need: callback::routing::Need::Agent,
+        queue: wait.queue.clone(),
+        target: wait.target.clone(),
+        priority: wait.priority,
+        increment: s.priority_increment,
+        interval_s: s.priority_increment_interval_s,
+        started: callback.started,
+        since: wait.since,
+    })
 }
 
 pub(super) fn call_id(leg: &LegKey) -> CallId {

@@ -71,6 +71,15 @@ impl Shard {
                 let load = QueueLoad::of(&queue, waiting.unwrap_or(0), open, self.now);
                 drop(reply.send(load));
             }
+            Command::Statistic {
+                object,
+                name,
+                reply,
+            } => {
+                let value = self.router.statistic(&object, &name, self.now);
+                // The script may have given up.
+                drop(reply.try_send(value));
+            }
             Command::Agents { reply } => drop(reply.send(self.router.agents())),
         }
     }

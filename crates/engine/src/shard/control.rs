@@ -1,9 +1,10 @@
 //! What a plugin's session may do with the customer's call while it has it.
 
-use callback::lifecycle::{Change, Input, PluginEvent};
-use callback::plugin::{PluginCall, check_destination};
+use callback::lifecycle::{CallOut, Change, Input, PluginEvent};
+use callback::plugin::{PluginCall, QueueWait, check_destination};
 use callback::record::Phase;
-use callback::{CallbackId, LegKey};
+use callback::routing::Target;
+use callback::{Callback, CallbackId, LegKey};
 use serde_json::{Map, Value};
 use telephony::media::audio::Clip;
 use telephony::port::{Command as TelephonyCommand, EventKind, RecordOrder, Repeat};
@@ -12,6 +13,7 @@ use super::act::call_id;
 use super::round::Round;
 use super::{Command, Reply, Shard};
 use crate::sessions::Signal;
+use crate::voicexml::OtherSide;
 
 /// Plays of sessions have numbers from here on; those of the lifecycle stay far below.
 pub(crate) const PLUGIN_PLAYS: u64 = 1 << 40;
@@ -34,6 +36,8 @@ pub(crate) enum Act {
         /// A digit stops it.
         until_digit: bool,
     },
+    /// Play sound that is there over and over.
+    Loop { clip: Clip, play: u64 },
     /// Record the customer.
     Record(RecordOrder),
     /// End a recording.
@@ -45,11 +49,40 @@ pub(crate) enum Act {
     /// Take it again.
     Attach,
     /// Send it to another destination.
-    Redirect { destination: String },
+    Redirect {
+        destination: String,
+        aai: Option<String>,
+    },
+    /// Call another destination and keep the customer meanwhile.
+    CallOut(Box<CallOut>),
+    /// Let the customer and that destination talk.
+    Join,
+    /// End the call to that destination.
+    LetGo,
+    /// Leave the customer with that destination.
+    PassOn,
     /// Attach data to it.
     UserData { data: Map<String, Value> },
+    /// Put it into a virtual queue.
+    Submit(Box<QueueOrder>),
+    /// Take it out again.
+    Withdraw { request: String },
+    /// Call the agent whom the router found.
+    Connect,
     /// End it.
     HangUp,
+}
+
+/// What a session says about a virtual queue; the rest is the callback's.
+#[derive(Debug)]
+pub(crate) struct QueueOrder {
+    pub(crate) request: String,
+    pub(crate) queue: Option<String>,
+    pub(crate) target: Target,
+    pub(crate) priority: Option<i64>,
+    pub(crate) timeout_s: i64,
+    pub(crate) clear_on_timeout: bool,
+    pub(crate) route: bool,
 }
 
 impl Shard {
@@ -78,9 +111,10 @@ impl Shard {
         if callback.plugin.token() != Some(token.as_str()) {
             return Err("unknown");
         }
-        let Phase::Plugin { call, .. } = callback.phase else {
+        let Phase::Plugin { call, wait, .. } = &callback.phase else {
             return Err("unknown");
         };
+        let (call, wait) = (*call, wait.as_deref());
         let leg = callback.customer_leg();
         match (&act, call) {
             (Act::Attach, PluginCall::Ours) | (_, PluginCall::Plugins) => {}
@@ -91,9 +125,6 @@ impl Shard {
             return Ok(());
         }
         let event = match act {
-            Act::Look | Act::Sound { .. } | Act::Record(_) | Act::StopRecord | Act::Stop => {
-                return Ok(());
-            }
             Act::Play {
                 source,
                 play,
@@ -101,13 +132,6 @@ impl Shard {
             } => {
                 self.play_for_session(token, &leg, source, play, forever);
                 return Ok(());
-            }
-            Act::Detach => PluginEvent::Detached,
-            Act::Attach => PluginEvent::Attached,
-            Act::Redirect { destination } => {
-                check_destination(&destination, callback, &self.parts.dialplan)
-                    .map_err(|_refused| "invaliddestination")?;
-                PluginEvent::Redirect { destination }
             }
             Act::UserData { data } => {
                 let change = Box::new(Change {
@@ -117,10 +141,102 @@ impl Shard {
                 let changed = self.try_step(id, Input::Update(change), round);
                 return changed.map_err(|_refused| "invalidattribute");
             }
-            Act::HangUp => PluginEvent::HangUp,
+            // The page's prompts are not to wait for the other side's answer to BYE.
+            Act::LetGo => {
+                self.send(TelephonyCommand::Unbridge {
+                    call: call_id(&leg),
+                });
+                PluginEvent::LetGo
+            }
+            act => match self.asked(callback, wait, act)? {
+                Some(event) => event,
+                None => return Ok(()),
+            },
         };
         self.step(id, Input::Plugin { token, event }, round);
         Ok(())
+    }
+
+    /// What the lifecycle is told about an act; nothing when telephony was told already.
+    fn asked(
+        &self,
+        callback: &Callback,
+        wait: Option<&QueueWait>,
+        act: Act,
+    ) -> Result<Option<PluginEvent>, &'static str> {
+        let allowed = |destination: &str| {
+            check_destination(destination, callback, &self.parts.dialplan)
+                .map_err(|_refused| "invaliddestination")
+        };
+        Ok(Some(match act {
+            Act::Detach | Act::Redirect { .. } if wait.is_some_and(|wait| wait.ringing) => {
+                return Err("invalidstate.transferring");
+            }
+            Act::Submit(order) => PluginEvent::Submit(Box::new(self.queue_wait(callback, *order)?)),
+            Act::Withdraw { request } => {
+                wait.filter(|wait| request.is_empty() || wait.request == request)
+                    .ok_or("unknown")?;
+                PluginEvent::Withdraw { request }
+            }
+            Act::Connect => {
+                wait.filter(|wait| wait.found.is_some() && !wait.ringing)
+                    .ok_or("invalidstate.routed")?;
+                PluginEvent::Connect
+            }
+            Act::Detach => PluginEvent::Detached,
+            Act::Attach => PluginEvent::Attached,
+            Act::Redirect { destination, aai } => {
+                allowed(&destination)?;
+                PluginEvent::Redirect { destination, aai }
+            }
+            Act::CallOut(out) => {
+                allowed(&out.destination)?;
+                PluginEvent::CallOut(out)
+            }
+            Act::Join => PluginEvent::Join,
+            Act::LetGo => PluginEvent::LetGo,
+            Act::PassOn => PluginEvent::PassOn,
+            Act::HangUp => PluginEvent::HangUp,
+            Act::Look
+            | Act::Sound { .. }
+            | Act::Loop { .. }
+            | Act::Record(_)
+            | Act::StopRecord
+            | Act::Stop
+            | Act::Play { .. }
+            | Act::UserData { .. } => return Ok(None),
+        }))
+    }
+
+    /// The wait that a session asks for.
+    fn queue_wait(
+        &self,
+        callback: &Callback,
+        order: QueueOrder,
+    ) -> Result<QueueWait, &'static str> {
+        let settings = &callback.settings;
+        let target = if order.target.steps.is_empty() {
+            settings.target.clone()
+        } else {
+            order.target
+        };
+        self.router
+            .known_target(&target)
+            .map_err(|_unknown| "invalidtarget")?;
+        Ok(QueueWait {
+            request: order.request,
+            queue: order
+                .queue
+                .unwrap_or_else(|| settings.virtual_queue.clone()),
+            target,
+            priority: order.priority.unwrap_or(settings.priority),
+            timeout_s: order.timeout_s,
+            clear_on_timeout: order.clear_on_timeout,
+            route: order.route,
+            since: self.now,
+            found: None,
+            ringing: false,
+        })
     }
 
     /// A file that cannot be played counts as played.
@@ -161,6 +277,9 @@ impl Shard {
 
     /// Passes what who has the call wants to know about it on.
     pub(super) fn signal_session(&self, leg: &LegKey, kind: &EventKind) {
+        if leg.agent.is_some() {
+            return self.signal_other(leg, kind);
+        }
         let plugins = &self.parts.plugins;
         let token = || self.token_of_call(leg);
         match kind {
@@ -189,6 +308,24 @@ impl Shard {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Tells a page about the destination that it called.
+    fn signal_other(&self, leg: &LegKey, kind: &EventKind) {
+        let what = match kind {
+            EventKind::Answered { .. } => OtherSide::Answered,
+            EventKind::Ended(ended) => OtherSide::Over(ended.clone()),
+            _ => return,
+        };
+        let Some(callback) = self.callbacks.get(&leg.callback) else {
+            return;
+        };
+        let other = callback.plugin.other.as_ref();
+        let is_this = callback.attempts == leg.attempt
+            && other.is_some_and(|other| Some(other.leg) == leg.agent);
+        if let Some(token) = callback.plugin.token().filter(|_| is_this) {
+            self.parts.plugins.voicexml.other_side(token, what);
         }
     }
 
@@ -224,6 +361,12 @@ fn to_telephony(act: &Act, leg: &LegKey) -> Option<TelephonyCommand> {
             } else {
                 Repeat::Once
             },
+        },
+        Act::Loop { clip, play } => TelephonyCommand::Play {
+            call,
+            token: *play,
+            clip: clip.clone(),
+            repeat: Repeat::Forever,
         },
         Act::Record(order) => TelephonyCommand::Record {
             call,

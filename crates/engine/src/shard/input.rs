@@ -166,6 +166,7 @@ impl Shard {
                 | Effect::Bridge { .. }
                 | Effect::AskPlugin(_)
                 | Effect::CallDeleted { .. }
+                | Effect::TellQueue { .. }
                 | Effect::EndPlugin { .. }
                 | Effect::HandOver { .. }
                 | Effect::Silence { .. }
@@ -284,9 +285,11 @@ impl Shard {
         self.turns = waiting;
     }
 
-    /// A phone may still ring from before a crash.
+    /// The customer's phone may still ring from before a crash; an agent's keeps nobody waiting.
     fn has_leftover(&self, id: &CallbackId) -> bool {
-        self.leftovers.values().any(|other| other == id)
+        self.leftovers.iter().any(|(leg, other)| {
+            other == id && LegKey::parse(leg).is_none_or(|key| key.agent.is_none())
+        })
     }
 
     /// Whether a callback may be dialed now: a place on a trunk is taken with the decision, so
@@ -506,6 +509,20 @@ fn judge(verdict: &cpd::Verdict) -> lifecycle::Verdict {
             "decided_after_ms": verdict.decided_after_ms,
             "decided_after_first_sound_ms": verdict.decided_after_first_sound_ms,
             "reasons": reasons,
+            "picture": picture(&verdict.picture),
         }),
     }
+}
+
+/// Levels, dBFS, and one letter a moment: v voice, t a steady tone, b both, a dot neither.
+fn picture(moments: &[cpd::Moment]) -> Value {
+    let letter = |moment: &cpd::Moment| match (moment.voice, moment.tone) {
+        (true, true) => 'b',
+        (true, false) => 'v',
+        (false, true) => 't',
+        (false, false) => '.',
+    };
+    let levels: Vec<i8> = moments.iter().map(|moment| moment.dbfs).collect();
+    let marks: String = moments.iter().map(letter).collect();
+    json!({"step_ms": cpd::MOMENT_MS, "dbfs": levels, "marks": marks})
 }

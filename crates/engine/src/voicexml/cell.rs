@@ -9,7 +9,9 @@ use telephony::media::audio::Clip;
 use telephony::port::RecordEnd;
 use vxml::{Ending, Message, Session, Start};
 
+use super::OtherSide;
 use super::recordings::Recordings;
+use super::transfers::Transferring;
 use crate::limits;
 use crate::pool::Hosted;
 
@@ -26,6 +28,12 @@ pub(super) enum Input {
     Played(u64),
     /// The recording of this number is over.
     Recorded(u64, Option<Clip>, RecordEnd),
+    /// Something about the destination that it called.
+    Other(OtherSide),
+    /// Audio for the time until the destination of this transfer answers.
+    TransferAudio(u64, Clip),
+    /// The longest conversation of this transfer is over.
+    TransferTime(u64),
     /// Something may be due.
     Tick,
 }
@@ -82,6 +90,7 @@ pub(super) struct Body {
     pub(super) session: Option<Session>,
     pub(super) playing: Option<Playing>,
     pub(super) recording: Option<Recording>,
+    pub(super) transfer: Option<Transferring>,
     pub(super) hung_up: bool,
 }
 

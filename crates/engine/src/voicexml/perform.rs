@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 
 use telephony::media::audio::Clip;
 use telephony::port::{RecordEnd, RecordOrder};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
-use vxml::{Effect, FetchRequest, Play, RecordRequest, Session, TransferOutcome, TransferRequest};
+use vxml::{Effect, FetchRequest, Play, RecordRequest, Session};
 
 use super::VoiceXml;
 use super::cell::{Beginning, Body, Cell, Input, Playing, Recording};
@@ -46,6 +47,11 @@ impl VoiceXml {
                     let recorded = cell.recordings.keep(&recording, clip, at_max);
                     handle(&mut body, recorded, now_ms);
                 }
+            }
+            Input::Other(what) => self.other(cell, &mut body, &what, now_ms),
+            Input::TransferAudio(id, clip) => self.transfer_audio(cell, &body, id, clip),
+            Input::TransferTime(id) => {
+                self.leave_transfer(cell, &mut body, id, "maxtime_disconnect", now_ms);
             }
             Input::Tick => {
                 cell.tick_at.store(i64::MAX, Ordering::Relaxed);
@@ -102,8 +108,11 @@ impl VoiceXml {
                     self.record_or_none(cell, number, Act::StopRecord);
                 }
             }
-            Effect::Transfer(request) => self.transfer(cell, *request),
-            Effect::StopTransfer(_) => {}
+            Effect::Transfer(request) => self.transfer(cell, body, *request),
+            Effect::StopTransfer(id) => {
+                let now_ms = self.now_ms();
+                self.leave_transfer(cell, body, id, "near_end_disconnect", now_ms);
+            }
             Effect::Send(message) => cell.owner.message(message),
             Effect::Log(line) => {
                 let text: String = line.text.chars().take(LINE_MAX).collect();
@@ -233,32 +242,11 @@ impl VoiceXml {
     }
 
     /// A number for a play or recording on a call.
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         PLUGIN_PLAYS + self.inner.plays.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Passes the call on; the callback ends with it.
-    fn transfer(&self, cell: &Arc<Cell>, request: TransferRequest) {
-        let destination = dialed(&request.destination);
-        let passed = self.control(cell, Act::Redirect { destination });
-        let (all, cell) = (self.clone(), Arc::clone(cell));
-        self.inner
-            .supervisor
-            .spawn("application transfer", async move {
-                let outcome = match passed.await {
-                    Ok(()) => TransferOutcome::Left,
-                    Err("invaliddestination") => {
-                        TransferOutcome::Failed("noauthorization".to_owned())
-                    }
-                    Err(_) => TransferOutcome::Failed("noresource".to_owned()),
-                };
-                let id = request.id;
-                let input = vxml::Input::Transferred { id, outcome };
-                all.push(&cell, Input::Handle(Box::new(input)));
-            });
-    }
-
-    fn act_and_forget(&self, cell: &Arc<Cell>, act: Act) {
+    pub(super) fn act_and_forget(&self, cell: &Arc<Cell>, act: Act) {
         let done = self.control(cell, act);
         self.inner.supervisor.spawn("application", async move {
             // A call that is gone plays nothing.
@@ -266,51 +254,37 @@ impl VoiceXml {
         });
     }
 
-    /// Asks the shard to act on the call.
-    fn control(
+    /// Asks the shard to act on the call. Requests keep their order as long as the shard keeps up.
+    pub(super) fn control(
         &self,
         cell: &Cell,
         act: Act,
     ) -> impl Future<Output = Result<(), &'static str>> + Send + 'static {
         let commands = self.inner.commands.clone();
         let call = cell.call.clone();
+        let (reply, done) = oneshot::channel();
+        let command = Command::Control {
+            id: call.callback,
+            token: call.token,
+            act,
+            reply,
+        };
+        let late = commands.try_send(command).err();
         async move {
-            let (reply, done) = oneshot::channel();
-            let command = Command::Control {
-                id: call.callback,
-                token: call.token,
-                act,
-                reply,
-            };
-            commands.send(command).await.map_err(|_gone| "unknown")?;
+            match late {
+                None => {}
+                Some(TrySendError::Full(command)) => {
+                    commands.send(command).await.map_err(|_gone| "unknown")?;
+                }
+                Some(TrySendError::Closed(_)) => return Err("unknown"),
+            }
             done.await.unwrap_or(Err("unknown"))
         }
     }
 }
 
-fn handle(body: &mut Body, input: vxml::Input, now_ms: i64) {
+pub(super) fn handle(body: &mut Body, input: vxml::Input, now_ms: i64) {
     if let Some(session) = &mut body.session {
         session.handle(input, now_ms);
-    }
-}
-
-/// What is dialed for the address of a transfer: the number of `tel:`, the user of `sip:`.
-fn dialed(address: &str) -> String {
-    let rest = address.split_once(':').map_or(address, |(_, rest)| rest);
-    rest.split([';', '@', '?'])
-        .next()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_transfer_dials_the_number_or_the_user() {
-        assert_eq!(dialed("tel:+4930123;ext=5"), "+4930123");
-        assert_eq!(dialed("sip:5100@north.example.net;user=phone"), "5100");
-        assert_eq!(dialed("sips:5100"), "5100");
     }
 }

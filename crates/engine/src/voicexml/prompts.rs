@@ -96,7 +96,7 @@ impl Prompts {
     }
 
     /// Audio of an address; `file:` is refused to pages.
-    async fn audio(&self, url: &str) -> Option<Clip> {
+    pub(super) async fn audio(&self, url: &str) -> Option<Clip> {
         let is_remote = url.starts_with("http://") || url.starts_with("https://");
         if !is_remote {
             tracing::warn!("audio of an application is neither http nor https");

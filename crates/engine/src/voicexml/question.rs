@@ -72,7 +72,6 @@ impl VoiceXml {
         Start {
             session: connection.into_json(),
             speech: self.inner.prompts.speech.is_there(),
-            transfers: vec![vxml::TransferKind::Blind],
             watch: Arc::new(ThreadTime),
             seed: rand::rng().random(),
             library: self.inner.library.clone(),

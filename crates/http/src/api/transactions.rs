@@ -108,6 +108,16 @@ pub(super) async fn export(
     Ok((headers, list.to_ini()).into_response())
 }
 
+/// `DELETE /api/v1/transactions/{name}`: removes a list; 409 while it is in use.
+pub(super) async fn remove(
+    _: Operator,
+    State(api): State<Arc<Api>>,
+    ApiPath(name): ApiPath<String>,
+) -> Result<Response, ApiError> {
+    api.engine.remove_transactions(&name).await?;
+    Ok(answer::ok(&json!({}))?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

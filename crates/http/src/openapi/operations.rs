@@ -124,6 +124,18 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .query(IMPORT)
     .body(Body::Json("ServiceOptions")),
     op(
+        "delete",
+        "/api/v1/services/{name}",
+        "Removes a service; 409 while callbacks of it are not over",
+        Answer::Json("Object"),
+    ),
+    op(
+        "get",
+        "/api/v1/services/{name}/changes",
+        "Who changed which options of a service from what to what, the last change first",
+        Answer::Json("ServiceChanges"),
+    ),
+    op(
         "get",
         "/api/v1/agents",
         "Every agent with state, groups and skills",
@@ -277,6 +289,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Answer::Json("Transactions"),
     ),
     op(
+        "delete",
+        "/api/v1/transactions/{name}",
+        "Removes a Transaction List; 409 while something names it",
+        Answer::Json("Object"),
+    ),
+    op(
         "get",
         "/api/v1/transactions/{name}/export",
         "One Transaction List as the text that an import reads",
@@ -305,9 +323,77 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     op(
         "get",
+        "/api/v1/sessions",
+        "SCXML sessions: the live ones, the youngest first, then the last ones that ended",
+        Answer::Json("ScxmlSessions"),
+    ),
+    op(
+        "get",
+        "/api/v1/sessions/changes",
+        "Sessions as they change, as server-sent events",
+        Answer::Other("text/event-stream"),
+    ),
+    op(
+        "get",
+        "/api/v1/sessions/{id}",
+        "Where a session stands, with its log",
+        Answer::Json("ScxmlSession"),
+    ),
+    op(
+        "delete",
+        "/api/v1/sessions/{id}",
+        "Ends a session",
+        Answer::Json("Object"),
+    ),
+    op(
+        "get",
+        "/api/v1/sessions/{id}/chart",
+        "The chart of a session as SVG; each state is a group with data-state",
+        Answer::Other("image/svg+xml"),
+    ),
+    op(
+        "post",
+        "/api/v1/sessions/{id}/events",
+        "Sends an external event to a session",
+        Answer::Json("Object"),
+    )
+    .body(Body::Json("SessionEvent")),
+    op(
+        "get",
+        "/api/v1/treatments",
+        "Treatment files: those of the folder and the shipped ones, with the services that name them",
+        Answer::Json("Treatments"),
+    ),
+    op(
+        "get",
+        "/api/v1/treatments/{name}",
+        "A treatment as customers hear it",
+        Answer::Other("audio/wav"),
+    ),
+    op(
+        "put",
+        "/api/v1/treatments/{name}",
+        "Uploads an audio file of at most 10 MiB; what cannot be played is refused",
+        Answer::Json("TreatmentStored"),
+    )
+    .body(Body::Bytes),
+    op(
+        "delete",
+        "/api/v1/treatments/{name}",
+        "Removes a file of the folder; 409 while a service names it",
+        Answer::Json("Object"),
+    ),
+    op(
+        "get",
         "/api/v1/trunks",
         "Trunks and how they stand",
         Answer::Json("Trunks"),
+    ),
+    op(
+        "get",
+        "/api/v1/ui",
+        "What the configuration makes of the browser UI: columns for own parameters, what is off",
+        Answer::Json("UiSettings"),
     ),
     op(
         "post",

@@ -1,5 +1,6 @@
 //! The forms of bodies. Keys that are open by design (attached data) say so.
 
+mod console;
 mod pages;
 
 use callback::events::CHANNELS;
@@ -17,6 +18,8 @@ pub(super) fn all() -> Map<String, Value> {
         native(),
         reports(),
         pages::all(),
+        console::sessions(),
+        console::others(),
     ] {
         if let Value::Object(group) = group {
             schemas.extend(group);

@@ -22,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) gms: Gms,
     pub(crate) dialplan: Dialplan,
     pub(crate) callback: Callback,
+    pub(crate) lab: Lab,
     pub(crate) telephony: Telephony,
     pub(crate) engine: Engine,
     pub(crate) retention: Retention,
@@ -109,6 +110,7 @@ pub(crate) struct Callback {
     pub(crate) fetch_retry_delay: u32,
     #[serde(rename = "_fetch_timeout")]
     pub(crate) fetch_timeout: u32,
+    pub(crate) callback_column_alias: String,
     #[serde(rename = "filter-keys")]
     pub(crate) filter_keys: String,
     #[serde(rename = "returned-keys")]
@@ -161,6 +163,7 @@ impl Default for Callback {
             fetch_retry_attempt: 3,
             fetch_retry_delay: 10,
             fetch_timeout: 10,
+            callback_column_alias: String::new(),
             filter_keys: "_callback_state,_callback_reason,_request_queue_time_stat,\
                           _request_ewt_service,_vq"
                 .to_owned(),
@@ -182,24 +185,45 @@ impl Default for Callback {
 impl Callback {
     /// The options by name, as the text that a service would hold.
     pub(crate) fn options(&self) -> BTreeMap<String, String> {
-        let table = toml::Table::try_from(self).expect("the section is a table of plain values");
-        let text = |value: toml::Value| match value {
-            toml::Value::String(text) => text,
-            other => other.to_string(),
-        };
-        let flat = |(name, value): (String, toml::Value)| match value {
-            toml::Value::Table(inner) => inner
-                .into_iter()
-                .map(|(key, value)| (format!("{name}.{key}"), value))
-                .collect(),
-            value => vec![(name, value)],
-        };
-        table
-            .into_iter()
-            .flat_map(flat)
-            .map(|(name, value)| (name, text(value)))
-            .collect()
+        by_name(self)
     }
+}
+
+/// `[lab]`: what the browser UI and its API offer (options §11).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Lab {
+    #[serde(rename = "disable-bulk-cancel-and-export-callback")]
+    pub(crate) disable_bulk: bool,
+    #[serde(rename = "disable_additional_columns_from_callbacks")]
+    pub(crate) disable_additional_columns: bool,
+}
+
+impl Lab {
+    /// The options by name, as texts.
+    pub(crate) fn options(&self) -> BTreeMap<String, String> {
+        by_name(self)
+    }
+}
+
+fn by_name(section: &impl Serialize) -> BTreeMap<String, String> {
+    let table = toml::Table::try_from(section).expect("the section is a table of plain values");
+    let text = |value: toml::Value| match value {
+        toml::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let flat = |(name, value): (String, toml::Value)| match value {
+        toml::Value::Table(inner) => inner
+            .into_iter()
+            .map(|(key, value)| (format!("{name}.{key}"), value))
+            .collect(),
+        value => vec![(name, value)],
+    };
+    table
+        .into_iter()
+        .flat_map(flat)
+        .map(|(name, value)| (name, text(value)))
+        .collect()
 }
 
 /// `[store]`

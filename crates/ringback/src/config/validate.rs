@@ -1,6 +1,6 @@
 //! What the types of the keys cannot say.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use callback::number::Dialplan;
 use engine::notify::Secret;
@@ -195,6 +195,16 @@ fn notifications(config: &Config, found: &mut Found<'_>) {
     }
     for (key, message, remedy) in outgoing::faults(config) {
         found.add(&key, message, remedy);
+    }
+}
+
+fn callback(config: &Config, found: &mut Found<'_>) {
+    let columns = config.callback.callback_column_alias.trim();
+    let read = serde_json::from_str::<BTreeMap<String, String>>(columns);
+    if !columns.is_empty() && read.is_err() {
+        let message = "an object of texts is needed";
+        let remedy = r#"e.g. callback_column_alias = '{"region": "Region"}'"#;
+        found.add("callback.callback_column_alias", message, remedy);
     }
 }
 

@@ -326,3 +326,175 @@ async fn sessions_start_others_hear_of_their_end_and_read_lists() {
     let asked = api.get(&format!("{at}/request/why")).await;
     assert_eq!(asked.body, json!({"why": "touched"}), "no crash");
 }
+
+/// Says what it sees of the server and of time.
+const LOOKS: &str = r#"<scxml version="1.0" profile="ecmascript" initial="s"
+    xmlns="http://www.w3.org/2005/07/scxml"
+    xmlns:session="http://www.genesyslab.com/modules/session">
+  <state id="s">
+    <transition event="look"><session:response>
+      <param name="date" expr="_genesys.session.dateInZone('Pacific/Kiritimati')"/>
+      <param name="earlier" expr="_genesys.session.dateInZone('Pacific/Pago_Pago')"/>
+      <param name="time" expr="_genesys.session.timeInZone('UTC')"/>
+      <param name="special" expr="_genesys.session.isSpecialDay('Days', 'Pacific/Kiritimati')"/>
+      <param name="usual" expr="_genesys.session.isSpecialDay('Days', 'Pacific/Pago_Pago')"/>
+      <param name="nothing" expr="_genesys.session.isSpecialDay('Nowhere')"/>
+      <param name="set" expr="_genesys.session.getConfigOption('callback', '_throttle_ttl_1')"/>
+      <param name="default" expr="_genesys.session.getConfigOption('_dial_retry_timeout')"/>
+      <param name="unknown" expr="_genesys.session.getConfigOption('callback', '_moon')"/>
+      <param name="lookup" expr="_genesys.session.listLookupValue('Days', 'holidays', 'name')"/>
+      <param name="seq" expr="_genesys.session.lookupseq.Tenant"/>
+      <param name="tenant" expr="_genesys.session.setTenant(_genesys.session.tenant)"/>
+      <param name="url" expr="_genesys.session.server.url"/>
+      <param name="rtype" expr="_genesys.queue.rType.RouteTypeDefault"/>
+      <param name="resource" expr="_genesys.resource.resourceType.AgentGroup"/>
+    </session:response></transition>
+    <transition event="other" target="t"><log expr="_genesys.session.setTenant('Other')"/></transition>
+  </state>
+  <state id="t"><transition event="error.script.RangeError" target="refused"/></state>
+  <state id="refused"><transition event="zone" target="u"><log expr="_genesys.session.timeInZone('Moon')"/></transition></state>
+  <state id="u"><transition event="error.script" target="over"/></state>
+  <state id="over"/>
+</scxml>"#;
+
+#[tokio::test]
+async fn a_session_sees_days_options_and_the_server() {
+    let documents = Receiver::start().await;
+    documents.answer(|_| Reply::Json(200, LOOKS));
+    let server = server(9)
+        .set("callback", "_throttle_ttl_1 = 4321")
+        .start()
+        .await;
+    let api = &server.api;
+    let id = start(api, json!({"src": documents.url})).await;
+    let at = format!("/scxml/session/{id}");
+    // Where the day begins first it is another day than where it begins last.
+    let seen = api.get(&format!("{at}/request/look")).await.body;
+    let first = seen["date"].as_str().unwrap_or_default().to_owned();
+    let list = format!("[holidays]\nname = today\n{first} = here\n");
+    let path = "/api/v1/transactions/import?name=Days";
+    let imported = api.post_bytes(path, "text/plain", list.into()).await;
+    assert_eq!(imported.status, 200, "{imported:?}");
+
+    let seen = api.get(&format!("{at}/request/look")).await.body;
+    assert_eq!(seen["date"], first, "midnight went by: run it again");
+    assert_ne!(seen["earlier"], first, "{seen}");
+    assert_eq!(seen["time"].as_str().map(str::len), Some(8), "{seen}");
+    assert_eq!(
+        (&seen["special"], &seen["usual"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(seen["nothing"], false);
+    assert_eq!(
+        (&seen["set"], &seen["default"]),
+        (&json!("4321"), &json!("300"))
+    );
+    assert_eq!(seen["unknown"], Value::Null);
+    assert_eq!(seen["lookup"], "today");
+    assert_eq!(
+        (&seen["seq"], &seen["tenant"]),
+        (&json!("Tenant"), &json!(true))
+    );
+    assert_eq!(seen["rtype"], "RouteTypeDefault");
+    assert_eq!(seen["resource"], "AgentGroup");
+    assert!(
+        seen["url"].as_str().unwrap_or_default().starts_with("http"),
+        "{seen}"
+    );
+
+    for event in ["other", "zone"] {
+        api.post(&format!("{at}/event/{event}"), &json!({})).await;
+    }
+    until("both were refused", PATIENCE, async || {
+        let looked = api.get(&format!("{at}/query")).await;
+        (looked.body["configuration"] == json!(["over"])).then_some(())
+    })
+    .await;
+}
+
+/// Starts another one far ahead, then wants it earlier.
+const PLANS: &str = r#"<scxml version="1.0" profile="ecmascript" initial="s"
+    xmlns="http://www.w3.org/2005/07/scxml"
+    xmlns:session="http://www.genesyslab.com/modules/session">
+  <datamodel><data id="child" expr="'no'"/><data id="at" expr="0"/><data id="rid"/><data id="sid"/></datamodel>
+  <state id="s">
+    <transition cond="_data.child == 'yes'" target="born"/><transition target="far"/>
+  </state>
+  <state id="far"><onentry><session:start requestid="_data.rid" srcexpr="__GetDocumentURL()" idealtime="9e15"/></onentry>
+    <transition event="error.session.start" target="begins"/></state>
+  <state id="begins">
+    <onentry><session:start requestid="_data.rid" srcexpr="__GetDocumentURL()" idealtime="Date.now() + 3600000">
+      <param name="child" expr="'yes'"/></session:start></onentry>
+    <transition event="session.start.done" target="waits"><assign location="_data.sid" expr="_event.data.sessionid"/></transition>
+  </state>
+  <state id="waits">
+    <onentry><session:updatestart sessionid="_data.sid" idealtime="'soon'"/></onentry>
+    <transition event="error.session.updatestart" target="earlier"/></state>
+  <state id="earlier">
+    <onentry><session:updatestart sessionid="_data.sid" idealtime="Date.now() + 300"/></onentry>
+    <transition event="session.updatestart.done" target="hopes"/></state>
+  <state id="hopes"><transition event="done.start" target="late"/></state>
+  <state id="late"><onentry><session:updatestart sessionid="_data.sid" idealtime="Date.now() + 300"/></onentry>
+    <transition event="error.session.updatestart" target="done"/></state>
+  <state id="done"/>
+  <final id="born"/>
+</scxml>"#;
+
+#[tokio::test]
+async fn a_session_starts_another_one_later_and_then_earlier() {
+    let site = sessions(PLANS).await;
+    let api = &site.server.api;
+    let id = start(api, json!({"src": site.documents.url})).await;
+    let at = format!("/scxml/session/{id}/query");
+    let mut last = Value::Null;
+    until("the other one began and ended", PATIENCE, async || {
+        last = api.get(&at).await.body["configuration"].clone();
+        (last == json!(["done"])).then_some(())
+    })
+    .await;
+}
+
+/// Delivers twice: what fails for a while, and what never will.
+const DELIVERS: &str = r#"<scxml version="1.0" profile="ecmascript" initial="s"
+    xmlns="http://www.w3.org/2005/07/scxml"
+    xmlns:session="http://www.genesyslab.com/modules/session">
+  <datamodel><data id="rid"/></datamodel>
+  <state id="s"><onentry><session:fetch requestid="_data.rid" srcexpr="__GetDocumentURL() + '/flaky'" method="'post'"
+      gdelivery="true" gd_retries="5" gd_retry_interval="0.05"/></onentry>
+    <transition event="session.fetch.done" target="t"/><transition event="error.session.fetch" target="wrong"/></state>
+  <state id="t"><onentry><session:fetch requestid="_data.rid" srcexpr="__GetDocumentURL() + '/never'" method="'post'"
+      gdelivery="true" gd_retries="2" gd_retry_interval="0.05"/></onentry>
+    <transition event="error.session.fetch" cond="_event.data.error == 'http.503'" target="u"/></state>
+  <state id="u"><onentry><session:fetch requestid="_data.rid" srcexpr="__GetDocumentURL() + '/no'" method="'post'"
+      gdelivery="true" gd_retry_interval="0.05"/></onentry>
+    <transition event="error.session.fetch" cond="_event.data.error == 'http.404'" target="over"/></state>
+  <state id="over"/><state id="wrong"/>
+</scxml>"#;
+
+#[tokio::test]
+async fn guaranteed_delivery_tries_again_what_may_pass() {
+    let documents = Receiver::start().await;
+    let flaky = std::sync::atomic::AtomicU32::new(0);
+    documents.answer(move |note| match note.request.rsplit('/').next() {
+        Some("flaky") if flaky.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 2 => {
+            Reply::Status(503)
+        }
+        Some("flaky") => Reply::Json(200, "{}"),
+        Some("never") => Reply::Status(503),
+        Some("no") => Reply::Status(404),
+        _ => Reply::Json(200, DELIVERS),
+    });
+    let server = server(9).start().await;
+    let id = start(&server.api, json!({"src": documents.url})).await;
+    let at = format!("/scxml/session/{id}/query");
+    until("everything was tried", PATIENCE, async || {
+        let looked = server.api.get(&at).await;
+        (looked.body["configuration"] == json!(["over"])).then_some(())
+    })
+    .await;
+    let tries = |path: &str| {
+        let notes = documents.notes().into_iter();
+        notes.filter(|note| note.request.ends_with(path)).count()
+    };
+    assert_eq!((tries("/flaky"), tries("/never"), tries("/no")), (3, 3, 1));
+}

@@ -133,6 +133,7 @@ const MENU: &str = r#"<form id="f">
     <assign name="treatment_result" expr="({action:'cancel',message:'interaction_deleted'})"/><exit namelist="treatment_result"/>
   </catch>"#;
 
+/// R 6: what the page exits with decides what becomes of the callback.
 #[tokio::test]
 async fn a_key_decides_what_becomes_of_the_callback() {
     let site = Site::start(&page(MENU), &["_max_dial_attempts = 9"]).await;
@@ -176,6 +177,8 @@ async fn the_agent_route_has_no_greeting_and_waits_with_music() {
     assert_eq!(told, expected);
 }
 
+/// V2.0 4.1.5: a key stops the prompt within 60 ms as the phone hears it, as an event and as a
+/// tone.
 #[tokio::test]
 async fn a_key_stops_the_prompt_within_60_ms() {
     for events in [true, false] {
@@ -202,6 +205,7 @@ async fn a_key_stops_the_prompt_within_60_ms() {
     }
 }
 
+/// V2.0 4.1.5: keys pressed ahead answer the next fields.
 #[tokio::test]
 async fn keys_typed_ahead_answer_the_next_questions() {
     let field = |name: &str| {
@@ -226,6 +230,7 @@ async fn keys_typed_ahead_answer_the_next_questions() {
     site.ends(&id, &["service_exit"], "CANCELLED").await;
 }
 
+/// V2.0 4.1.5: a prompt with `bargein="false"` is heard to its end.
 #[tokio::test]
 async fn prompts_without_barge_in_are_heard_to_their_end() {
     let body = MENU.replace("<prompt>", "<prompt bargein='false'>");
@@ -242,6 +247,7 @@ async fn prompts_without_barge_in_are_heard_to_their_end() {
     site.ends(&id, &["service_exit"], "CANCELLED").await;
 }
 
+/// V2.0 1.5.4: the hang-up is told to the page, which may still answer.
 #[tokio::test]
 async fn a_customer_who_hangs_up_is_told_to_the_application() {
     let site = Site::start(&page(MENU), &[]).await;
@@ -263,6 +269,7 @@ async fn a_customer_who_hangs_up_is_told_to_the_application() {
     site.ends(&id, &["service_exit"], end).await;
 }
 
+/// R 6: results are objects or JSON text and are checked as those of a plugin.
 #[tokio::test]
 async fn results_are_objects_or_text_and_checked_like_those_of_a_plugin() {
     let failed = ["service_exit"];
@@ -310,6 +317,7 @@ async fn results_are_objects_or_text_and_checked_like_those_of_a_plugin() {
     }
 }
 
+/// R 6: an application without a usable result ends the callback or reaches an agent.
 #[tokio::test]
 async fn an_application_that_fails_ends_the_callback_or_routes_it() {
     let missing = page("<form><block><goto next='nowhere.vxml'/></block></form>");
@@ -330,6 +338,7 @@ async fn an_application_that_fails_ends_the_callback_or_routes_it() {
     site.notes.wait_for(&id, "customer_queued", PATIENCE).await;
 }
 
+/// R 6: a first page that cannot be fetched is told with its address.
 #[tokio::test]
 async fn an_application_that_cannot_be_fetched_names_address_and_status() {
     let site = Site::start(
@@ -350,6 +359,7 @@ async fn an_application_that_cannot_be_fetched_names_address_and_status() {
     );
 }
 
+/// R 10: the time limit ends the application and the call.
 #[tokio::test]
 async fn an_application_has_its_time() {
     let body = "<form><field name='k' type='digits'><property name='timeout' value='100s'/></field></form>";
@@ -364,6 +374,7 @@ async fn an_application_has_its_time() {
     .await;
 }
 
+/// V2.0 5.1.4: session variables tell of the call and its callback.
 #[tokio::test]
 async fn what_the_page_knows_of_its_call() {
     let expr = "({action: session.com.genesyslab.userdata.topic=='refund' &amp;&amp; \
@@ -378,6 +389,7 @@ async fn what_the_page_knows_of_its_call() {
     site.ends(&id, &["service_exit"], "CANCELLED").await;
 }
 
+/// R 6: only humans meet the application.
 #[tokio::test]
 async fn only_humans_meet_the_application() {
     use testkit::{Behaviour, Line};
@@ -413,6 +425,7 @@ fn loud_frames(heard: &[Heard]) -> usize {
     heard.iter().filter(is_loud).count()
 }
 
+/// V2.0 4.1.1: text is spoken by the synthesiser, also in place of missing audio.
 #[tokio::test]
 async fn text_is_spoken_by_an_installed_synthesiser() {
     if !std::path::Path::new("/usr/bin/espeak-ng").exists() {
@@ -432,6 +445,7 @@ async fn text_is_spoken_by_an_installed_synthesiser() {
     assert!(frames > 40, "{frames} frames of 20 ms");
 }
 
+/// R 5: without a synthesiser text raises `error.noresource`.
 #[tokio::test]
 async fn without_a_synthesiser_text_is_the_standard_error() {
     let body = "<catch event='error.noresource'>\
@@ -462,6 +476,7 @@ fn ulaw(samples: &[i16]) -> Vec<u8> {
     audio
 }
 
+/// V2.0 2.3.6: a recording is made after a beep, sent and played.
 #[tokio::test]
 async fn what_the_customer_says_is_recorded_sent_and_played() {
     let site = Site::start(&page(RECORD), &[]).await;
@@ -492,6 +507,7 @@ async fn what_the_customer_says_is_recorded_sent_and_played() {
     );
 }
 
+/// V2.0 2.3.6: what was recorded before the hang-up is kept for its handler.
 #[tokio::test]
 async fn a_hang_up_keeps_what_was_recorded() {
     let hung_up = "<catch event='connection.disconnect.hangup'>\
@@ -519,6 +535,7 @@ async fn a_hang_up_keeps_what_was_recorded() {
     assert!(body.len() > 10_000, "{} bytes", body.len());
 }
 
+/// V2.0 2.3.6: silence is no recording.
 #[tokio::test]
 async fn silence_is_no_recording() {
     let body = RECORD.replace("<form>", "<form><property name='timeout' value='1s'/>");

@@ -41,3 +41,6 @@ pub(super) const SETTINGS_SWEEP_MIN: usize = 1024;
 
 /// How long an idempotency key keeps its first answer, ms (callback-api: 24 h).
 pub(super) const IDEMPOTENCY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Changes of one service that are kept; older ones go.
+pub(super) const CHANGES_KEPT: i64 = 500;

@@ -13,21 +13,24 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::apply::{self, Rows};
+use super::changes;
 use super::checkpoint::Checkpoints;
 use super::failure::Failure;
 use super::limits::{GROUP_ROWS_MAX, WRITE_QUEUE_MAX};
 use super::purge;
 use super::settings::StoredSettings;
 use super::storage;
-use crate::{AgentRow, ServiceRow, StorageRow, StoreError, TransactionListRow};
+use crate::{AgentRow, ServicesChange, StorageRow, StoreError, TransactionListRow};
 
 /// What the writer can be asked to do, each all or nothing.
 #[derive(Debug)]
 pub(super) enum Work {
     Batch(Box<Rows>),
-    Services(Vec<ServiceRow>),
+    Services(Box<ServicesChange>),
     Agents(Vec<AgentRow>),
     TransactionLists(Vec<TransactionListRow>),
+    /// The answer is 1 when the list was there.
+    RemoveTransactionList(String),
     /// Keys of a callback's storage.
     Storage(CallbackId, Vec<StorageRow>),
     /// The answer is 1 when the key was there.
@@ -46,11 +49,11 @@ impl Work {
     fn rows(&self) -> usize {
         match self {
             Self::Batch(rows) => rows.len(),
-            Self::Services(rows) => rows.len(),
+            Self::Services(change) => change.put.len() + change.removed.len() + change.notes.len(),
             Self::Agents(rows) => rows.len(),
             Self::TransactionLists(rows) => rows.len(),
             Self::Storage(_, rows) => rows.len(),
-            Self::RemoveStorage(..) => 1,
+            Self::RemoveStorage(..) | Self::RemoveTransactionList(_) => 1,
             // A purge step is long enough to be the last of its group.
             Self::PurgeCallbacks(_)
             | Self::PurgeIdempotency(_)
@@ -248,9 +251,10 @@ impl WriterThread {
     fn apply(&mut self, work: &Work) -> Answer {
         match work {
             Work::Batch(rows) => apply::batch(&self.conn, rows, &mut self.stored).map(|()| 0),
-            Work::Services(rows) => apply::services(&self.conn, rows).map(|()| 0),
+            Work::Services(change) => changes::services(&self.conn, change).map(|()| 0),
             Work::Agents(rows) => apply::agents(&self.conn, rows).map(|()| 0),
             Work::TransactionLists(rows) => apply::transaction_lists(&self.conn, rows).map(|()| 0),
+            Work::RemoveTransactionList(name) => changes::remove_list(&self.conn, name),
             Work::Storage(id, rows) => storage::put(&self.conn, id, rows).map(|()| 0),
             Work::RemoveStorage(id, key) => storage::remove(&self.conn, id, key),
             Work::PurgeCallbacks(before) => purge::callbacks(&self.conn, *before, &mut self.stored),

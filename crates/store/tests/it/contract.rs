@@ -38,6 +38,7 @@ promises! {
     records::intents_live_until_their_leg_is_over
     records::an_idempotency_key_keeps_its_first_answer_for_a_day
     records::services_and_agents_are_replaced_by_name
+    records::changes_of_services_are_kept_with_them
     records::a_state_of_an_agent_gives_way_to_a_younger_one
     records::a_batch_that_fails_leaves_nothing_behind
     queries::a_query_matches_all_or_any_of_its_conditions

@@ -182,10 +182,13 @@ pub(crate) fn callback(n: u32, settings: &Arc<Settings>) -> Callback {
             values: vec![(String::from("_customer_number"), format!("+4930{n}"))],
         },
         plugin: PluginRecord {
+            other: None,
+            aai: None,
             tokens: vec![String::from("5f")],
             answered: true,
             number: Some(String::from("5552336")),
             prefix: Some(String::from("91")),
+            connected: true,
         },
         held: None,
         confirmation: None,

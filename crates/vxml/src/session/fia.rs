@@ -145,7 +145,7 @@ impl Session {
                 self.fill(at, &Json::Bool(true), None)?;
                 self.phase = Phase::Select;
             }
-            ItemKind::Initial | ItemKind::Field(_) | ItemKind::Menu(_) => {
+            ItemKind::Initial | ItemKind::Field(_) | ItemKind::Menu(_) | ItemKind::Transfer(_) => {
                 self.phase = Phase::Activate;
             }
             ItemKind::Subdialog(subdialog) => self.call_subdialog(at, subdialog)?,
@@ -153,7 +153,6 @@ impl Session {
                 Self::check_record(record)?;
                 self.flush(Then::Record);
             }
-            ItemKind::Transfer(_) => self.flush(Then::Transfer),
             ItemKind::Broken(event, message) => {
                 let mut thrown = Thrown::new(&**event, message.as_str());
                 thrown.element = item.element;

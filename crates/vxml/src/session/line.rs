@@ -1,15 +1,16 @@
 //! What needs the line itself: recordings and transfers.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::prompt::time_of;
-use super::{Phase, Session};
+use super::prompt::{Group, time_of};
+use super::{Phase, Session, Then};
 use crate::address;
 use crate::effect::{Effect, Ending, RecordRequest, Recording, TransferOutcome, TransferRequest};
-use crate::grammar::{Fetched, Linked, Matcher};
-use crate::model::{GrammarSource, ItemKind, Record, Transfer, TransferKind};
+use crate::grammar::Matcher;
+use crate::model::{ItemKind, Record, Transfer, TransferKind};
 use crate::world::{Thrown, Try};
 
 /// Longest recording where nothing else is said, ms.
@@ -32,9 +33,45 @@ pub(super) struct Recorder {
 pub(super) struct Transferring {
     pub(super) id: u64,
     /// Grammars that end a bridge.
+    watch: Watch,
+    ended: bool,
+}
+
+/// Waits for keys that a grammar takes, among others that are for somebody else.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
     matchers: Vec<Matcher>,
     keys: String,
-    ended: bool,
+}
+
+impl Watch {
+    pub(super) fn new(matchers: Vec<Matcher>) -> Self {
+        Self {
+            matchers,
+            keys: String::new(),
+        }
+    }
+
+    /// `true` when the keys are what a grammar takes.
+    fn press(&mut self, key: char) -> bool {
+        if self.matchers.is_empty() {
+            return false;
+        }
+        self.keys.push(key);
+        for matcher in &mut self.matchers {
+            matcher.press(key);
+        }
+        let states = || self.matchers.iter().map(Matcher::state);
+        if states().any(|state| state.complete) {
+            return true;
+        }
+        if !states().any(|state| state.extendable) {
+            // Keys for somebody else: the next ones may be for us.
+            self.keys.clear();
+            restart(&mut self.matchers);
+        }
+        false
+    }
 }
 
 impl Session {
@@ -149,13 +186,13 @@ impl Session {
     }
 
     /// The prompts are over: the call is passed on.
-    pub(super) fn begin_transfer(&mut self) -> Try<()> {
+    pub(super) fn begin_transfer(&mut self, watch: Watch) -> Try<()> {
         if self.check_hangup()? {
             return Ok(());
         }
         let dialog = self.dialog()?;
         let item = self.context().item.and_then(|at| dialog.items.get(at));
-        let Some((item, ItemKind::Transfer(transfer))) = item.map(|item| (item, &item.kind)) else {
+        let Some(ItemKind::Transfer(transfer)) = item.map(|item| &item.kind) else {
             return Err(Box::new(Thrown::semantic("there is no transfer here")));
         };
         if !self.start.transfers.contains(&transfer.kind) {
@@ -170,21 +207,16 @@ impl Session {
                 message,
             )));
         }
+        self.transfers += 1;
+        if self.transfers > self.start.limits.transfers {
+            return Err(Box::new(Thrown::limit("too many transfers")));
+        }
         let request = self.transfer_request(transfer)?;
         let id = request.id;
         self.effect(Effect::Transfer(Box::new(request)));
-        let grammars = item.grammars.iter().filter(|grammar| !grammar.voice);
-        let matchers = grammars.filter_map(|grammar| match &grammar.source {
-            GrammarSource::Inline(grammar) => {
-                let linked = Linked::new(grammar, None, "", &Fetched::new()).ok()?;
-                Some(Matcher::new(&Arc::new(linked)))
-            }
-            _ => None,
-        });
         self.phase = Phase::Transfer(Box::new(Transferring {
             id,
-            matchers: matchers.collect(),
-            keys: String::new(),
+            watch,
             ended: false,
         }));
         Ok(())
@@ -225,25 +257,45 @@ impl Session {
         })
     }
 
+    /// Whether the item that is visited is a transfer.
+    pub(super) fn is_transfer(&mut self) -> bool {
+        let context = self.context();
+        let dialog = context.dialog.as_ref().zip(context.item);
+        let item = dialog.and_then(|(dialog, at)| dialog.items.get(at));
+        item.is_some_and(|item| matches!(item.kind, ItemKind::Transfer(_)))
+    }
+
     pub(super) fn key_in_transfer(&mut self, mut transferring: Box<Transferring>, key: char) {
-        if !transferring.ended && !transferring.matchers.is_empty() {
-            transferring.keys.push(key);
-            for matcher in &mut transferring.matchers {
-                matcher.press(key);
-            }
-            let states = || transferring.matchers.iter().map(Matcher::state);
-            if states().any(|state| state.complete) {
-                transferring.ended = true;
-                self.effect(Effect::StopTransfer(transferring.id));
-            } else if !states().any(|state| state.extendable) {
-                // Keys for the other side: the next ones may be for us.
-                transferring.keys.clear();
-                for matcher in &mut transferring.matchers {
-                    *matcher = Matcher::new(&Arc::clone(matcher.linked()));
-                }
-            }
+        if !transferring.ended && transferring.watch.press(key) {
+            transferring.ended = true;
+            self.effect(Effect::StopTransfer(transferring.id));
         }
         self.phase = Phase::Transfer(transferring);
+    }
+
+    /// A key before a transfer begins may call it off (V2.0 2.3.7).
+    pub(super) fn key_before_transfer(
+        &mut self,
+        (id, barge_in): (u64, bool),
+        rest: VecDeque<Group>,
+        then: Then,
+        key: char,
+    ) {
+        let Then::Transfer(mut watch) = then else {
+            return;
+        };
+        if barge_in && watch.press(key) {
+            self.effect(Effect::StopPlay(id));
+            let done = self.transfer_ended("near_end_disconnect", 0, Some(watch.keys));
+            self.caught(done);
+            return;
+        }
+        self.phase = Phase::Flush {
+            id,
+            barge_in,
+            rest,
+            then: Box::new(Then::Transfer(watch)),
+        };
     }
 
     pub(super) fn transferred(&mut self, id: u64, outcome: TransferOutcome) {
@@ -266,29 +318,42 @@ impl Session {
             TransferOutcome::Ended {
                 result,
                 duration_ms,
-            } => self.bridge_ended(&transferring, &result, duration_ms),
+            } => {
+                let Transferring { watch, ended, .. } = *transferring;
+                let keys = ended.then_some(watch.keys);
+                self.transfer_ended(&result, duration_ms, keys)
+            }
         };
         self.caught(done);
     }
 
-    fn bridge_ended(
-        &mut self,
-        transferring: &Transferring,
-        result: &str,
-        duration_ms: u64,
-    ) -> Try<()> {
+    /// The page has its caller again; `keys` ended the transfer.
+    fn transfer_ended(&mut self, result: &str, duration_ms: u64, keys: Option<String>) -> Try<()> {
         let at = self.context().item.unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "seconds of a call")]
         let seconds = duration_ms as f64 / 1_000.0;
-        let mut shadow = json!({"duration": seconds});
-        let mut result = result;
-        if transferring.ended {
-            shadow =
-                json!({"duration": seconds, "inputmode": "dtmf", "utterance": transferring.keys});
-            result = "near_end_disconnect";
-        }
+        let (result, shadow) = match keys {
+            None => (result, json!({"duration": seconds})),
+            Some(keys) => (
+                "near_end_disconnect",
+                json!({"duration": seconds, "inputmode": "dtmf", "utterance": keys}),
+            ),
+        };
         self.fill(at, &Json::from(result), Some(&shadow))?;
         self.context().just_filled = vec![at];
         self.fill_on(0)
+    }
+}
+
+impl Then {
+    /// A key may change what follows.
+    pub(super) fn takes_keys(&self) -> bool {
+        matches!(self, Self::Transfer(watch) if !watch.matchers.is_empty())
+    }
+}
+
+fn restart(matchers: &mut [Matcher]) {
+    for matcher in matchers {
+        *matcher = Matcher::new(&Arc::clone(matcher.linked()));
     }
 }

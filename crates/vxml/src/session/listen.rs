@@ -7,9 +7,10 @@ use script::Base;
 
 use super::document::Purpose;
 use super::input::{Carried, Owner};
+use super::line::Watch;
 use super::meaning::no_match;
 use super::prompt::Group;
-use super::{Phase, Session};
+use super::{Phase, Session, Then};
 use crate::address;
 use crate::effect::{Effect, Ending, FetchKind, Trace};
 use crate::grammar::{self, Grammar, Linked, Matcher, Unlinked};
@@ -100,7 +101,8 @@ type Placed = (Arc<Grammar>, Option<String>, String);
 
 /// What came of looking for grammars.
 enum Found {
-    Ready(Vec<Active>),
+    /// With the number of grammars for speech that are left out.
+    Ready(Vec<Active>, u32),
     /// One has to be fetched first.
     Fetching,
 }
@@ -115,8 +117,16 @@ impl Session {
             self.finish(Ending::Hangup);
             return Ok(());
         }
+        if self.is_transfer() {
+            // Only its own grammars listen, and it needs none (V2.0 2.3.7).
+            if let Found::Ready(active, _) = self.found()? {
+                let matchers = active.into_iter().map(|active| active.matcher);
+                self.flush(Then::Transfer(Watch::new(matchers.collect())));
+            }
+            return Ok(());
+        }
         let active = match self.active()? {
-            Found::Ready(active) => active,
+            Found::Ready(active, _) => active,
             Found::Fetching => return Ok(()),
         };
         let timeout_ms = match self.queue.iter().rev().find_map(|queued| queued.timeout_ms) {
@@ -295,8 +305,8 @@ impl Session {
         self.caught(done);
     }
 
-    /// All grammars that listen, in the order of precedence.
-    fn active(&mut self) -> Try<Found> {
+    /// All grammars that can listen, in the order of precedence.
+    fn found(&mut self) -> Try<Found> {
         let mut active = Vec::new();
         let mut voices = 0_u32;
         for candidate in self.candidates()? {
@@ -321,7 +331,7 @@ impl Session {
                             (event.to_owned(), message)
                         });
                         self.grammars.insert(url, made);
-                        return self.active();
+                        return self.found();
                     }
                     self.ask_for_grammar(url, &Fetching::default())?;
                     return Ok(Found::Fetching);
@@ -335,6 +345,15 @@ impl Session {
                 owner: candidate.owner,
             });
         }
+        Ok(Found::Ready(active, voices))
+    }
+
+    /// All grammars that listen to an input, in the order of precedence.
+    fn active(&mut self) -> Try<Found> {
+        let (active, voices) = match self.found()? {
+            Found::Ready(active, voices) => (active, voices),
+            Found::Fetching => return Ok(Found::Fetching),
+        };
         let own_keys = active
             .iter()
             .any(|active| matches!(active.owner, Owner::Item | Owner::Choice(_) | Owner::Form));
@@ -348,7 +367,7 @@ impl Session {
         if active.is_empty() {
             return Err(Box::new(Thrown::semantic("no grammar listens")));
         }
-        Ok(Found::Ready(active))
+        Ok(Found::Ready(active, voices))
     }
 
     /// The grammar itself, with a rule and the address it stands at; none when it is on its way.
@@ -422,7 +441,7 @@ impl Session {
                 add(&choice.grammars, &Owner::Choice(at), base, from);
             }
         }
-        if item.modal {
+        if item.modal || matches!(item.kind, ItemKind::Transfer(_)) {
             return Ok(all);
         }
         for link in &item.scoped.links {

@@ -316,9 +316,15 @@ impl Session {
 
     pub(super) fn flush_on(&mut self, mut rest: VecDeque<Group>, then: Then) {
         if let Some(group) = rest.pop_front() {
+            let barge_in = group.barge_in;
             let id = self.play(group);
             let then = Box::new(then);
-            self.phase = Phase::Flush { id, rest, then };
+            self.phase = Phase::Flush {
+                id,
+                barge_in,
+                rest,
+                then,
+            };
             return;
         }
         match then {
@@ -330,8 +336,8 @@ impl Session {
                 let done = self.begin_record();
                 self.caught(done);
             }
-            Then::Transfer => {
-                let done = self.begin_transfer();
+            Then::Transfer(watch) => {
+                let done = self.begin_transfer(watch);
                 self.caught(done);
             }
         }

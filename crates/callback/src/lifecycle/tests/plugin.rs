@@ -7,7 +7,7 @@ use super::*;
 use crate::number::Dialplan;
 use crate::plugin::{Action, PluginKind, PluginSettings};
 
-fn plugin(kind: PluginKind) -> PluginSettings {
+pub(super) fn plugin(kind: PluginKind) -> PluginSettings {
     PluginSettings {
         url: "http://plug.example.net/p".into(),
         kind,
@@ -33,7 +33,7 @@ fn http() -> Settings {
     with(|_, _| {})
 }
 
-fn attached() -> Settings {
+pub(super) fn attached() -> Settings {
     with(|_, p| p.kind = PluginKind::Scxml)
 }
 
@@ -45,7 +45,7 @@ fn answered(settings: Settings) -> Walk {
 }
 
 /// A human answered and the plugin is asked.
-fn asked(settings: Settings) -> Walk {
+pub(super) fn asked(settings: Settings) -> Walk {
     let mut walk = answered(settings);
     walk.verdict(Outcome::Human, 0);
     walk
@@ -65,11 +65,11 @@ fn released(walk: &Walk) -> bool {
 }
 
 impl Walk {
-    fn token(&self) -> String {
+    pub(super) fn token(&self) -> String {
         self.callback.plugin.token().unwrap().to_owned()
     }
 
-    fn plugin(&mut self, event: PluginEvent) {
+    pub(super) fn plugin(&mut self, event: PluginEvent) {
         let token = self.token();
         self.input(Input::Plugin { token, event });
     }
@@ -83,7 +83,7 @@ impl Walk {
         .map_err(|error| error.code.phrase().to_owned())
     }
 
-    fn answer(&mut self, answer: Value) {
+    pub(super) fn answer(&mut self, answer: Value) {
         let token = self.token();
         self.try_answer(&token, answer).unwrap();
     }

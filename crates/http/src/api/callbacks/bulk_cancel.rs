@@ -8,7 +8,7 @@ use callback::ErrorCode;
 use callback::limits::{BODY_MAX, QUERY_MAX};
 use serde_json::{Map, Value, json};
 
-use crate::api::Operator;
+use crate::api::{Operator, ui};
 use crate::error::{ApiError, Failure};
 use crate::path::callback_id;
 use crate::{Api, answer, body};
@@ -18,6 +18,7 @@ pub(in crate::api) async fn bulk_cancel(
     State(api): State<Arc<Api>>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    ui::check_bulk(&api)?;
     let ids = ids(&body::read(request, BODY_MAX).await?.json()?)?;
     let (mut cancelled, mut refused) = (Vec::new(), Vec::new());
     for id in ids {

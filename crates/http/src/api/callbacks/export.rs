@@ -10,27 +10,36 @@ use callback::limits::QUERY_MAX;
 use callback::record::Reason;
 
 use super::list::Filter;
-use crate::api::Operator;
+use crate::api::{Operator, ui};
 use crate::error::ApiError;
 use crate::limits::EXPORT_MAX;
 use crate::{Api, body};
 
 const HEAD: &str = "_id,_service_name,_customer_number,_callback_state,_callback_reason,\
-                    _desired_time,_rb_created,_rb_attempts,_rb_detail,_rb_user_data\r\n";
+                    _desired_time,_rb_created,_rb_attempts,_rb_detail,_rb_user_data";
 
 pub(in crate::api) async fn export(
     _: Operator,
     State(api): State<Arc<Api>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
+    ui::check_bulk(&api)?;
+    let columns = ui::columns(&api);
     let pairs = body::query_pairs(query.as_deref())?;
     let has_limit = pairs.iter().any(|(key, _)| key == "limit");
     let mut query = Filter::parse(pairs)?.into_query(&api);
     let mut text = HEAD.to_owned();
+    for (_, title) in &columns {
+        text.push(',');
+        quoted(&mut text, title);
+    }
+    text.push_str("\r\n");
     let mut rows = 0;
     loop {
         let found = api.engine.query(query.clone()).await?;
-        found.iter().for_each(|callback| row(&mut text, callback));
+        found
+            .iter()
+            .for_each(|callback| row(&mut text, callback, &columns));
         rows += found.len();
         if has_limit || found.len() < QUERY_MAX || rows >= EXPORT_MAX {
             break;
@@ -47,7 +56,7 @@ pub(in crate::api) async fn export(
     Ok((headers, text).into_response())
 }
 
-fn row(text: &mut String, callback: &Callback) {
+fn row(text: &mut String, callback: &Callback, columns: &[(String, String)]) {
     let data = serde_json::to_string(&callback.user_data).unwrap_or_default();
     let cells = [
         callback.id.as_str(),
@@ -66,6 +75,10 @@ fn row(text: &mut String, callback: &Callback) {
             text.push(',');
         }
         quoted(text, cell);
+    }
+    for (key, _) in columns {
+        text.push(',');
+        quoted(text, &ui::cell(callback, key));
     }
     text.push_str("\r\n");
 }

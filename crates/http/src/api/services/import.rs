@@ -11,13 +11,14 @@ use crate::error::ApiError;
 use crate::{Api, body};
 
 pub(in crate::api) async fn import(
-    _: Operator,
+    operator: Operator,
     State(api): State<Arc<Api>>,
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<Response, ApiError> {
     let mode = mode::parse(query.as_deref())?;
     let body = body::read(request, IMPORT_MAX).await?;
-    let import = api.engine.import_services(body.text()?, mode).await?;
+    let by = operator.author("import");
+    let import = api.engine.import_services(body.text()?, mode, by).await?;
     Ok(import_answer(&import)?)
 }

@@ -19,7 +19,7 @@ use crate::path::{ApiPath, service_name};
 use crate::{Api, body};
 
 pub(in crate::api) async fn put(
-    _: Operator,
+    operator: Operator,
     State(api): State<Arc<Api>>,
     ApiPath(name): ApiPath<String>,
     RawQuery(query): RawQuery,
@@ -33,7 +33,9 @@ pub(in crate::api) async fn put(
         options: options(&keys, before.as_deref())?,
         name,
     };
-    let import = api.engine.import_services(&service.to_ini(), mode).await?;
+    let by = operator.author("form");
+    let text = service.to_ini();
+    let import = api.engine.import_services(&text, mode, by).await?;
     Ok(import_answer(&import)?)
 }
 

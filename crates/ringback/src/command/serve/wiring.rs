@@ -105,13 +105,15 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
         })?),
     };
     let connects = |choice| choice == config::OnDetected::Connect;
+    let mut application = config.callback.options();
+    application.extend(config.lab.options());
     Ok(EngineConfig {
         defaults: ServerDefaults {
             default_country: dialplan.default_country.clone(),
             allow_request_target: notifications.allow_request_target,
             native_body: notifications.body == config::Body::Native,
             frozen_state: notifications.state_compat == config::StateCompat::Frozen,
-            application: Arc::new(config.callback.options()),
+            application: Arc::new(application),
             detection: DetectionDefaults {
                 am_detected_connect: connects(config.telephony.am_detected),
                 silence_detected_connect: connects(config.telephony.silence_detected),

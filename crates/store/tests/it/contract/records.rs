@@ -5,8 +5,8 @@ use std::sync::Arc;
 use callback::record::State;
 use callback::{AgentId, Callback, ServiceName, Timestamp};
 use store::{
-    AgentRow, AgentStateRow, Batch, DeliveryAttempt, DeliveryRow, DeliveryState, Query, ServiceRow,
-    Store, StoreError, Trace,
+    AgentRow, AgentStateRow, Batch, ChangeRow, DeliveryAttempt, DeliveryRow, DeliveryState,
+    OptionChange, Query, ServiceRow, ServicesChange, Store, StoreError, Trace, TransactionListRow,
 };
 
 use super::queries::{found, ids};
@@ -291,6 +291,59 @@ pub(crate) async fn services_and_agents_are_replaced_by_name(store: &dyn Store) 
         store.agents().await.unwrap(),
         [agent("anna", true), agent("zoe", false)]
     );
+}
+
+pub(crate) async fn changes_of_services_are_kept_with_them(store: &dyn Store) {
+    let (sales, other) = (ServiceName::new("sales"), ServiceName::new("other"));
+    let note = |at, how: &str| ChangeRow {
+        service: sales.clone(),
+        at: Timestamp(at),
+        who: String::from("kim"),
+        address: String::from("192.0.2.1"),
+        how: String::from(how),
+        options: vec![OptionChange {
+            name: String::from("_ttl"),
+            before: (at > 0).then(|| String::from("1")),
+            after: None,
+        }],
+    };
+    let row = ServiceRow {
+        name: sales.clone(),
+        options: Vec::new(),
+        changed: Timestamp(1),
+    };
+    for at in 0..502 {
+        let change = ServicesChange {
+            put: vec![row.clone()],
+            removed: Vec::new(),
+            notes: vec![note(at, "form")],
+        };
+        store.change_services(change).await.unwrap();
+    }
+    let change = ServicesChange {
+        put: Vec::new(),
+        removed: vec![sales.clone(), other.clone()],
+        notes: vec![note(900, "delete")],
+    };
+    store.change_services(change).await.unwrap();
+    assert!(store.services().await.unwrap().is_empty());
+    let kept = store.service_changes(&sales, 1000).await.unwrap();
+    assert_eq!(kept.len(), 500, "older ones went");
+    assert_eq!(kept[0], note(900, "delete"));
+    assert_eq!(kept[499], note(3, "form"));
+    assert_eq!(store.service_changes(&sales, 2).await.unwrap().len(), 2);
+    assert!(store.service_changes(&other, 9).await.unwrap().is_empty());
+
+    let text = "[_cbe_on_service_exit]\nnotify_params = _service_name\n";
+    let list = callback::transaction_list::import("L", text, false).list;
+    let row = TransactionListRow {
+        list,
+        changed: Timestamp(1),
+    };
+    store.put_transaction_lists(vec![row]).await.unwrap();
+    assert!(store.remove_transaction_list("L").await.unwrap());
+    assert!(!store.remove_transaction_list("L").await.unwrap());
+    assert!(store.transaction_lists().await.unwrap().is_empty());
 }
 
 pub(crate) async fn a_state_of_an_agent_gives_way_to_a_younger_one(store: &dyn Store) {

@@ -100,6 +100,40 @@ fn keys_end_a_bridge() {
     );
 }
 
+/// V2.0 2.3.7: a grammar of a transfer may come from a file; no other grammar listens meanwhile.
+#[test]
+fn only_its_own_grammars_end_a_bridge() {
+    let grammar = |keys: &str| {
+        format!(
+            "<grammar xmlns='http://www.w3.org/2001/06/grammar' mode='dtmf' version='1.0' \
+             root='r'><rule id='r'>{keys}</rule></grammar>"
+        )
+    };
+    let value = page("<link event='other'><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>5</rule></grammar></link><form><transfer name='t' dest='tel:1' type='bridge'><grammar src='end.grxml'/><filled><exit expr='[t, t$.utterance]'/></filled></transfer></form>")
+        .file("end.grxml", &grammar("* 9"))
+        .keys(&["5*9"])
+        .value();
+    assert_eq!(value, json!(["near_end_disconnect", "*9"]));
+}
+
+/// V2.0 2.3.7: keys that a grammar of a transfer takes while prompts play call it off.
+#[test]
+fn a_transfer_is_called_off() {
+    let form = "<form><transfer name='t' dest='tel:1' type='blind'><prompt>wait</prompt><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>9</rule></grammar><filled><exit expr='[t, t$.duration, t$.utterance]'/></filled></transfer></form>";
+    let called_off = json!(["near_end_disconnect", 0, "9"]);
+    assert_eq!(page(form).keys(&["9"]).value(), called_off);
+    assert_eq!(page(form).keys(&["", ""]).run().ending, Ending::Transferred);
+    let deaf = form.replace("<prompt>", "<prompt bargein='false'>");
+    assert_eq!(page(&deaf).keys(&[""]).run().ending, Ending::Transferred);
+}
+
+/// R 10: a session that passes its call on over and over is ended in its limit.
+#[test]
+fn transfers_are_counted() {
+    let form = "<form id='f'><transfer name='t' dest='tel:1' type='bridge'><filled><clear/></filled></transfer></form>";
+    assert_eq!(page(form).run().error(), "error.com.ringback.limit");
+}
+
 /// V2.1 7: a consultation leaves once the other side has answered, and tells why it did not.
 #[test]
 fn a_consultation_leaves_or_tells() {

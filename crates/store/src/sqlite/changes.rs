@@ -1,0 +1,86 @@
+//! What operators changed at services, and what goes with it.
+
+use callback::{ServiceName, Timestamp};
+use rusqlite::{Connection, params};
+
+use super::apply;
+use super::failure::Failure;
+use super::limits::CHANGES_KEPT;
+use crate::{ChangeRow, OptionChange, ServicesChange};
+
+/// Writes services, removes services and notes both.
+pub(super) fn services(conn: &Connection, change: &ServicesChange) -> Result<(), Failure> {
+    apply::services(conn, &change.put)?;
+    let mut remove = conn.prepare_cached("DELETE FROM services WHERE name = ?1")?;
+    for name in &change.removed {
+        remove.execute([name.as_str()])?;
+    }
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO changes (service, at_ms, who, address, how, options)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let mut forget = conn.prepare_cached(
+        "DELETE FROM changes WHERE service = ?1 AND row <=
+            (SELECT row FROM changes WHERE service = ?1 ORDER BY row DESC LIMIT 1 OFFSET ?2)",
+    )?;
+    for row in &change.notes {
+        let options: Vec<(&str, Option<&str>, Option<&str>)> = row
+            .options
+            .iter()
+            .map(|o| (o.name.as_str(), o.before.as_deref(), o.after.as_deref()))
+            .collect();
+        let options = serde_json::to_string(&options)
+            .map_err(|e| Failure::Damaged(format!("changes: {e}")))?;
+        let service = row.service.as_str();
+        insert.execute(params![
+            service,
+            row.at.0,
+            row.who,
+            row.address,
+            row.how,
+            options
+        ])?;
+        forget.execute(params![service, CHANGES_KEPT])?;
+    }
+    Ok(())
+}
+
+/// The changes of one service, the last one first.
+pub(super) fn of(
+    conn: &Connection,
+    service: &ServiceName,
+    limit: i64,
+) -> Result<Vec<ChangeRow>, Failure> {
+    let sql = "SELECT at_ms, who, address, how, options FROM changes
+        WHERE service = ?1 ORDER BY row DESC LIMIT ?2";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params![service.as_str(), limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let options: String = row.get(4)?;
+        let options: Vec<(String, Option<String>, Option<String>)> = serde_json::from_str(&options)
+            .map_err(|e| Failure::Damaged(format!("changes of {service}: {e}")))?;
+        found.push(ChangeRow {
+            service: service.clone(),
+            at: Timestamp(row.get(0)?),
+            who: row.get(1)?,
+            address: row.get(2)?,
+            how: row.get(3)?,
+            options: options
+                .into_iter()
+                .map(|(name, before, after)| OptionChange {
+                    name,
+                    before,
+                    after,
+                })
+                .collect(),
+        });
+    }
+    Ok(found)
+}
+
+/// Removes a Transaction List; returns how many went.
+pub(super) fn remove_list(conn: &Connection, name: &str) -> Result<u64, Failure> {
+    let sql = "DELETE FROM transaction_lists WHERE name = ?1";
+    Ok(conn.prepare_cached(sql)?.execute([name])? as u64)
+}
