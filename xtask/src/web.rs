@@ -152,7 +152,17 @@ fn install(folder: &Path) -> anyhow::Result<bool> {
     if installed.is_some() && installed >= lock {
         return Ok(true);
     }
-    npm(folder, &["ci", "--no-audit", "--no-fund"], BUILD_LIMIT)
+    let quiet = ["--no-audit", "--no-fund"];
+    if npm(folder, &[&["ci"], &quiet[..]].concat(), BUILD_LIMIT)? {
+        return Ok(true);
+    }
+    // npm 11 refuses a lock file that lacks the packages of other systems; the same versions are
+    // installed without that check, and the file stays as it is.
+    npm(
+        folder,
+        &[&["install", "--no-save"], &quiet[..]].concat(),
+        BUILD_LIMIT,
+    )
 }
 
 fn modified(path: &Path) -> Option<std::time::SystemTime> {

@@ -1,5 +1,7 @@
 //! Whom to ask before the first dial: the customer's device (callback-api §3, §9.2).
 
+mod texts;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -7,6 +9,8 @@ use crate::record::Callback;
 use crate::service::parameter_text;
 use crate::settings::Settings;
 use crate::{Error, ErrorCode};
+
+pub use self::texts::Texts;
 
 /// Step of the dialog that a push leads to: the app asks for it and gets the menu.
 pub const MENU: &str = "menu";
@@ -22,6 +26,10 @@ pub struct Confirmation {
     pub token: String,
     /// The customer may be called.
     pub done: bool,
+    /// Texts of `rb.message_file` as they were when the question was asked; `None` = the built-in
+    /// ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts: Option<Box<Texts>>,
 }
 
 /// The customer's device.
@@ -128,10 +136,18 @@ pub fn requested(
         asked: 0,
         token: String::new(),
         done: false,
+        texts: None,
     })))
 }
 
 impl Callback {
+    /// The texts of the dialog with the customer's app.
+    #[must_use]
+    pub fn texts(&self) -> Texts {
+        let own = self.confirmation.as_ref().and_then(|c| c.texts.as_deref());
+        own.cloned().unwrap_or_default()
+    }
+
     /// The customer has to be asked before the dial that is due.
     #[must_use]
     pub fn asks_first(&self) -> bool {

@@ -126,6 +126,8 @@ events! {
     Verdict = "rb.verdict", Native, [];
     /// A message for the machine starts.
     MachineMessage = "rb.machine_message", Native, [];
+    /// The answer to an assistant that asks who is calling starts.
+    ScreeningAnswered = "rb.screening_answered", Native, [];
     /// The next dial is planned.
     RetryPlanned = "rb.retry_planned", Native, [];
     /// The offered agent did not take the call.

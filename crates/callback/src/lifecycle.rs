@@ -17,6 +17,7 @@ mod plugin;
 mod recover;
 mod route;
 mod run;
+mod screening;
 mod session_queue;
 mod strategy;
 mod timer;
@@ -32,7 +33,7 @@ pub use update::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::confirm::{Choice, Push};
+use crate::confirm::{Choice, Push, Texts};
 use crate::events::Event;
 use crate::plugin::{Answer, Question, QueueTold, QueueWait};
 use crate::record::{Callback, Reason, TimerKind};
@@ -89,12 +90,19 @@ pub enum Input {
     Timer(TimerKind),
     /// It is this callback's turn to contact the customer.
     ContactTurn(Result<DialPlan, ContactFault>),
+    /// The turn of a callback that waits for an agent is forecast.
+    Forecast {
+        /// It comes in so many seconds.
+        wait_s: i64,
+    },
     /// It is this callback's turn, and an agent is called first.
     AgentTurn,
     /// It is this callback's turn, and the customer has to be asked first.
     ConfirmTurn {
         /// Opens the choices of the question; nobody can guess it.
         token: String,
+        /// The service's own texts, or why its file of texts cannot be read.
+        texts: Result<Option<Box<Texts>>, String>,
     },
     /// The customer's app made a choice.
     Chosen {
@@ -341,6 +349,8 @@ pub enum Effect {
         /// The agent's leg.
         agent: LegKey,
     },
+    /// Detects once more on an answered call.
+    Listen(Box<Listen>),
     /// Asks the plugin.
     AskPlugin(Box<Question>),
     /// Runs the operator's document for the callback.
@@ -395,6 +405,15 @@ pub enum Effect {
     AgentTalking(AgentId),
     /// Gives the agent back to the router.
     ReleaseAgent(AgentId, Released),
+}
+
+/// A second detection on the customer's answered call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listen {
+    /// The leg.
+    pub leg: LegKey,
+    /// Profile and times, ms from now.
+    pub detection: DetectionSettings,
 }
 
 /// A dial of the customer.
@@ -478,7 +497,8 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
         Input::Timer(kind) => timer::timer(&mut run, kind),
         Input::ContactTurn(plan) => contact::contact_turn(&mut run, plan),
         Input::AgentTurn => first::turn(&mut run),
-        Input::ConfirmTurn { token } => confirm::turn(&mut run, token),
+        Input::Forecast { wait_s } => contact::forecast(&mut run, wait_s),
+        Input::ConfirmTurn { token, texts } => confirm::turn(&mut run, token, texts),
         Input::Chosen { choice, token } => confirm::chosen(&mut run, choice, &token)?,
         Input::ServicePaused => hold::service_paused(&mut run),
         Input::ServiceResumed => hold::service_resumed(&mut run),

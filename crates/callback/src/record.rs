@@ -145,6 +145,50 @@ pub enum Phase {
     Over,
 }
 
+/// How far the answer to an assistant that screens calls is; the attempt has no result yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Screening {
+    /// There is none.
+    #[default]
+    No,
+    /// It sounds like a machine; the end of its greeting tells whether it asks.
+    Awaited,
+    /// It hears who is calling.
+    Answering,
+    /// The customer may come to the phone.
+    Listening,
+}
+
+impl Callback {
+    /// How long before its turn a callback that waits for an agent is to be reminded, s; `None`
+    /// when it is not, or was already.
+    #[must_use]
+    pub fn reminder_by_forecast(&self) -> Option<i64> {
+        let waits = matches!(
+            self.phase,
+            Phase::Waiting | Phase::Confirming | Phase::AgentReady
+        ) && self.settings.wait_for_agent
+            && !self.scheduled
+            && self.attempts == 0
+            && self.timers.contains_key(&TimerKind::Reminder);
+        let reminder_s = self.settings.notification.plan.reminder_s;
+        reminder_s.filter(|_| waits)
+    }
+}
+
+impl Screening {
+    /// No assistant is answered or awaited.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks with a reference"
+    )]
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        matches!(self, Self::No)
+    }
+}
+
 /// Kinds of timers; at most one of a kind runs per callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -266,6 +310,9 @@ pub struct Callback {
     pub waiting_agent: Option<AgentId>,
     /// Token of what plays now; a report with another token is stale.
     pub play_token: u64,
+    /// How far the answer to an assistant that screens calls is.
+    #[serde(default)]
+    pub screening: Screening,
     /// Running timers.
     pub timers: BTreeMap<TimerKind, Timestamp>,
     /// What of it counts for throttles and the in-queue rule.
@@ -315,6 +362,7 @@ impl Callback {
             found: None,
             waiting_agent: None,
             play_token: 0,
+            screening: Screening::No,
             timers: BTreeMap::new(),
             counted: Counted::default(),
             plugin: PluginRecord::default(),

@@ -1,6 +1,7 @@
 //! Who takes a callback: targets, agents' states and the choice of the longest idle agent.
 
 mod assign;
+mod pace;
 mod pool;
 mod router;
 mod skill;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::AgentId;
 
+pub use pace::Pace;
 pub use router::{Decision, EARMARK_S, Router, UNREACHABLE_S};
 pub use skill::SkillExpression;
 pub use state::{

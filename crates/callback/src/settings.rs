@@ -146,6 +146,9 @@ pub struct ConfirmSettings {
     pub provider: String,
     /// `rb.push_attempts`, ≥ 1.
     pub push_attempts: u32,
+    /// `rb.message_file`: file below the folder of treatments; empty = the built-in texts.
+    #[serde(default)]
+    pub message_file: String,
 }
 
 impl Default for ContactSettings {
@@ -200,7 +203,7 @@ pub enum CpdProfile {
     Machine,
 }
 
-/// The four treatments of a callback.
+/// The treatments of a callback.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Treatments {
     /// `_treatment_customer_connect`.
@@ -211,8 +214,16 @@ pub struct Treatments {
     pub find_agent_fail: Treatment,
     /// `_treatment_call_failure_answering_machine`.
     pub machine: Treatment,
+    /// `_treatment_call_screening`.
+    #[serde(default = "off")]
+    pub screening: Treatment,
     /// `rb.machine_message_final`.
     pub machine_message_final: bool,
+}
+
+/// Records of earlier versions have no such treatment.
+const fn off() -> Treatment {
+    Treatment::Off
 }
 
 /// `_attach_udata`.

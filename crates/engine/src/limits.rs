@@ -164,6 +164,8 @@ pub const RESERVED_FOR_SESSION: Duration = Duration::from_secs(30);
 pub const SESSION_RESPONSE: Duration = Duration::from_secs(30);
 /// Requests to one session that wait for a response.
 pub const SESSION_REQUESTS_MAX: usize = 100;
+/// Bytes of `rb.message_file`: a dozen short texts in many languages.
+pub const MESSAGE_FILE_MAX: u64 = 256 * 1024;
 /// Changes of a service in one answer: all that the store keeps.
 pub const CHANGES_SHOWN_MAX: usize = 500;
 /// Lines of a session's log that operators see.
@@ -178,7 +180,7 @@ pub const SESSIONS_ENDED_KEPT: usize = 50;
 pub const SESSION_CHANGES_MAX: usize = 1_024;
 /// Documents kept compiled.
 pub const DOCUMENTS_MAX: usize = 256;
-/// Time to fetch one file of a document.
+/// Time to send one message of a document over HTTP.
 pub const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a plugin's answer in its response; an answer has a handful of short keys.
 pub const PLUGIN_ANSWER_MAX: usize = 64 * 1024;

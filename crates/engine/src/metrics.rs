@@ -38,6 +38,7 @@ pub(crate) struct Metrics {
     dials: Counter,
     deliveries: Family<ResultLabel, Counter>,
     no_subscriber: Counter,
+    screenings: Counter,
     circuits_open: Gauge,
     commits: Counter,
     commit_failures: Counter,
@@ -55,6 +56,7 @@ impl Metrics {
             dials: Counter::default(),
             deliveries: Family::default(),
             no_subscriber: Counter::default(),
+            screenings: Counter::default(),
             circuits_open: Gauge::default(),
             commits: Counter::default(),
             commit_failures: Counter::default(),
@@ -82,6 +84,11 @@ impl Metrics {
             "notifications_no_subscriber",
             "Events that nobody was subscribed to",
             metrics.no_subscriber.clone(),
+        );
+        r.register(
+            "call_screenings",
+            "Assistants that asked who is calling",
+            metrics.screenings.clone(),
         );
         r.register(
             "notification_circuits_open",
@@ -144,6 +151,11 @@ impl Metrics {
     /// Counts an event that nobody was subscribed to.
     pub(crate) fn no_subscriber(&self) {
         self.no_subscriber.inc();
+    }
+
+    /// A greeting is over; counts an assistant that asked who is calling.
+    pub(crate) fn greeting_over(&self, screening: bool) {
+        self.screenings.inc_by(screening.into());
     }
 
     /// A target's circuit opened or closed.

@@ -38,7 +38,7 @@ use tokio::sync::mpsc;
 
 use self::calls::{Parked, Placed};
 use self::cell::{Beginning, Cell, Input, PluginOf};
-use self::documents::{Documents, NoDocument};
+use self::documents::{Documents, Fetching, NoDocument};
 use self::interaction::Happened;
 use self::objects::object_model;
 pub use self::sight::SessionChanges;
@@ -87,6 +87,8 @@ pub(crate) struct Over {
 pub struct SessionsConfig {
     /// `fetch.max_age`, s: documents are looked at again after this time.
     pub max_age_s: u32,
+    /// `_fetch_timeout`, s: the longest wait for one fetch of a document.
+    pub fetch_timeout_s: u32,
     /// `script.max_stuck_threads`: more make the process unhealthy.
     pub max_stuck_threads: u32,
 }
@@ -95,6 +97,7 @@ impl Default for SessionsConfig {
     fn default() -> Self {
         Self {
             max_age_s: 60,
+            fetch_timeout_s: 10,
             max_stuck_threads: 4,
         }
     }
@@ -152,14 +155,19 @@ impl Sessions {
     pub(crate) fn start(parts: Parts) -> Self {
         let watch = Arc::new(Stopwatch::start());
         let pool = Pool::new("session", Arc::clone(&watch));
-        let max_age_s = i64::from(parts.config.max_age_s);
+        let (max_age_s, timeout_s) = (parts.config.max_age_s, parts.config.fetch_timeout_s);
+        let fetch = Fetching {
+            client: parts.client.clone(),
+            max_age_s: i64::from(max_age_s),
+            timeout: Duration::from_secs(timeout_s.into()),
+        };
         let inner = Arc::new(Inner {
             cells: Mutex::default(),
             plugins: Mutex::default(),
             calls: Mutex::default(),
             parked: Mutex::default(),
             pool: Arc::clone(&pool),
-            documents: Documents::new(parts.client.clone(), Arc::clone(&parts.clock), max_age_s),
+            documents: Documents::new(fetch, Arc::clone(&parts.clock)),
             sights: Sights::default(),
             client: parts.client,
             clock: parts.clock,

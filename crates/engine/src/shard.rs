@@ -3,6 +3,7 @@
 mod act;
 mod agents;
 mod command;
+mod confirm;
 mod control;
 mod input;
 mod line;
@@ -10,6 +11,7 @@ mod pauses;
 mod placed;
 mod plugin;
 mod queued;
+mod reminders;
 mod round;
 mod start;
 mod submission;
@@ -32,7 +34,7 @@ use callback::lifecycle::{Input, LineEnd};
 use callback::number::Dialplan;
 use callback::pause::Pauses;
 use callback::plugin::Answer;
-use callback::routing::{AgentView, Router};
+use callback::routing::{AgentView, Pace, Router};
 use callback::service::Resolved;
 use callback::{AgentId, Callback, CallbackId, Error, LegKey, ServiceName, Timestamp};
 use store::{AgentStateRow, EventRow, IdempotencyRow, Store};
@@ -201,6 +203,12 @@ pub(crate) struct Shard {
     turns: VecDeque<CallbackId>,
     /// Trunks have room again at this time.
     turns_at: Option<Timestamp>,
+    /// How fast the virtual queues move.
+    pace: Pace,
+    /// Callbacks that are reminded when their turn is near.
+    reminders: BTreeSet<CallbackId>,
+    /// When the queues are looked at for them.
+    reminders_at: Option<Timestamp>,
     /// The store refused creates and has nothing else to write; it is tried again at this time.
     store_again_at: Option<Timestamp>,
     /// What the store refused since it took something last.
@@ -255,6 +263,9 @@ impl Shard {
             timers: BTreeSet::new(),
             turns: VecDeque::new(),
             turns_at: None,
+            pace: Pace::default(),
+            reminders: BTreeSet::new(),
+            reminders_at: None,
             store_again_at: None,
             refusals: round::Refusals::default(),
             arisen: VecDeque::new(),
@@ -349,6 +360,7 @@ impl Shard {
             self.store_again_at,
             self.next_silent_leg(),
             self.pauses_at,
+            self.reminders_at,
             unsent,
         ]
         .into_iter()
@@ -372,6 +384,7 @@ impl Shard {
             self.step(&id, input, round);
         }
         self.on_timers(round);
+        self.look_at_reminders(round);
         if self.is_congested() {
             return;
         }

@@ -60,6 +60,17 @@ impl Treatments {
         }
     }
 
+    /// A text file beside the treatments, at most `max` bytes.
+    pub(crate) async fn text(&self, name: &str, max: u64) -> Result<String, String> {
+        let (library, file) = (Arc::clone(&self.library), name.to_owned());
+        let read = tokio::task::spawn_blocking(move || library.text(&file, max)).await;
+        let read = read.map_err(|_panic| "reading it panicked".to_owned())?;
+        read.map_err(|error| match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        })
+    }
+
     /// A local file's clip; read and decoded on a thread that may block.
     async fn local(&self, source: &str) -> Option<Clip> {
         let (library, name) = (Arc::clone(&self.library), source.to_owned());

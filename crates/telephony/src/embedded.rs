@@ -45,6 +45,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use media::cpd::Stage;
 use rsipstack::transaction::EndpointBuilder;
 use rsipstack::transaction::endpoint::EndpointOption;
 use rsipstack::transport::udp::{UdpConnection, UdpInner};
@@ -478,6 +479,7 @@ async fn obey_one(core: &Arc<Core>, command: Command) {
         Command::Stop { call } => core.media.stop(&call),
         Command::Record { call, order } => core.media.record(&call, order),
         Command::StopRecord { call } => core.media.stop_record(&call),
+        Command::Detect { call, settings } => core.media.detect(&call, *settings, Stage::Answered),
         Command::SendDigits { call, digits } => core.media.send_digits(&call, &digits),
         Command::Bridge { a, b } => core.media.bridge(&a, &b),
         Command::Unbridge { call } => core.media.unbridge(&call),

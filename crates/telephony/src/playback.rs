@@ -3,6 +3,7 @@
 mod files;
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -23,6 +24,9 @@ pub enum PlaybackError {
     /// No such file.
     #[error("there is no such treatment file")]
     Missing,
+    /// The file is larger than so many bytes.
+    #[error("the file is larger than {0} bytes")]
+    TooLarge(u64),
     /// The file cannot be read.
     #[error("the treatment file cannot be read")]
     Unreadable(#[source] std::io::Error),
@@ -38,6 +42,13 @@ pub enum PlaybackError {
     /// The file is no audio that we know.
     #[error("the treatment file cannot be decoded")]
     Undecodable(#[source] audio::LoadError),
+}
+
+fn unreadable(error: std::io::Error) -> PlaybackError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => PlaybackError::Missing,
+        _ => PlaybackError::Unreadable(error),
+    }
 }
 
 /// Loads and keeps treatment files.
@@ -63,14 +74,7 @@ impl Library {
     /// # Errors
     /// [`PlaybackError`] when there is no such file or it is no audio.
     pub fn get(&self, name: &str) -> Result<Clip, PlaybackError> {
-        let relative = Path::new(name);
-        if relative
-            .components()
-            .any(|part| !matches!(part, Component::Normal(_)))
-        {
-            return Err(PlaybackError::Outside);
-        }
-        let path = self.dir.join(relative);
+        let path = self.path(name)?;
         let changed = std::fs::metadata(&path)
             .and_then(|meta| meta.modified())
             .ok();
@@ -95,6 +99,30 @@ impl Library {
         }
         cache.insert(name.to_owned(), (changed, clip.clone()));
         Ok(clip)
+    }
+
+    /// A text file of the folder, at most `max` bytes. Reads from disk like [`Library::get`].
+    ///
+    /// # Errors
+    /// [`PlaybackError`] when there is no such file or it is no text of that size.
+    pub fn text(&self, name: &str, max: u64) -> Result<String, PlaybackError> {
+        let file = std::fs::File::open(self.path(name)?).map_err(unreadable)?;
+        let mut text = String::new();
+        let length = file.take(max + 1).read_to_string(&mut text);
+        match length.map_err(unreadable)? as u64 {
+            length if length > max => Err(PlaybackError::TooLarge(max)),
+            _ => Ok(text),
+        }
+    }
+
+    /// Where a file of this name lies.
+    fn path(&self, name: &str) -> Result<PathBuf, PlaybackError> {
+        let relative = Path::new(name);
+        let mut parts = relative.components();
+        if parts.any(|part| !matches!(part, Component::Normal(_))) {
+            return Err(PlaybackError::Outside);
+        }
+        Ok(self.dir.join(relative))
     }
 }
 

@@ -247,6 +247,13 @@ pub enum Command {
         /// The call.
         call: CallId,
     },
+    /// Detects once more on an answered call. [`EventKind::Verdict`] follows.
+    Detect {
+        /// The call.
+        call: CallId,
+        /// Parameters and tone plan; times count from now.
+        settings: Box<cpd::Settings>,
+    },
     /// Records the other side; replaces a recording under way. [`EventKind::Recorded`] follows.
     Record {
         /// The call.

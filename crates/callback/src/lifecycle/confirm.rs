@@ -5,19 +5,28 @@ use serde_json::{Value, json};
 use super::Effect;
 use super::run::Run;
 use super::withdraw::{cancel, reschedule};
-use crate::confirm::{Choice, MENU, Push};
+use crate::confirm::{Choice, MENU, Push, Texts};
 use crate::events::EventId;
 use crate::record::{Phase, Reason, TimerKind};
 use crate::{Error, ErrorCode};
 
 /// Answers [`super::Input::ConfirmTurn`]: it is the callback's turn and the customer was not asked.
-pub(super) fn turn(run: &mut Run<'_>, token: String) {
+pub(super) fn turn(run: &mut Run<'_>, token: String, texts: Result<Option<Box<Texts>>, String>) {
     let is_early = run.callback.timers.contains_key(&TimerKind::ContactAllowed);
     if run.callback.phase != Phase::Waiting || is_early || !run.callback.asks_first() {
         return;
     }
+    let texts = match texts {
+        Ok(texts) => texts,
+        Err(why) => {
+            run.emit_with(EventId::Note, &[("note", why.into())]);
+            run.complete(Reason::FailLoadMessageFile, "message_file");
+            return;
+        }
+    };
     if let Some(confirmation) = &mut run.callback.confirmation {
         confirmation.token = token;
+        confirmation.texts = texts;
     }
     run.callback.phase = Phase::Confirming;
     run.disarm(TimerKind::QueueWait);
@@ -39,7 +48,11 @@ fn ask(run: &mut Run<'_>) {
         ("provider", device.provider.as_str().into()),
     ];
     run.emit_with(EventId::ConfirmationAsked, &details);
-    let message = json!({"_id": run.callback.id.as_str(), "_action": MENU});
+    let mut message = json!({"_id": run.callback.id.as_str(), "_action": MENU});
+    let text = run.callback.texts().push;
+    if !text.is_empty() {
+        message["_text"] = text.into();
+    }
     run.act(Effect::Push(Box::new(Push {
         device,
         seq: run.callback.seq,

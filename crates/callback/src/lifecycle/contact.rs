@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::run::Run;
 use super::{ContactFault, Dial, DialPlan, Effect};
 use crate::events::EventId;
-use crate::record::{Phase, Reason, TimerKind};
+use crate::record::{Phase, Reason, Screening, TimerKind};
 
 /// Answers [`super::Input::ContactTurn`].
 pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFault>) {
@@ -41,11 +41,24 @@ pub(super) fn contact_turn(run: &mut Run<'_>, plan: Result<DialPlan, ContactFaul
     }
     run.disarm(TimerKind::QueueWait);
     match plan {
-        Ok(plan) => dial(run, plan),
+        Ok(plan) => {
+            // The turn came before the forecast.
+            forecast(run, 0);
+            dial(run, plan);
+        }
         Err(ContactFault::NumberBlocked) => {
             run.complete(Reason::FailCallToCustomer, "number_blocked");
         }
         Err(ContactFault::NoTrunk) => run.complete(Reason::FailCallToCustomer, "no_trunk"),
+    }
+}
+
+/// A callback that waits for an agent is reminded when its turn is near (notifications §8).
+pub(super) fn forecast(run: &mut Run<'_>, wait_s: i64) {
+    let buffer_s = run.callback.reminder_by_forecast();
+    if buffer_s.is_some_and(|buffer_s| wait_s <= buffer_s) {
+        run.disarm(TimerKind::Reminder);
+        run.emit(EventId::CallbackReminder);
     }
 }
 
@@ -72,6 +85,7 @@ fn dial(run: &mut Run<'_>, plan: DialPlan) {
     callback.call_result = None;
     callback.dialed_number = Some(plan.number.clone());
     callback.phase = Phase::Dialing;
+    callback.screening = Screening::No;
     let settings = callback.settings.clone();
     let trunk = plan.trunk.clone();
     let detection = settings
@@ -86,7 +100,8 @@ fn dial(run: &mut Run<'_>, plan: DialPlan) {
         caller_name: settings.calling_party_display_name.clone(),
         ring_timeout_s: settings.ring_timeout_s,
         detection,
-        wait_for_beep: settings.treatments.machine.waits_for_beep(),
+        wait_for_beep: settings.treatments.machine.waits_for_beep()
+            || settings.treatments.screening.is_on(),
     };
     run.emit_with(EventId::DialInit, &[("trunk", Value::from(trunk))]);
     run.act(Effect::Dial(Box::new(dial)));

@@ -46,6 +46,9 @@ fn starts_held(run: &Run<'_>) -> bool {
         == Some(State::Paused.as_str())
 }
 
+/// Beyond the end of a record's life, s.
+const REMINDER_FAR_S: i64 = 86_400;
+
 /// Plans the submission of a scheduled callback: desired time − buffer; and its reminder.
 pub(super) fn arm_due(run: &mut Run<'_>) {
     run.disarm(TimerKind::Reminder);
@@ -145,6 +148,15 @@ fn start_session(run: &mut Run<'_>) {
     run.emit(EventId::VirtualIxnCreate);
     run.arm_in(TimerKind::QueuedTtl, run.callback.settings.queued_ttl_s);
     let settings = run.callback.settings.clone();
+    if settings.notification.plan.reminder_s.is_some() && settings.wait_for_agent {
+        // Not a time: the forecast decides. A booked callback has had its own.
+        if !run.callback.scheduled {
+            run.arm(
+                TimerKind::Reminder,
+                run.callback.expires.plus_seconds(REMINDER_FAR_S),
+            );
+        }
+    }
     let mut earliest = run
         .callback
         .created

@@ -6,11 +6,12 @@ use super::first;
 use super::plugin;
 use super::route;
 use super::run::{PLAY_GUARD_S, Run};
+use super::screening;
 use super::session_queue;
 use super::{Effect, LegEvent, Outcome, Verdict};
 use crate::call_state;
 use crate::events::EventId;
-use crate::record::{Phase, Reason, State, TimerKind};
+use crate::record::{Phase, Reason, Screening, State, TimerKind};
 use crate::routing::Need;
 
 /// Answers [`super::Input::Customer`] for the running attempt.
@@ -103,6 +104,12 @@ fn judged(run: &mut Run<'_>, verdict: &Verdict) {
     match verdict.outcome {
         // Voice before the answer is no answer (telephony §6.2).
         Outcome::Human | Outcome::Machine | Outcome::Silence if early => {}
+        Outcome::Machine | Outcome::Silence if run.callback.screening == Screening::Listening => {
+            screening::refused(run);
+        }
+        Outcome::Human if run.callback.screening == Screening::Listening => {
+            human(run, state, "screening");
+        }
         Outcome::Human => human(run, state, &verdict.detail),
         Outcome::Silence if detection.keep_silence => {
             if plugin::is_asked(run, true) {
@@ -190,9 +197,9 @@ pub(super) fn routable(run: &mut Run<'_>) {
 /// Rows 5 to 7: the plugin, else message or release and the retry rule.
 fn machine(run: &mut Run<'_>, state: u8, detail: &str) {
     run.let_waiting_agent_go();
-    run.dial_done(state, detail);
     let settings = run.callback.settings.clone();
     if plugin::is_asked(run, true) {
+        run.dial_done(state, detail);
         let kept = settings.detection.keep_machine;
         if !kept {
             run.hang_up_customer(false);
@@ -200,15 +207,26 @@ fn machine(run: &mut Run<'_>, state: u8, detail: &str) {
         plugin::ask(run, state, kept);
         return;
     }
-    let treatment = &settings.treatments.machine;
-    if !settings.detection.keep_machine || !treatment.is_on() {
+    if settings.treatments.screening.is_on() {
+        screening::wait(run);
+        return;
+    }
+    let waits = settings.treatments.machine.waits_for_beep();
+    leave_message(run, state, detail, !waits);
+}
+
+/// Rows 6 and 7: the message, now or after the beep, or release and the retry rule.
+pub(super) fn leave_message(run: &mut Run<'_>, state: u8, detail: &str, now: bool) {
+    run.dial_done(state, detail);
+    let settings = run.callback.settings.clone();
+    if !settings.detection.keep_machine || !settings.treatments.machine.is_on() {
         run.hang_up_customer(false);
         run.retry_or_end();
         return;
     }
     run.callback.phase = Phase::MachineMessage;
     run.guard(PLAY_GUARD_S);
-    if !treatment.waits_for_beep() {
+    if now {
         start_message(run);
     }
 }
@@ -221,6 +239,7 @@ fn start_message(run: &mut Run<'_>) {
 
 fn beep_over(run: &mut Run<'_>, screening: bool) {
     match run.callback.phase {
+        Phase::Detecting => screening::greeting_over(run, screening),
         Phase::MachineMessage => {
             if run.callback.settings.treatments.machine.waits_for_beep() {
                 if screening {
@@ -238,7 +257,6 @@ fn beep_over(run: &mut Run<'_>, screening: bool) {
         | Phase::AgentRinging { .. }
         | Phase::AgentReady
         | Phase::Dialing
-        | Phase::Detecting
         | Phase::Plugin { .. }
         | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
@@ -254,6 +272,7 @@ fn beep_over(run: &mut Run<'_>, screening: bool) {
 fn played(run: &mut Run<'_>) {
     match run.callback.phase {
         Phase::Greeting => routable(run),
+        Phase::Detecting => screening::answered(run),
         Phase::MachineMessage => {
             run.hang_up_customer(false);
             message_left(run);
@@ -271,7 +290,6 @@ fn played(run: &mut Run<'_>) {
         | Phase::AgentRinging { .. }
         | Phase::AgentReady
         | Phase::Dialing
-        | Phase::Detecting
         | Phase::Plugin { .. }
         | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
@@ -294,6 +312,9 @@ pub(super) fn message_left(run: &mut Run<'_>) {
 fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
     match run.callback.phase.clone() {
         Phase::Dialing => unreached(run, state, detail),
+        Phase::Detecting if run.callback.screening != Screening::No => {
+            unreached(run, call_state::MACHINE, screening::detail(run));
+        }
         Phase::Detecting => unreached(run, call_state::DROPPED, "hangup_before_verdict"),
         Phase::Plugin { call, .. } => plugin::customer_left(run, call),
         Phase::RoutingOut { .. } => route::customer_left(run),
@@ -337,6 +358,10 @@ pub(super) fn customer_left(run: &mut Run<'_>) {
 
 /// The detector never answered: counts as a human (play-treatments §2.3, open points).
 pub(super) fn undecided(run: &mut Run<'_>) {
+    if run.callback.screening != Screening::No {
+        screening::refused(run);
+        return;
+    }
     run.emit_with(
         EventId::Verdict,
         &[("verdict", Value::from("none in time"))],

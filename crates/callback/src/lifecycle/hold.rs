@@ -112,6 +112,10 @@ fn wait_again(run: &mut Run<'_>, since: Timestamp, timers: &BTreeMap<TimerKind, 
         let left_s = i64::try_from(at.millis_since(since) / 1000).unwrap_or(i64::MAX);
         run.arm_in(TimerKind::QueuedTtl, left_s);
     }
+    // The mark of a reminder that is still to come.
+    if let Some(at) = timers.get(&TimerKind::Reminder) {
+        run.arm(TimerKind::Reminder, *at);
+    }
     if let Some(confirmation) = &mut run.callback.confirmation {
         confirmation.token.clear();
         confirmation.asked = 0;

@@ -22,9 +22,11 @@ mod bridge;
 mod confirm;
 mod contact_options;
 mod decision_table;
+mod forecast;
 mod hold;
 mod plugin;
 mod races;
+mod screening;
 mod session_queue;
 mod strategy;
 
@@ -82,6 +84,7 @@ fn settings() -> Settings {
             waiting: file("music.wav"),
             find_agent_fail: file("busy.wav"),
             machine: file("machine.wav"),
+            screening: Treatment::Off,
             machine_message_final: false,
         },
         notification: NotificationSettings {
@@ -993,6 +996,9 @@ fn every_sequence_of_inputs_keeps_the_invariants() {
         let mut random = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let mut settings = settings();
         settings.contact.agent_first = seed % 2 == 1;
+        if seed % 4 >= 2 {
+            settings.treatments.screening = settings.treatments.greeting.clone();
+        }
         settings.plugin =
             (seed % 3 == 2).then(|| plugin::plugin(crate::plugin::PluginKind::VoiceXml));
         let mut walk = Walk::created(settings);

@@ -17,7 +17,7 @@ const fn lab(name: &'static str, meaning: &'static str) -> Entry {
     Entry::new(Section::Lab, name, Bool, "false", meaning)
 }
 
-const NO_SCAN: &str = "there is no scan, timers wake each callback";
+const NO_SCAN: &str = "nothing is scanned, a timer wakes each callback when it is due";
 
 pub(super) const ENTRIES: &[Entry] = &[
     opt(
@@ -83,10 +83,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         "_fetch_timeout",
         SECONDS,
         "10",
-        "Longest wait for one fetch.",
+        "Longest wait for one fetch of an SCXML document.",
     )
-    .unit("s")
-    .pending("nothing is fetched, submissions stay inside the server"),
+    .unit("s"),
     opt(
         "_services_credentials",
         Text,
@@ -126,7 +125,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Pause between scans for due callbacks.",
     )
     .unit("s")
-    .pending(NO_SCAN),
+    .accepted(NO_SCAN),
     opt(
         "queue-polling-rate-recover",
         SECONDS,
@@ -134,8 +133,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Pause between scans for forgotten ones.",
     )
     .unit("s")
-    .pending(NO_SCAN),
-    opt("log-background-activity", Bool, "false", "Log the scans.").pending(NO_SCAN),
+    .accepted(NO_SCAN),
+    opt("log-background-activity", Bool, "false", "Log the scans.").accepted(NO_SCAN),
     opt(
         "enable-restore-vq-position",
         Bool,

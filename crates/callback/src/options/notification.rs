@@ -26,9 +26,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         "rb.message_file",
         Text,
         "",
-        "File with the texts of pushes and dialogs.",
-    )
-    .pending("dialogs have the built-in texts"),
+        "File below media.treatments_dir with the texts of pushes and dialogs; empty = built-in ones.",
+    ),
     opt(
         "rb.push_attempts",
         COUNT,

@@ -93,6 +93,10 @@ const TESTED: &[(&str, &str)] = &[
     ),
     ("rb.later_delay", "later_books_the_callback_and_asks_again"),
     (
+        "rb.message_file",
+        "push_and_dialogs_have_the_texts_of_the_file_in_the_customers_language",
+    ),
+    (
         "_paused_services_id",
         "services_are_paused_by_their_list_and_go_on",
     ),
@@ -261,6 +265,10 @@ const TESTED: &[(&str, &str)] = &[
     ),
     ("_fetch_retry_delay", "submission_is_repeated_then_given_up"),
     (
+        "_fetch_timeout",
+        "a_document_that_does_not_come_is_left_after_the_fetch_timeout",
+    ),
+    (
         "_userterminated_first_connect_party",
         "an_agent_is_called_first_and_then_the_customer",
     ),
@@ -321,6 +329,10 @@ const TESTED: &[(&str, &str)] = &[
     (
         "_treatment_call_failure_answering_machine",
         "row_6_a_machine_hears_its_message_is_released_and_dialed_again",
+    ),
+    (
+        "_treatment_call_screening",
+        "a_customer_behind_an_assistant_comes_to_the_phone_after_the_answer",
     ),
     (
         "_customer_lookup_keys",

@@ -33,6 +33,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         "_treatment_call_failure_answering_machine",
         "Message for a machine; empty = call_fail_ans_machine.wav, { } = none.",
     ),
+    treatment(
+        "_treatment_call_screening",
+        "Answer to an assistant that asks who is calling; empty = it is a machine.",
+    ),
     opt(
         "_on_customer_connect_treatment_url",
         Url,

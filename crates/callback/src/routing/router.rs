@@ -333,6 +333,12 @@ impl Router {
         self.queue.position(id, now)
     }
 
+    /// The first `count` callbacks of a virtual queue in the order of their places.
+    #[must_use]
+    pub fn front(&self, queue: &str, count: usize, now: Timestamp) -> Vec<CallbackId> {
+        self.queue.front(queue, count, now)
+    }
+
     /// How many callbacks wait, by virtual queue; queues where nobody waits are left out.
     #[must_use]
     pub fn queue_depths(&self) -> &BTreeMap<String, usize> {

@@ -257,6 +257,21 @@ impl Queue {
         Some((before.count() + 1, *total))
     }
 
+    /// The first `count` of a virtual queue in the order of their places.
+    pub(super) fn front(&self, queue: &str, count: usize, now: Timestamp) -> Vec<CallbackId> {
+        let of_it = self.entries.values().map(|e| &e.waiting);
+        let mut all: Vec<_> = of_it
+            .filter(|one| one.queue == queue)
+            .map(|one| (Reverse(one.priority_at(now)), one.started, &one.callback))
+            .collect();
+        if count < all.len() {
+            all.select_nth_unstable(count);
+            all.truncate(count);
+        }
+        all.sort_unstable();
+        all.into_iter().map(|(_, _, id)| id.clone()).collect()
+    }
+
     /// Since when the oldest of a virtual queue has been waiting.
     pub(super) fn oldest(&self, queue: &str) -> Option<Timestamp> {
         let waiting = self.entries.values().map(|entry| &entry.waiting);

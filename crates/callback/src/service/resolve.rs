@@ -257,6 +257,7 @@ fn settings(
                 "_treatment_call_failure_answering_machine",
                 Some(MACHINE_DEFAULT),
             )?,
+            screening: treatment(values, "_treatment_call_screening", None)?,
             machine_message_final: flag(values, "rb.machine_message_final")?,
         },
         notification,
@@ -389,6 +390,7 @@ fn confirm(values: &Values) -> Result<Option<ConfirmSettings>, Error> {
         later_s: number(values, "rb.later_delay")?,
         provider: values.get("_provider_name").to_owned(),
         push_attempts: count(values, "rb.push_attempts")?.max(1),
+        message_file: values.get("rb.message_file").to_owned(),
     }))
 }
 
@@ -523,6 +525,7 @@ fn tell_hints(treatments: &Treatments, warnings: &mut Vec<String>) {
             "_treatment_call_failure_answering_machine",
             &treatments.machine,
         ),
+        ("_treatment_call_screening", &treatments.screening),
     ];
     for (name, treatment) in all {
         for hint in treatment.unknown_hints() {

@@ -126,7 +126,9 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|error| {
         let code = match error {
             PlaybackError::Missing | PlaybackError::Outside => ErrorCode::NotFound,
-            PlaybackError::Undecodable(_) | PlaybackError::BadName => ErrorCode::BadParameter,
+            PlaybackError::Undecodable(_) | PlaybackError::BadName | PlaybackError::TooLarge(_) => {
+                ErrorCode::BadParameter
+            }
             PlaybackError::TooMany => ErrorCode::Conflict,
             PlaybackError::Unreadable(_) | PlaybackError::Unwritable(_) => ErrorCode::NotReady,
         };

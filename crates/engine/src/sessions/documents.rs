@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use callback::Timestamp;
 use scxml::limits::DOCUMENT_BYTES_MAX;
@@ -39,21 +40,29 @@ struct Kept {
     at: Timestamp,
 }
 
+/// How documents are fetched.
+#[derive(Clone, Debug)]
+pub(super) struct Fetching {
+    pub(super) client: reqwest::Client,
+    /// Documents are looked at again after this time, s.
+    pub(super) max_age_s: i64,
+    /// The longest wait for one file.
+    pub(super) timeout: Duration,
+}
+
 /// Fetches and keeps documents; cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Documents {
-    client: reqwest::Client,
+    fetching: Fetching,
     clock: Arc<dyn Clock>,
-    max_age_s: i64,
     kept: Arc<Mutex<HashMap<String, Kept>>>,
 }
 
 impl Documents {
-    pub(super) fn new(client: reqwest::Client, clock: Arc<dyn Clock>, max_age_s: i64) -> Self {
+    pub(super) fn new(fetching: Fetching, clock: Arc<dyn Clock>) -> Self {
         Self {
-            client,
+            fetching,
             clock,
-            max_age_s,
             kept: Arc::default(),
         }
     }
@@ -66,7 +75,7 @@ impl Documents {
         let known = self.lock().get(url).cloned();
         let now = self.clock.now();
         if let Some(known) = &known
-            && known.at.plus_seconds(self.max_age_s) > now
+            && known.at.plus_seconds(self.fetching.max_age_s) > now
         {
             return Ok(Arc::clone(&known.document));
         }
@@ -122,7 +131,10 @@ impl Documents {
 
     async fn part(&self, url: &str, known: Option<&Part>) -> Result<Part, String> {
         let address = check_address(url)?;
-        let mut request = self.client.get(address).timeout(limits::DOCUMENT_TIMEOUT);
+        let Fetching {
+            client, timeout, ..
+        } = &self.fetching;
+        let mut request = client.get(address).timeout(*timeout);
         if let Some(known) = known {
             if let Some(etag) = &known.etag {
                 request = request.header("if-none-match", etag);

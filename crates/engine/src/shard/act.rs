@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callback::lifecycle::{Dial, Effect, Input, LegEvent};
+use callback::lifecycle::{Dial, Effect, Input, LegEvent, Listen};
+use callback::number;
 use callback::record::Phase;
 use callback::routing::Waiting;
-use callback::settings::CpdProfile;
+use callback::settings::{CpdProfile, DetectionSettings};
 use callback::{Callback, CallbackId, LegKey, Timestamp};
 use telephony::media::cpd;
 use telephony::port::{
@@ -50,6 +51,7 @@ impl Shard {
             } => {
                 self.play(id, &leg, source, forever, token);
             }
+            Effect::Listen(listen) => self.listen(id, &listen),
             Effect::Bridge { customer, agent } => {
                 self.send(TelephonyCommand::Bridge {
                     a: call_id(&customer),
@@ -115,6 +117,7 @@ impl Shard {
             self.joined.insert(id.clone(), (callback.attempts, since));
         }
         self.router.enqueue(waiting, self.now);
+        self.expect_reminder(id);
         self.router_changed = true;
     }
 
@@ -134,21 +137,10 @@ impl Shard {
 
     fn dial(&mut self, dial: Dial) {
         let call = call_id(&dial.leg);
-        let wait_for_beep = dial.wait_for_beep;
         let country = dial.plan.country;
         let detection = dial.detection.map(|d| Detection {
             early: d.early,
-            settings: cpd::Settings {
-                profile: match d.profile {
-                    CpdProfile::Human => cpd::Profile::Human,
-                    CpdProfile::Balanced => cpd::Profile::Balanced,
-                    CpdProfile::Machine => cpd::Profile::Machine,
-                },
-                country,
-                silence_ms: d.silence_ms,
-                hard_stop_ms: d.hard_stop_ms,
-                wait_for_beep,
-            },
+            settings: detector(&d, country, dial.wait_for_beep),
         });
         let originate = Originate {
             call,
@@ -167,6 +159,19 @@ impl Shard {
             headers: dial.headers,
         };
         self.send(TelephonyCommand::Originate(Box::new(originate)));
+    }
+
+    /// Detects once more on an answered call.
+    fn listen(&mut self, id: &CallbackId, listen: &Listen) {
+        let Some(callback) = self.callbacks.get(id) else {
+            return;
+        };
+        let (plan, home) = (&self.parts.dialplan, &callback.settings.default_country);
+        let country = number::country_of(plan, callback.number_to_dial(), home);
+        self.send(TelephonyCommand::Detect {
+            call: call_id(&listen.leg),
+            settings: Box::new(detector(&listen.detection, country, false)),
+        });
     }
 
     fn play(&mut self, id: &CallbackId, leg: &LegKey, source: String, forever: bool, token: u64) {
@@ -230,6 +235,21 @@ impl Shard {
                 self.step(&id, Input::Customer { attempt, event }, round);
             }
         }
+    }
+}
+
+/// Settings of the detector for tones of a country.
+fn detector(d: &DetectionSettings, country: String, wait_for_beep: bool) -> cpd::Settings {
+    cpd::Settings {
+        profile: match d.profile {
+            CpdProfile::Human => cpd::Profile::Human,
+            CpdProfile::Balanced => cpd::Profile::Balanced,
+            CpdProfile::Machine => cpd::Profile::Machine,
+        },
+        country,
+        silence_ms: d.silence_ms,
+        hard_stop_ms: d.hard_stop_ms,
+        wait_for_beep,
     }
 }
 

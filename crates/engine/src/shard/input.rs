@@ -170,6 +170,7 @@ impl Shard {
                 | Effect::Leave
                 | Effect::HangUp { .. }
                 | Effect::Play { .. }
+                | Effect::Listen(_)
                 | Effect::Bridge { .. }
                 | Effect::AskPlugin(_)
                 | Effect::CallDeleted { .. }
@@ -224,7 +225,12 @@ impl Shard {
 
     pub(super) fn on_decision(&mut self, decision: Decision, round: &mut Round) {
         match decision {
-            Decision::Contact { callback } => self.turns.push_back(callback),
+            Decision::Contact { callback } => {
+                if let Some(record) = self.callbacks.get(&callback) {
+                    self.pace.turn(&record.settings.virtual_queue, self.now);
+                }
+                self.turns.push_back(callback);
+            }
             Decision::Agent { callback, found } => {
                 if self.found_for_placed(&callback, &found) {
                     return;
@@ -261,8 +267,7 @@ impl Shard {
                 break;
             }
             if callback.asks_first() {
-                let token = new_token();
-                self.step(&id, Input::ConfirmTurn { token }, round);
+                self.ask_customer(id, round);
                 continue;
             }
             if callback.phase == Phase::Waiting && callback.settings.contact.agent_first {
@@ -411,7 +416,10 @@ impl Shard {
             }
             EventKind::Answered { .. } => LegEvent::Answered,
             EventKind::Verdict(verdict) => LegEvent::Verdict(judge(&verdict)),
-            EventKind::Beep { screening, .. } => LegEvent::BeepOver { screening },
+            EventKind::Beep { screening, .. } => {
+                self.parts.metrics.greeting_over(screening);
+                LegEvent::BeepOver { screening }
+            }
             EventKind::Played {
                 token,
                 finished: true,
@@ -473,7 +481,7 @@ impl Shard {
 }
 
 /// Opens the choices of a question: 128 random bits.
-fn new_token() -> String {
+pub(super) fn new_token() -> String {
     format!("{:032x}", rand::rng().random::<u128>())
 }
 

@@ -97,6 +97,7 @@ const fn is_needed(command: &TelephonyCommand) -> bool {
         | TelephonyCommand::Play { .. }
         | TelephonyCommand::Record { .. }
         | TelephonyCommand::StopRecord { .. }
+        | TelephonyCommand::Detect { .. }
         | TelephonyCommand::Stop { .. }
         | TelephonyCommand::SendDigits { .. } => false,
     }

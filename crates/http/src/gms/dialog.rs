@@ -41,17 +41,18 @@ pub(super) async fn step(
     api.engine
         .choose(callback.id.clone(), choice, token)
         .await?;
+    let texts = callback.texts();
     let text = match choice {
-        Choice::Confirm => "Thank you. We call you now.",
-        Choice::Later => "We call you later.",
-        Choice::Cancel => "Your callback is cancelled.",
+        Choice::Confirm => texts.confirmed,
+        Choice::Later => texts.postponed,
+        Choice::Cancel => texts.cancelled,
     };
     Ok(answer::ok(&json!({
         "_id": callback.id.as_str(),
         "_dialogId": number,
         "_action": "ConfirmationDialog",
         "_text": text,
-        "_okTitle": "OK",
+        "_okTitle": texts.ok,
     }))?)
 }
 
@@ -92,11 +93,12 @@ fn menu(api: &Api, callback: &Callback) -> Result<Value, Failure> {
         let message = "There is no question to answer now";
         return Err(Failure::new(ErrorCode::InvalidState, message));
     };
+    let texts = callback.texts();
     let choice = |choice: &Choice| {
         let label = match choice {
-            Choice::Confirm => "Call me now",
-            Choice::Later => "Call me later",
-            Choice::Cancel => "Do not call me",
+            Choice::Confirm => &texts.confirm,
+            Choice::Later => &texts.later,
+            Choice::Cancel => &texts.cancel,
         };
         let url = format!(
             "{}{}/1/service/{}/{}?token={token}",
@@ -112,7 +114,7 @@ fn menu(api: &Api, callback: &Callback) -> Result<Value, Failure> {
         "_id": callback.id.as_str(),
         "_dialogId": dialog_number(callback),
         "_action": "DisplayMenu",
-        "_text": "An agent is free for your callback.",
-        "_content": [{"_group_name": "Your callback", "_group_content": choices}],
+        "_text": texts.question,
+        "_content": [{"_group_name": texts.group, "_group_content": choices}],
     }))
 }

@@ -369,7 +369,7 @@ impl Detector {
         let silent = !rang
             && self.voice.speech_ms() < self.limits.voice_ms_min
             && !self.voice.is_starting()
-            && !self.tracker.is_sounding();
+            && !self.may_be_a_tone();
         if silent && now_ms >= after_ms(self.settings.silence_ms) {
             let reasons = vec![ms(
                 "silence",
@@ -384,6 +384,13 @@ impl Detector {
             return Some(Finding::Verdict(verdict));
         }
         None
+    }
+
+    /// Whether a tone sounds or begins. Noise of a narrow band looks like one for a moment, but is
+    /// no louder than the noise around it.
+    fn may_be_a_tone(&self) -> bool {
+        let loud = self.tracker.level_dbfs() >= self.voice.threshold_dbfs();
+        self.tracker.is_sounding() && (loud || self.tracker.steady().is_some())
     }
 
     /// The verdict when the time is up; endless ring-back says nothing about who answers.

@@ -124,7 +124,8 @@ impl Default for GmsHttp {
     }
 }
 
-/// Every key of `[push]`, its providers and `[gms]` with its value and its entry in the catalogue.
+/// Every key of `[push]`, its providers, `[gms]` and `[callback]` with its value and its entry in
+/// the catalogue.
 fn keys(config: &Config) -> Vec<(String, String, &'static options::Entry)> {
     let mut found = Vec::new();
     let table = |value: Result<Table, _>| value.expect("the section is a table of plain values");
@@ -138,6 +139,8 @@ fn keys(config: &Config) -> Vec<(String, String, &'static options::Entry)> {
     }
     let gms = table(Table::try_from(&config.gms));
     collect(&mut found, Section::Gms, "gms", "", &gms);
+    let callback = table(Table::try_from(&config.callback));
+    collect(&mut found, Section::Application, "callback", "", &callback);
     found
 }
 
@@ -211,7 +214,7 @@ mod tests {
     fn every_key_stands_in_the_catalogue_with_the_same_default() {
         let config = Config::default();
         let known = keys(&config);
-        assert_eq!(known.len(), 9 + 9);
+        assert_eq!(known.len(), 9 + 9 + 21);
         for (key, value, entry) in &known {
             assert_eq!(value, entry.default, "{key}");
         }

@@ -108,6 +108,8 @@ pub(crate) struct Callback {
     pub(crate) fetch_retry_attempt: u32,
     #[serde(rename = "_fetch_retry_delay")]
     pub(crate) fetch_retry_delay: u32,
+    #[serde(rename = "_fetch_timeout")]
+    pub(crate) fetch_timeout: u32,
     pub(crate) callback_column_alias: String,
     #[serde(rename = "filter-keys")]
     pub(crate) filter_keys: String,
@@ -117,6 +119,17 @@ pub(crate) struct Callback {
     pub(crate) enable_restore_vq_position: bool,
     #[serde(rename = "max_queued_callbacks_per_service")]
     pub(crate) max_queued_callbacks_per_service: u32,
+    // Known and without a meaning here: whoever sets one is told why.
+    #[serde(rename = "_enable_gms_dfm")]
+    pub(crate) enable_gms_dfm: bool,
+    #[serde(rename = "_services_credentials")]
+    pub(crate) services_credentials: Secret,
+    #[serde(rename = "queue-polling-rate")]
+    pub(crate) queue_polling_rate: u32,
+    #[serde(rename = "queue-polling-rate-recover")]
+    pub(crate) queue_polling_rate_recover: u32,
+    #[serde(rename = "log-background-activity")]
+    pub(crate) log_background_activity: bool,
     pub(crate) rb: CallbackOwn,
 }
 
@@ -149,6 +162,7 @@ impl Default for Callback {
             throttle_ttl_2: 86_400,
             fetch_retry_attempt: 3,
             fetch_retry_delay: 10,
+            fetch_timeout: 10,
             callback_column_alias: String::new(),
             filter_keys: "_callback_state,_callback_reason,_request_queue_time_stat,\
                           _request_ewt_service,_vq"
@@ -158,6 +172,11 @@ impl Default for Callback {
                 .to_owned(),
             enable_restore_vq_position: true,
             max_queued_callbacks_per_service: 2000,
+            enable_gms_dfm: true,
+            services_credentials: Secret::default(),
+            queue_polling_rate: 5,
+            queue_polling_rate_recover: 300,
+            log_background_activity: false,
             rb: CallbackOwn::default(),
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashSet};
 
 use callback::number::Dialplan;
-use callback::options::{self, Section};
 use engine::notify::Secret;
 
 use super::keys::{Lines, without_index};
@@ -21,7 +20,6 @@ pub(super) fn check(config: &Config, lines: &Lines) -> Vec<Problem> {
     ports(config, &mut found);
     notifications(config, &mut found);
     dialplan(config, &mut found);
-    callback(config, &mut found);
     trunks(config, &mut found);
     if let Err(why) = engine::speech::Synthesiser::parse(&config.vxml.tts) {
         found.add("vxml.tts", why, "write none, command:espeak-ng or a URL");
@@ -201,12 +199,6 @@ fn notifications(config: &Config, found: &mut Found<'_>) {
 }
 
 fn callback(config: &Config, found: &mut Found<'_>) {
-    for (name, value) in config.callback.options() {
-        let entry = options::find_in(Section::Application, &name);
-        if let Some(Err(message)) = entry.map(|entry| entry.kind.check(&value)) {
-            found.add(&format!("callback.{name}"), message, "");
-        }
-    }
     let columns = config.callback.callback_column_alias.trim();
     let read = serde_json::from_str::<BTreeMap<String, String>>(columns);
     if !columns.is_empty() && read.is_err() {

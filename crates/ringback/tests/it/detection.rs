@@ -325,3 +325,72 @@ async fn an_assistant_that_asks_who_is_calling_is_answered_after_its_question() 
     assert_eq!(logged(&server, &id, "rb.machine_message").await.len(), 1);
     customer.wait_for("BYE", PATIENCE).await;
 }
+
+/// The assistant's question, who answers it after so many seconds, and for how long.
+async fn assistant(ports: &mut Ports, comes_after_ms: u32) -> Sipp {
+    let mut audio = media::tone::voice(5_000, -15.0, 3);
+    audio.extend(audio::silence(comes_after_ms));
+    audio.extend(media::tone::voice(700, -15.0, 5));
+    audio.extend(audio::silence(12_000));
+    let customer = Sipp::scenario("customer_play").expect("looked for before");
+    customer.audio("play.ulaw", &audio).start(ports).await
+}
+
+const WHO: &str = "_treatment_call_screening = message.wav";
+
+#[tokio::test]
+async fn a_customer_behind_an_assistant_comes_to_the_phone_after_the_answer() {
+    testkit::require!(testkit::sipp());
+    let mut ports = Ports::block();
+    let customer = assistant(&mut ports, 6_000).await;
+    let receiver = Receiver::start().await;
+    let extra = ["_max_dial_attempts = 1", WHO];
+    let server = detecting(customer.port, &receiver, &extra).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    receiver
+        .wait_for(&id, "customer_queued", Duration::from_secs(45))
+        .await;
+
+    let expected = [
+        "service_create",
+        "virtual_ixn_create",
+        "dial_init",
+        "dial_done(0,1)",
+        "customer_queued",
+    ];
+    assert_eq!(story(&receiver.of(&id)), expected, "no failed attempt");
+    assert_eq!(logged(&server, &id, "rb.screening_answered").await.len(), 1);
+    assert!(logged(&server, &id, "rb.machine_message").await.is_empty());
+    let verdicts = logged(&server, &id, "rb.verdict").await;
+    assert_eq!(verdicts.len(), 3, "machine, screening, human: {verdicts:?}");
+    let metrics = server.api.get("/metrics").await.text;
+    assert!(
+        metrics.contains("ringback_call_screenings_total 1"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn a_machine_without_a_question_is_a_machine_where_assistants_are_answered() {
+    testkit::require!(testkit::sipp());
+    let mut ports = Ports::block();
+    let customer = Sipp::scenario("customer_play")
+        .unwrap()
+        .copy_audio("voicemail.ulaw", "play.ulaw");
+    let customer = customer.start(&mut ports).await;
+    let receiver = Receiver::start().await;
+    let extra = ["_max_dial_attempts = 1", WHO];
+    let server = detecting(customer.port, &receiver, &extra).await;
+
+    let id = server.api.call_back("desk", "5115").await;
+    let notes = receiver.whole(&id, Duration::from_secs(45)).await;
+
+    assert_eq!(story(&notes)[3], "dial_done(9,1)");
+    assert!(
+        logged(&server, &id, "rb.screening_answered")
+            .await
+            .is_empty()
+    );
+    assert_eq!(logged(&server, &id, "rb.machine_message").await.len(), 1);
+}

@@ -220,3 +220,60 @@ async fn pushes_that_cannot_be_sent_are_refused_at_creation() {
         assert!(message.contains(value), "{message}");
     }
 }
+
+const MESSAGES: &str = "[messages]\npush = Your turn\nquestion = Shall we call?\n\
+    [messages.de]\npush = Sie sind an der Reihe\nquestion = Sollen wir anrufen?\n\
+    confirm = Jetzt anrufen\nconfirmed = Danke, wir rufen an.\nok = Gut\n";
+
+#[tokio::test]
+async fn push_and_dialogs_have_the_texts_of_the_file_in_the_customers_language() {
+    let (mut server, _line, bridge) = desk(&["rb.message_file = texts/app.ini"]).await;
+    let folder = server.folder().join("treatments").join("texts");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("app.ini"), MESSAGES).unwrap();
+    let made = server.api.create("desk", &request()).await;
+    let id = made.body["_id"].as_str().unwrap().to_owned();
+    let note = push(&bridge, 0).await;
+    let message: Value = serde_json::from_str(note.get("message")).unwrap();
+    assert_eq!(message["_text"], "Sie sind an der Reihe");
+
+    // The texts of an open question survive the file and a crash.
+    std::fs::remove_file(folder.join("app.ini")).unwrap();
+    server.kill_hard().await;
+    server.restart().await;
+    let step = format!("{}/genesys/1/service/{id}/menu", server.url());
+    let (status, menu) = app(Method::GET, &step, "").await;
+    assert_eq!(
+        (status, &menu["_text"]),
+        (200, &json!("Sollen wir anrufen?"))
+    );
+    let choices = &menu["_content"][0]["_group_content"];
+    let labels = (&choices[0]["_label"], &choices[1]["_label"]);
+    assert_eq!(labels, (&json!("Jetzt anrufen"), &json!("Call me later")));
+    let (_, dialog) = app(Method::POST, choice(&menu, "confirm"), "").await;
+    let told = (&dialog["_text"], &dialog["_okTitle"]);
+    assert_eq!(told, (&json!("Danke, wir rufen an."), &json!("Gut")));
+}
+
+#[tokio::test]
+async fn a_message_file_that_cannot_be_read_ends_the_callback() {
+    let files = ["missing.ini", "../ringback.toml", "bad.ini"];
+    for file in files {
+        let (server, line, bridge) = desk(&[&format!("rb.message_file = {file}")]).await;
+        let bad = server.folder().join("treatments").join("bad.ini");
+        std::fs::write(bad, "[messages]\nqestion = x\n").unwrap();
+        let made = server.api.create("desk", &request()).await;
+        let id = made.body["_id"].as_str().unwrap().to_owned();
+        let record = server.api.state(&id, "COMPLETED", PATIENCE).await;
+        assert_eq!(
+            record["_callback_reason"], "FAIL_LOAD_MESSAGE_FILE",
+            "{file}"
+        );
+        assert!(line.calls().is_empty() && bridge.notes().is_empty());
+        let log = server.api.events(&id).await;
+        let told = log
+            .iter()
+            .any(|e| e["data"]["note"].to_string().contains(file));
+        assert!(told, "{log:?}");
+    }
+}

@@ -196,3 +196,36 @@ async fn a_script_that_never_ends_stops_nobody_else() {
     let health = site.server.api.get("/livez").await;
     assert_eq!(health.status, 200, "{health:?}");
 }
+
+#[tokio::test]
+async fn a_document_that_does_not_come_is_left_after_the_fetch_timeout() {
+    let line = Line::start(|_, _| Behaviour::Answer(Duration::ZERO)).await;
+    let documents = Receiver::start().await;
+    documents.answer(|_| Reply::Hang);
+    let notes = Receiver::start().await;
+    let server = server(line.port)
+        .set(
+            "callback",
+            "_fetch_timeout = 1\n_enable_in_queue_checking = false",
+        )
+        .start()
+        .await;
+    server.api.import_agents(&agents(&[("kim", "7001")])).await;
+    let url = format!("_plugin_on_dial_url = {}", documents.url);
+    let text = service("desk", &notes, &[&url]);
+    server.api.import_services(&text).await;
+    let id = server.api.call_back("desk", "5115").await;
+
+    let told = notes.whole(&id, PATIENCE).await;
+    let expected = [
+        "service_create",
+        "virtual_ixn_create",
+        "dial_init",
+        "dial_done(0,1)",
+        "service_exit",
+    ];
+    check(&told, &expected, "FAIL_ERROR");
+    let waited = told[4].at - told[3].at;
+    let (least, most) = (Duration::from_millis(900), Duration::from_secs(6));
+    assert!(waited > least && waited < most, "left after {waited:?}");
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use callback::admission::Counted;
 use callback::confirm::Confirmation;
 use callback::plugin::PluginRecord;
-use callback::record::{Held, Phase, Reason, State, TimerKind};
+use callback::record::{Held, Phase, Reason, Screening, State, TimerKind};
 use callback::routing::Found;
 use callback::settings::Settings;
 use callback::{AgentId, Callback, CallbackId, Timestamp};
@@ -111,6 +111,7 @@ impl Columns<'_> {
             plugin: body.plugin,
             held: body.held,
             confirmation: body.confirmation,
+            screening: body.screening,
         })
     }
 }
@@ -152,6 +153,8 @@ struct BorrowedBody<'a> {
     held: Option<&'a Held>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmation: Option<&'a Confirmation>,
+    #[serde(skip_serializing_if = "Screening::is_none")]
+    screening: Screening,
 }
 
 #[derive(Deserialize)]
@@ -187,6 +190,8 @@ struct OwnedBody {
     held: Option<Box<Held>>,
     #[serde(default)]
     confirmation: Option<Box<Confirmation>>,
+    #[serde(default)]
+    screening: Screening,
 }
 
 impl<'a> BorrowedBody<'a> {
@@ -227,6 +232,7 @@ impl<'a> BorrowedBody<'a> {
             plugin,
             held,
             confirmation,
+            screening,
         } = callback;
         Self {
             customer_number,
@@ -255,6 +261,7 @@ impl<'a> BorrowedBody<'a> {
             plugin,
             held: held.as_deref(),
             confirmation: confirmation.as_deref(),
+            screening: *screening,
         }
     }
 }

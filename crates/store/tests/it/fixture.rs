@@ -8,7 +8,7 @@ use std::time::Duration;
 use callback::admission::Counted;
 use callback::confirm::{Confirmation, Device};
 use callback::plugin::PluginRecord;
-use callback::record::{Held, HeldBy, Phase, Reason, State, TimerKind};
+use callback::record::{Held, HeldBy, Phase, Reason, Screening, State, TimerKind};
 use callback::routing::{Found, Target};
 use callback::settings::{
     AttachUserData, ContactSettings, CpdProfile, DetectionSettings, EventPlan, NotificationMode,
@@ -120,6 +120,7 @@ pub(crate) fn settings(service: &str) -> Settings {
             waiting: play,
             find_agent_fail: Treatment::Off,
             machine: Treatment::Off,
+            screening: Treatment::Off,
             machine_message_final: false,
         },
         notification: NotificationSettings {
@@ -192,6 +193,7 @@ pub(crate) fn callback(n: u32, settings: &Arc<Settings>) -> Callback {
         },
         held: None,
         confirmation: None,
+        screening: Screening::No,
     }
 }
 
@@ -214,7 +216,9 @@ pub(crate) fn completed(mut callback: Callback) -> Callback {
         asked: 2,
         token: String::from("secret"),
         done: false,
+        texts: Some(Box::default()),
     }));
+    callback.screening = Screening::Listening;
     callback.state = State::Completed;
     callback.reason = Some(Reason::AgentConnected);
     callback.detail = Some(String::from("talked"));

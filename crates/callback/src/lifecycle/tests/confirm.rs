@@ -18,6 +18,7 @@ fn asking(change: impl FnOnce(&mut ConfirmSettings)) -> Walk {
         later_s: 600,
         provider: "bridge".to_owned(),
         push_attempts: 4,
+        message_file: String::new(),
     };
     change(&mut confirm);
     settings.contact.confirm = Some(confirm);
@@ -30,6 +31,7 @@ fn asking(change: impl FnOnce(&mut ConfirmSettings)) -> Walk {
     walk.input(Input::Create { notes: vec![] });
     walk.input(Input::ConfirmTurn {
         token: TOKEN.to_owned(),
+        texts: Ok(None),
     });
     walk
 }

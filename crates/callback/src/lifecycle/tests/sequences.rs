@@ -1,6 +1,8 @@
 //! Every event of notifications §9 and every sequence of §11 that needs neither plugin nor
 //! VoiceXML, as receivers get them through a Transaction List with all events.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::*;
@@ -680,6 +682,34 @@ fn other_tests() -> String {
     text
 }
 
+/// No two events, and no two rows of the sequences, share a test with a server.
+fn each_has_a_test_of_its_own(page: &str) {
+    let mut seen = BTreeSet::new();
+    let (mut events, mut sequences) = (0, 0);
+    for row in page.lines() {
+        let event = row.strip_prefix("| `_cbe_on_");
+        let start = match event.and_then(|rest| rest.split_once('`')) {
+            Some((name, _)) => format!("{name}_arrives_"),
+            None if row.starts_with("| sequence:") => "sequence_".to_owned(),
+            None => continue,
+        };
+        *(if event.is_some() {
+            &mut events
+        } else {
+            &mut sequences
+        }) += 1;
+        for name in named(row, 3) {
+            assert!(
+                name.starts_with(&start),
+                "{name} is no test of this row: {row}"
+            );
+            assert!(seen.insert(name), "{name} stands in two rows");
+        }
+    }
+    // 19 events, the success of section 10, the 22 rows of section 11, the delayed reminder.
+    assert_eq!((events, sequences), (19, 24));
+}
+
 /// The page that tells which test raises which event cannot rot.
 #[test]
 fn the_page_of_events_names_a_test_of_each() {
@@ -704,14 +734,19 @@ fn the_page_of_events_names_a_test_of_each() {
             assert!(text.contains(short), "{name} says nothing of {short}");
         }
     }
+    each_has_a_test_of_its_own(page);
     for row in page.lines().filter(|line| line.starts_with("| ")) {
         if row.contains("sequence:") {
             let name = named(row, 2)[0];
             let test = format!("fn {name}()");
             assert!(
-                [tests, include_str!("plugin.rs")]
-                    .iter()
-                    .any(|file| file.contains(&test)),
+                [
+                    tests,
+                    include_str!("plugin.rs"),
+                    include_str!("forecast.rs")
+                ]
+                .iter()
+                .any(|file| file.contains(&test)),
                 "{name}"
             );
         }

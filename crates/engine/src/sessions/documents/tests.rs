@@ -48,7 +48,12 @@ async fn web() -> (String, Arc<AtomicUsize>, Arc<AtomicUsize>, JoinSet<()>) {
 fn documents(max_age_s: i64) -> Documents {
     // Refused when a provider is there already, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
-    Documents::new(reqwest::Client::new(), Arc::new(SystemClock), max_age_s)
+    let fetching = Fetching {
+        client: reqwest::Client::new(),
+        max_age_s,
+        timeout: Duration::from_secs(10),
+    };
+    Documents::new(fetching, Arc::new(SystemClock))
 }
 
 #[tokio::test]

@@ -155,6 +155,7 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
         },
         sessions: SessionsConfig {
             max_age_s: config.fetch.max_age,
+            fetch_timeout_s: config.callback.fetch_timeout,
             max_stuck_threads: config.script.max_stuck_threads,
         },
     })
