@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::confirm::{Choice, Push};
-use crate::events::Event;
+use crate::events::{Event, EventId};
 use crate::plugin::{Answer, Question, QueueTold, QueueWait};
 use crate::record::{Callback, TimerKind};
 use crate::routing::{Found, Need, Released};
@@ -114,6 +114,13 @@ pub enum Input {
         token: String,
         /// What.
         event: PluginEvent,
+    },
+    /// A treatment could not be had and counts as played; it changes nothing but the history.
+    TreatmentSkipped {
+        /// File or URL; secrets of a URL are hidden.
+        treatment: String,
+        /// What was wrong.
+        reason: String,
     },
     /// The server started again; live calls of before are gone.
     Recover,
@@ -453,6 +460,14 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
             }
         }
         Input::Plugin { token, event } => plugin::plugin(&mut run, &token, event)?,
+        Input::TreatmentSkipped { treatment, reason } => {
+            let data = [
+                ("detail", Value::from("treatment_skipped")),
+                ("treatment", Value::from(treatment)),
+                ("reason", Value::from(reason)),
+            ];
+            run.emit_with(EventId::Note, &data);
+        }
         Input::Recover => recover::recover(&mut run),
     }
     Ok(run.finish())

@@ -159,6 +159,10 @@ pub const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const PLUGIN_ANSWER_MAX: usize = 64 * 1024;
 /// Time to connect to a plugin.
 pub const PLUGIN_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Virtual queues that `/metrics` tells of: requests may name queues of their own.
+pub const METRIC_QUEUES_MAX: usize = 1_000;
+/// Time in which the parts of the engine have to answer a scrape; Prometheus waits 10 s.
+pub const METRICS_WAIT: Duration = Duration::from_secs(2);
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
 /// A store that goes on refusing is told of once in so many tries: every 10 s.

@@ -80,6 +80,8 @@ impl Shard {
                 // The script may have given up.
                 drop(reply.try_send(value));
             }
+            // Who asked may have given up.
+            Command::Figures { reply } => drop(reply.send(self.figures())),
             Command::Agents { reply } => drop(reply.send(self.router.agents())),
         }
     }

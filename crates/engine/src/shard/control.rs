@@ -13,6 +13,7 @@ use super::act::call_id;
 use super::round::Round;
 use super::{Command, Reply, Shard};
 use crate::sessions::Signal;
+use crate::treatment::Asks;
 use crate::voicexml::OtherSide;
 
 /// Plays of sessions have numbers from here on; those of the lifecycle stay far below.
@@ -138,7 +139,11 @@ impl Shard {
                 play,
                 forever,
             } => {
-                self.play_for_session(token, &leg, source, play, forever);
+                let asks = Asks {
+                    callback: id.clone(),
+                    service: callback.service().to_string(),
+                };
+                self.play_for_session(token, &leg, (source, asks), play, forever);
                 return Ok(());
             }
             Act::Detach | Act::Redirect { .. } if wait.is_some_and(|wait| wait.ringing) => {
@@ -226,7 +231,7 @@ impl Shard {
         &mut self,
         token: String,
         leg: &LegKey,
-        source: String,
+        (source, asks): (String, Asks),
         play: u64,
         forever: bool,
     ) {
@@ -246,13 +251,19 @@ impl Shard {
         let treatments = self.parts.treatments.clone();
         let commands = self.parts.commands.clone();
         self.parts.supervisor.spawn("treatment", async move {
-            match treatments.find(&source).await {
-                Some(clip) => {
+            match treatments.find(&source, &asks).await {
+                Ok(clip) => {
                     let command = Command::Send(Box::new(command(clip)));
                     // The channel closes only when the shard is gone.
                     drop(commands.send(command).await);
                 }
-                None => sessions.signal(&token, Signal::Played(play)),
+                Err(reason) => {
+                    let treatment = callback::mask::url(&source);
+                    let input = Input::TreatmentSkipped { treatment, reason };
+                    let id = asks.callback;
+                    drop(commands.send(Command::Tell { id, input }).await);
+                    sessions.signal(&token, Signal::Played(play));
+                }
             }
         });
     }

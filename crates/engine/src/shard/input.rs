@@ -93,6 +93,7 @@ impl Shard {
         self.ledger
             .moved(before, Some(step.callback.state), &step.callback);
         self.parts.metrics.step(before, &step.callback, dialed);
+        self.parts.metrics.dials_over(&step.callback, &step.events);
         // After a start most callbacks just go on waiting: nothing to write for them.
         let unchanged = step.events.is_empty();
         self.note(&step.callback, step.events, &step.effects, round);
@@ -132,6 +133,15 @@ impl Shard {
                 detail = detail(&event.data),
                 "callback event"
             );
+            if event.id == events::EventId::CallbackSubmitFailed {
+                let why = event.data.get("why").and_then(Value::as_str);
+                tracing::warn!(
+                    callback.id = %callback.id,
+                    service = %callback.service(),
+                    why,
+                    "a callback cannot be handed over for execution"
+                );
+            }
             let deliveries = self.parts.publisher.of_event(callback, &event);
             if event.notification.is_some() && deliveries.is_empty() {
                 self.parts.metrics.no_subscriber();

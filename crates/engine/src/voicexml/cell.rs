@@ -14,6 +14,7 @@ use super::recordings::Recordings;
 use super::transfers::Transferring;
 use crate::limits;
 use crate::pool::Hosted;
+use crate::treatment::Asks;
 
 /// What happens to an application.
 #[derive(Debug)]
@@ -60,6 +61,16 @@ pub(super) trait Owner: Send + Sync + std::fmt::Debug {
 pub(super) struct Call {
     pub(super) callback: CallbackId,
     pub(super) token: String,
+}
+
+impl Call {
+    /// For whom its audio is looked for.
+    pub(super) fn asks(&self) -> Asks {
+        Asks {
+            callback: self.callback.clone(),
+            service: String::new(),
+        }
+    }
 }
 
 /// A play of the application on its call.
