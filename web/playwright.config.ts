@@ -3,8 +3,8 @@ import { defineConfig } from "@playwright/test";
 
 export default defineConfig({
   testDir: "tests",
-  // Pictures are made on demand only.
-  testMatch: process.env.RINGBACK_SHOTS ? "screenshots.ts" : "*.spec.ts",
+  // Pictures and the run with 100,000 callbacks are made on demand only.
+  testMatch: process.env.RINGBACK_SHOTS ? "screenshots.ts" : process.env.RINGBACK_LARGE ? "large.ts" : "*.spec.ts",
   outputDir: "test-results",
   globalSetup: "./tests/setup.ts",
   workers: 1,

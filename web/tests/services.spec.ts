@@ -120,6 +120,7 @@ test.describe("services", () => {
   test("a test callback shows its timeline", async ({ page }) => {
     await service(demo(), "trying");
     await open(page, demo(), "/services/trying", "trying");
+    await page.getByRole("tab", { name: "Try it" }).click();
     await page.getByLabel("Number to call").fill("112");
     await page.getByRole("button", { name: "Call back" }).click();
     await expect(page.getByRole("alert")).toContainText(/emergency/i);
@@ -136,6 +137,7 @@ test.describe("history and removal", () => {
     await page.getByLabel("Find an option").fill("_ttl");
     await page.getByLabel("_ttl", { exact: true }).fill("900");
     await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("tab", { name: "History" }).click();
     const history = page.getByRole("region", { name: "History" });
     await expect(history).toContainText("_ttl from 600 to 900");
     await expect(history).toContainText("without login, from 127.0.0.1");

@@ -14,6 +14,10 @@ export default async function setup(): Promise<() => Promise<void>> {
     rmSync(dir, { recursive: true, force: true });
   };
   try {
+    if (process.env.RINGBACK_LARGE) {
+      process.env.LARGE = await startLarge(dir, children, Number(process.env.RINGBACK_LARGE));
+      return end;
+    }
     const [demo, locked, empty] = await Promise.all([
       startDemo(dir, children),
       startServer(dir, "locked", '[server]\nusername = "operator"\npassword = "correct horse"\n', children),
@@ -59,6 +63,18 @@ async function startDemo(dir: string, children: ChildProcess[]): Promise<string>
   });
 }
 
+/** A server with so many callbacks in its store, written as the server itself would. */
+async function startLarge(dir: string, children: ChildProcess[], count: number): Promise<string> {
+  const site = join(dir, "large");
+  const began = Date.now();
+  const fill = spawn(PROGRAM, ["bench", "recover", "--pending", String(count), "--site", site], { stdio: "inherit" });
+  children.push(fill);
+  const status = await new Promise((done) => fill.on("exit", done));
+  if (status !== 0) throw new Error("the store cannot be filled");
+  console.log(`  a store with ${count} callbacks was written in ${Math.round((Date.now() - began) / 1000)} s`);
+  return serve(join(site, "ringback.toml"), join(dir, "large.json"), children);
+}
+
 /** Starts a server in a folder of its own and answers with its address. */
 export async function startServer(dir: string, name: string, more: string, children: ChildProcess[]): Promise<string> {
   const quoted = (path: string) => JSON.stringify(join(dir, path));
@@ -70,6 +86,10 @@ export async function startServer(dir: string, name: string, more: string, child
     `[http]\nlisten = "127.0.0.1:0"\n[store]\npath = ${quoted(`${name}.db`)}\n[sip]\nlisten = "127.0.0.1:0"\n` +
       `[media]\ntreatments_dir = ${quoted(`${name}-treatments`)}\n${more}`,
   );
+  return serve(config, ready, children);
+}
+
+async function serve(config: string, ready: string, children: ChildProcess[]): Promise<string> {
   const child = spawn(PROGRAM, ["--log", "warn", "serve", "--config", config, "--ready-file", ready], {
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -79,7 +99,7 @@ export async function startServer(dir: string, name: string, more: string, child
     try {
       return (JSON.parse(readFileSync(ready, "utf8")) as { http: string }).http;
     } catch {
-      if (Date.now() > until || child.exitCode !== null) throw new Error(`the server ${name} does not start`);
+      if (Date.now() > until || child.exitCode !== null) throw new Error(`the server of ${config} does not start`);
       await new Promise((next) => setTimeout(next, 50));
     }
   }

@@ -35,7 +35,8 @@ Commands:
   demo [--exit]    build and run the demo, with the browser UI where npm is; further arguments go to `ringback demo`
   web              build the browser UI into web/dist, which `cargo build` embeds; prints its size
   web-types        write web/openapi.json, which the UI's types are made from; --check compares
-  test-ui          test the UI in Chromium; further arguments go to playwright
+  test-ui          test the UI in Chromium; --large: with 100,000 callbacks, figures printed;
+                   further arguments go to playwright
   screenshots      pictures of every page into web/screenshots
   kill [--rounds N] [--seed S]
                    kill a server again and again; nothing may be lost or doubled

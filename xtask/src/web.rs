@@ -77,21 +77,34 @@ pub(crate) fn types(workspace: &Workspace, rest: &[String]) -> anyhow::Result<Ou
     Ok(Outcome::Passed)
 }
 
-/// Runs the browser tests against real servers.
+/// Callbacks in the store of the large run.
+const LARGE: &str = "100000";
+
+/// Runs the browser tests against real servers; with `--large` the one with 100,000 callbacks,
+/// which prints its figures.
 pub(crate) fn test(workspace: &Workspace, rest: &[String]) -> anyhow::Result<Outcome> {
-    playwright(workspace, rest, false)
+    let large = |argument: &&String| argument.as_str() == "--large";
+    if rest.iter().any(|argument| large(&argument)) {
+        let others: Vec<String> = rest.iter().filter(|one| !large(one)).cloned().collect();
+        return playwright(workspace, &others, Some(("RINGBACK_LARGE", LARGE)));
+    }
+    playwright(workspace, rest, None)
 }
 
 /// Makes pictures of every page into `web/screenshots`.
 pub(crate) fn screenshots(workspace: &Workspace) -> anyhow::Result<Outcome> {
-    let outcome = playwright(workspace, &[], true)?;
+    let outcome = playwright(workspace, &[], Some(("RINGBACK_SHOTS", "1")))?;
     if outcome == Outcome::Passed {
         eprintln!("xtask: the pictures are in web/screenshots");
     }
     Ok(outcome)
 }
 
-fn playwright(workspace: &Workspace, rest: &[String], shots: bool) -> anyhow::Result<Outcome> {
+fn playwright(
+    workspace: &Workspace,
+    rest: &[String],
+    what: Option<(&str, &str)>,
+) -> anyhow::Result<Outcome> {
     if build(workspace)? != Outcome::Passed {
         return Ok(Outcome::Failed);
     }
@@ -113,8 +126,8 @@ fn playwright(workspace: &Workspace, rest: &[String], shots: bool) -> anyhow::Re
         .args(rest)
         .env("RINGBACK_PROGRAM", target.join("debug/ringback"))
         .env("RINGBACK_CHROMIUM", chromium()?);
-    if shots {
-        run.env("RINGBACK_SHOTS", "1");
+    if let Some((name, value)) = what {
+        run.env(name, value);
     }
     eprintln!("xtask: {}", process::show(&run));
     Ok(match process::run(&mut run, TEST_LIMIT)? {

@@ -8,12 +8,14 @@ mod beep;
 mod cadence;
 mod plan;
 mod sit;
+mod sketch;
 mod spectrum;
 mod tone;
 mod verdict;
 mod voice;
 
 pub use plan::tells_apart;
+pub use sketch::{MOMENT_MS, Moment};
 pub use verdict::Detector;
 
 /// How much of a greeting is still taken for a person (reference: telephony 6.3).
@@ -122,6 +124,8 @@ pub struct Verdict {
     pub decided_after_first_sound_ms: Option<u32>,
     /// The measured values behind it, the deciding one first.
     pub reasons: Vec<Reason>,
+    /// What was heard since the start of the stage, by [`MOMENT_MS`].
+    pub picture: Vec<Moment>,
 }
 
 /// What a detector reports.

@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { api, good, type Delivery, type LogEvent } from "../api/client";
 import { t, type TextKey } from "../text";
 import { en } from "../text/en";
+import { HeardPicture, type Picture } from "./heard";
 import { ErrorNote } from "./notes";
 import { Status } from "./status";
 import { Time, lasting } from "./time";
@@ -88,7 +89,7 @@ export function title(id: string): string {
 function tone(event: LogEvent, data: Data): string {
   if (event.event_id === "_cbe_on_service_exit")
     return String(data.c_termination_type).endsWith("AGENT_CONNECTED") ? "good" : "bad";
-  if (/failed|interrupted|pending_option|nothing_published|rejected/.test(event.event_id)) return "bad";
+  if (/failed|interrupted|pending_option|nothing_published|rejected|problem/.test(event.event_id)) return "bad";
   if (/agent_connected|target_found/.test(event.event_id)) return "good";
   if (/dial|answered|verdict/.test(event.event_id)) return "call";
   return "";
@@ -146,6 +147,7 @@ interface Verdict {
   decided_after_ms?: number;
   decided_after_first_sound_ms?: number;
   reasons?: { rule: string; value: number; limit: number; unit: string }[];
+  picture?: Picture;
 }
 
 /** What the detector measured, each rule against its limit. */
@@ -159,6 +161,7 @@ function Heard({ verdict }: { verdict: Verdict }) {
         {verdict.decided_after_first_sound_ms !== undefined &&
           ` · ${t("heard.after_sound", { ms: verdict.decided_after_first_sound_ms })}`}
       </span>
+      {verdict.picture && <HeardPicture picture={verdict.picture} />}
       {verdict.reasons && verdict.reasons.length > 0 && (
         <Table withRowBorders={false} verticalSpacing={2} className="heard">
           <Table.Thead>

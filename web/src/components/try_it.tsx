@@ -26,29 +26,34 @@ export function TryIt({ service, disabled }: { service: string; disabled: boolea
     setBusy(false);
   };
   return (
-    <section className="card" aria-label={t("try.title")}>
-      <h2>{t("try.title")}</h2>
-      <span className="quiet">{disabled ? t("try.save_first") : t("try.hint")}</span>
-      <form className="row ends" onSubmit={(event) => void submit(event)}>
-        <TextInput
-          className="grow"
-          label={t("try.number")}
-          placeholder="+12025550101"
-          value={number}
-          onChange={(event) => setNumber(event.currentTarget.value)}
-          inputMode="tel"
-        />
-        <Button type="submit" loading={busy} disabled={disabled || number.trim() === ""}>
-          {t("try.do")}
-        </Button>
-      </form>
-      {problem !== undefined && <ErrorNote error={problem} />}
-      {id && (
-        <>
-          <Link to={`/callbacks/${encodeURIComponent(id)}`}>{t("try.open")}</Link>
-          <CallbackTimeline id={id} />
-        </>
-      )}
-    </section>
+    <div className="columns try">
+      <section className="card" aria-label={t("try.title")}>
+        <h2>{t("try.title")}</h2>
+        <span className="quiet">{disabled ? t("try.save_first") : t("try.hint")}</span>
+        <form className="stack" onSubmit={(event) => void submit(event)}>
+          <TextInput
+            label={t("try.number")}
+            placeholder="+12025550101"
+            value={number}
+            onChange={(event) => setNumber(event.currentTarget.value)}
+            inputMode="tel"
+          />
+          <div className="row end">
+            <Button type="submit" loading={busy} disabled={disabled || number.trim() === ""}>
+              {t("try.do")}
+            </Button>
+          </div>
+        </form>
+        {problem !== undefined && <ErrorNote error={problem} />}
+      </section>
+      <section className="card" aria-label={t("try.timeline")}>
+        <div className="row">
+          <h2>{t("try.timeline")}</h2>
+          <span className="grow" />
+          {id && <Link to={`/callbacks/${encodeURIComponent(id)}`}>{t("try.open")}</Link>}
+        </div>
+        {id ? <CallbackTimeline id={id} /> : <span className="quiet">{t("try.nothing")}</span>}
+      </section>
+    </div>
   );
 }

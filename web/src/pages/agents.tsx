@@ -2,7 +2,7 @@
 import { Button, Table, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { Link } from "react-router";
+import { Link, useSearchParams } from "react-router";
 import { api, asText, good, report, type Agent } from "../api/client";
 import { Dialog } from "../components/dialog";
 import { ImportDialog } from "../components/import";
@@ -33,7 +33,8 @@ export const useTrunks = () =>
 export default function Agents() {
   const agents = useAgents();
   const queries = useQueryClient();
-  const [search, setSearch] = useState("");
+  const [params] = useSearchParams();
+  const [search, setSearch] = useState(params.get("find") ?? "");
   const [importing, setImporting] = useState(false);
   const word = search.trim().toLowerCase();
   const shown = (agents.data ?? []).filter((agent) =>

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { Link, useParams } from "react-router";
 import { OPEN, iso } from "../api/callbacks";
 import { api, good, type CallbackRecord } from "../api/client";
+import { titleOf, useSessions } from "../api/sessions";
 import { DeliveryList } from "../components/deliveries";
 import { Dialog } from "../components/dialog";
 import { Empty, ErrorNote } from "../components/notes";
@@ -166,6 +167,7 @@ function Summary({ record }: { record: CallbackRecord }) {
   const data = Object.entries((record._rb_user_data ?? {}) as Record<string, unknown>);
   const pending = Object.entries((record._rb_pending_options ?? {}) as Record<string, string>);
   const service = record._service_name;
+  const sessions = (useSessions().data ?? []).filter((session) => session.callback_id === record._id);
   return (
     <div className="columns">
       <section className="card" aria-label={t("callback.facts")}>
@@ -185,7 +187,19 @@ function Summary({ record }: { record: CallbackRecord }) {
           <dt>{t("column.attempts")}</dt>
           <dd>{record._rb_attempts ?? 0}</dd>
           <dt>{t("column.agent")}</dt>
-          <dd>{(record._rb_agent as string | null) ?? "–"}</dd>
+          <dd>{record._rb_agent ? <Link to={`/agents?find=${encodeURIComponent(String(record._rb_agent))}`}>{String(record._rb_agent)}</Link> : "–"}</dd>
+          {sessions.length > 0 && (
+            <>
+              <dt>{t("callback.sessions")}</dt>
+              <dd>
+                {sessions.map((session) => (
+                  <Link key={session.id} className="listed" to={`/sessions/${encodeURIComponent(session.id)}`}>
+                    {titleOf(session) || session.id}
+                  </Link>
+                ))}
+              </dd>
+            </>
+          )}
           <dt>{t("column.id")}</dt>
           <dd className="mono">{record._id}</dd>
         </dl>

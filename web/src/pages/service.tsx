@@ -1,5 +1,5 @@
 // One service: its options by section, judged while they are typed, and a test callback.
-import { Alert, Button, Select, Switch, TextInput } from "@mantine/core";
+import { Alert, Button, Select, Switch, Tabs, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
@@ -64,6 +64,7 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
   const [search, setSearch] = useState("");
   const [advanced, setAdvanced] = useState(false);
   const [saving, setSaving] = useState(false);
+  const [tab, setTab] = useState("options");
   const changed = useMemo(() => differing(stored, values), [stored, values]);
   const [settled] = useDebouncedValue(values, CHECK_MS);
   const check = useQuery({
@@ -138,7 +139,11 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
             {check.data?.errors.map((fault, n) => (
               <li key={n}>
                 {fault.option ? (
-                  <button type="button" className="link" onClick={() => setSearch(fault.option ?? "")}>
+                  <button type="button" className="link" onClick={() => {
+                      setTab("options");
+                      setSearch(fault.option ?? "");
+                    }}
+                  >
                     {fault.option}
                   </button>
                 ) : null}{" "}
@@ -149,60 +154,73 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
         </Alert>
       )}
       {errors === 0 && general.length > 0 && <ErrorNote error={general[0]?.message} />}
-      <div className="row ends">
-        <TextInput
-          className="grow"
-          label={t("service.search")}
-          placeholder={t("service.search.hint")}
-          value={search}
-          onChange={(event) => setSearch(event.currentTarget.value)}
-        />
-        <Switch
-          label={t("service.advanced")}
-          checked={advanced}
-          onChange={(event) => setAdvanced(event.currentTarget.checked)}
-        />
-      </div>
-      <div className="settings">
-        <nav className="sections" aria-label={t("service.sections")}>
-          {sections.map((title) => (
-            <button
-              key={title}
-              type="button"
-              aria-current={words.length === 0 && title === current}
-              onClick={() => {
-                setSearch("");
-                setSection(title);
-              }}
-            >
-              <span>{title}</span>
-              <span className="small">{rows.filter((o) => o.section === title && values[o.name] !== undefined).length || ""}</span>
-            </button>
-          ))}
-        </nav>
-        <div className="stack">
-          <section className="card" aria-label={words.length > 0 ? t("service.found") : current}>
-            <h2>{words.length > 0 ? t("service.found_n", { n: shown.length }) : current}</h2>
-            <div>
-              {shown.map((option) => (
-                <OptionField
-                  key={option.name}
-                  option={option}
-                  value={values[option.name]}
-                  changed={changed.includes(option.name)}
-                  notes={found.get(option.name)}
-                  onChange={(value) => set(option.name, value)}
-                />
+      <Tabs value={tab} onChange={(next) => setTab(next ?? "options")}>
+        <Tabs.List>
+          <Tabs.Tab value="options">{t("service.options")}</Tabs.Tab>
+          <Tabs.Tab value="try">{t("try.title")}</Tabs.Tab>
+          <Tabs.Tab value="history">{t("history.title")}</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="options" className="stack tabbed">
+          <div className="row ends">
+            <TextInput
+              className="grow"
+              label={t("service.search")}
+              placeholder={t("service.search.hint")}
+              value={search}
+              onChange={(event) => setSearch(event.currentTarget.value)}
+            />
+            <Switch
+              label={t("service.advanced")}
+              checked={advanced}
+              onChange={(event) => setAdvanced(event.currentTarget.checked)}
+            />
+          </div>
+          <div className="settings">
+            <nav className="sections" aria-label={t("service.sections")}>
+              {sections.map((title) => (
+                <button
+                  key={title}
+                  type="button"
+                  aria-current={words.length === 0 && title === current}
+                  onClick={() => {
+                    setSearch("");
+                    setSection(title);
+                  }}
+                >
+                  <span>{title}</span>
+                  <span className="small">{rows.filter((o) => o.section === title && values[o.name] !== undefined).length || ""}</span>
+                </button>
               ))}
+            </nav>
+            <div className="stack">
+              <section className="card" aria-label={words.length > 0 ? t("service.found") : current}>
+                <h2>{words.length > 0 ? t("service.found_n", { n: shown.length }) : current}</h2>
+                <div>
+                  {shown.map((option) => (
+                    <OptionField
+                      key={option.name}
+                      option={option}
+                      value={values[option.name]}
+                      changed={changed.includes(option.name)}
+                      notes={found.get(option.name)}
+                      onChange={(value) => set(option.name, value)}
+                    />
+                  ))}
+                </div>
+                {shown.length === 0 && <Empty>{t("service.nothing_found")}</Empty>}
+                {!advanced && hidden > 0 && <span className="quiet small">{t("service.hidden", { n: hidden })}</span>}
+              </section>
+              <AddOption known={rows} onAdd={(option) => set(option, "")} />
             </div>
-            {shown.length === 0 && <Empty>{t("service.nothing_found")}</Empty>}
-            {!advanced && hidden > 0 && <span className="quiet small">{t("service.hidden", { n: hidden })}</span>}
-          </section>
-          <AddOption known={rows} onAdd={(option) => set(option, "")} />
+          </div>
+        </Tabs.Panel>
+        <Tabs.Panel value="try" className="tabbed">
           <TryIt service={service.name} disabled={changed.length > 0} />
+        </Tabs.Panel>
+        <Tabs.Panel value="history" className="tabbed">
           <History service={service.name} />
-        </div>
-      </div>
+        </Tabs.Panel>
+      </Tabs>
     </div>
   );
 }

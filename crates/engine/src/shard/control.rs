@@ -126,14 +126,6 @@ impl Shard {
             return Ok(());
         }
         let event = match act {
-            Act::Look
-            | Act::Sound { .. }
-            | Act::Loop { .. }
-            | Act::Record(_)
-            | Act::StopRecord
-            | Act::Stop => {
-                return Ok(());
-            }
             Act::Play {
                 source,
                 play,
@@ -146,6 +138,42 @@ impl Shard {
                 self.play_for_session(token, &leg, (source, asks), play, forever);
                 return Ok(());
             }
+            Act::UserData { data } => {
+                let change = Box::new(Change {
+                    user_data: data,
+                    ..Change::default()
+                });
+                let changed = self.try_step(id, Input::Update(change), round);
+                return changed.map_err(|_refused| "invalidattribute");
+            }
+            // The page's prompts are not to wait for the other side's answer to BYE.
+            Act::LetGo => {
+                self.send(TelephonyCommand::Unbridge {
+                    call: call_id(&leg),
+                });
+                PluginEvent::LetGo
+            }
+            act => match self.asked(callback, wait, act)? {
+                Some(event) => event,
+                None => return Ok(()),
+            },
+        };
+        self.step(id, Input::Plugin { token, event }, round);
+        Ok(())
+    }
+
+    /// What the lifecycle is told about an act; nothing when telephony was told already.
+    fn asked(
+        &self,
+        callback: &Callback,
+        wait: Option<&QueueWait>,
+        act: Act,
+    ) -> Result<Option<PluginEvent>, &'static str> {
+        let allowed = |destination: &str| {
+            check_destination(destination, callback, &self.parts.dialplan)
+                .map_err(|_refused| "invaliddestination")
+        };
+        Ok(Some(match act {
             Act::Detach | Act::Redirect { .. } if wait.is_some_and(|wait| wait.ringing) => {
                 return Err("invalidstate.transferring");
             }
@@ -163,36 +191,26 @@ impl Shard {
             Act::Detach => PluginEvent::Detached,
             Act::Attach => PluginEvent::Attached,
             Act::Redirect { destination, aai } => {
-                check_destination(&destination, callback, &self.parts.dialplan)
-                    .map_err(|_refused| "invaliddestination")?;
+                allowed(&destination)?;
                 PluginEvent::Redirect { destination, aai }
             }
             Act::CallOut(out) => {
-                check_destination(&out.destination, callback, &self.parts.dialplan)
-                    .map_err(|_refused| "invaliddestination")?;
+                allowed(&out.destination)?;
                 PluginEvent::CallOut(out)
             }
             Act::Join => PluginEvent::Join,
-            Act::LetGo => {
-                // The page's prompts are not to wait for the other side's answer to BYE.
-                self.send(TelephonyCommand::Unbridge {
-                    call: call_id(&leg),
-                });
-                PluginEvent::LetGo
-            }
+            Act::LetGo => PluginEvent::LetGo,
             Act::PassOn => PluginEvent::PassOn,
-            Act::UserData { data } => {
-                let change = Box::new(Change {
-                    user_data: data,
-                    ..Change::default()
-                });
-                let changed = self.try_step(id, Input::Update(change), round);
-                return changed.map_err(|_refused| "invalidattribute");
-            }
             Act::HangUp => PluginEvent::HangUp,
-        };
-        self.step(id, Input::Plugin { token, event }, round);
-        Ok(())
+            Act::Look
+            | Act::Sound { .. }
+            | Act::Loop { .. }
+            | Act::Record(_)
+            | Act::StopRecord
+            | Act::Stop
+            | Act::Play { .. }
+            | Act::UserData { .. } => return Ok(None),
+        }))
     }
 
     /// The wait that a session asks for.

@@ -511,6 +511,20 @@ fn judge(verdict: &cpd::Verdict) -> lifecycle::Verdict {
             "decided_after_ms": verdict.decided_after_ms,
             "decided_after_first_sound_ms": verdict.decided_after_first_sound_ms,
             "reasons": reasons,
+            "picture": picture(&verdict.picture),
         }),
     }
+}
+
+/// Levels, dBFS, and one letter a moment: v voice, t a steady tone, b both, a dot neither.
+fn picture(moments: &[cpd::Moment]) -> Value {
+    let letter = |moment: &cpd::Moment| match (moment.voice, moment.tone) {
+        (true, true) => 'b',
+        (true, false) => 'v',
+        (false, true) => 't',
+        (false, false) => '.',
+    };
+    let levels: Vec<i8> = moments.iter().map(|moment| moment.dbfs).collect();
+    let marks: String = moments.iter().map(letter).collect();
+    json!({"step_ms": cpd::MOMENT_MS, "dbfs": levels, "marks": marks})
 }

@@ -1,6 +1,7 @@
 //! The detector: feeds the parts in media time and speaks the verdict.
 
 use super::beep;
+use super::sketch::Sketch;
 use super::spectrum::{Analyser, HOP_MS, Hop};
 use super::tone::{Found, Heard, Segment, Tracker};
 use super::voice::Voice;
@@ -127,6 +128,7 @@ pub struct Detector {
     loud_tone_ms: u64,
     /// The verdict was given for a beep.
     beeped: bool,
+    sketch: Sketch,
 }
 
 impl Detector {
@@ -146,6 +148,7 @@ impl Detector {
             steady: None,
             loud_tone_ms: 0,
             beeped: false,
+            sketch: Sketch::default(),
             settings,
         }
     }
@@ -165,6 +168,7 @@ impl Detector {
         self.voice.restart();
         (self.first_sound_ms, self.steady) = (None, None);
         (self.loud_tone_ms, self.beeped) = (0, false);
+        self.sketch.clear();
     }
 
     /// Whether nothing more will be found.
@@ -244,6 +248,13 @@ impl Detector {
         let tone = self.steady_tone();
         if self.stage == Stage::Answered {
             self.voice.handle_hop(hop, at_ms, tone.is_some());
+        }
+        if self.phase == Phase::Deciding {
+            let sight = Sight {
+                dbfs: hop.dbfs,
+                ..self.sight()
+            };
+            self.sketch.add(&sight);
         }
         if self.first_sound_ms.is_none() {
             let tone_ms = tone.map(|t| t.start_ms.max(self.start_ms));
@@ -467,6 +478,7 @@ impl Detector {
             decided_after_ms: since(self.start_ms, now_ms),
             decided_after_first_sound_ms: first_sound_ms,
             reasons,
+            picture: self.sketch.moments(),
         }
     }
 

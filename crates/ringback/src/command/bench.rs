@@ -176,6 +176,11 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
             phones::run(&args).await?;
             return Ok(Status::Ok);
         }
+        Name::Recover(args) if args.site.is_some() => {
+            let site = args.site.as_deref().unwrap_or(&dir);
+            recover::prepare(&args, site).await?;
+            return Ok(Status::Ok);
+        }
         Name::Recover(args) => {
             with_clock("bench recover", Box::pin(recover::run(&args, &dir))).await?
         }

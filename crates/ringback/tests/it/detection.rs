@@ -132,6 +132,12 @@ async fn a_person_who_says_hello_is_a_human() {
     assert_eq!(story(&receiver.of(&id)), expected);
     let verdicts = logged(&server, &id, "rb.verdict").await;
     assert_eq!(verdicts.len(), 1, "{verdicts:?}");
+    // What was heard is kept as levels by tenths of a second, with the voice in it.
+    let picture = &verdicts[0]["data"]["verdict"]["picture"];
+    let marks = picture["marks"].as_str().unwrap_or_default();
+    assert!(marks.contains('v'), "{verdicts:?}");
+    let levels = picture["dbfs"].as_array().map_or(0, Vec::len);
+    assert_eq!(levels, marks.len(), "{verdicts:?}");
 }
 
 #[tokio::test]

@@ -475,6 +475,7 @@ impl Call {
                 limit: 1.0,
                 unit: "",
             }],
+            picture: Vec::new(),
         };
         self.emit(EventKind::Verdict(Box::new(verdict))).await;
     }

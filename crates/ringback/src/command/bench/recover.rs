@@ -1,7 +1,7 @@
 //! `bench recover`: start with many pending callbacks.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,9 @@ pub(super) struct RecoverArgs {
     /// Callbacks that wait in the store
     #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=5_000_000))]
     pending: u64,
+    /// Only prepare a site in this folder, to look at it with `serve`
+    #[arg(long, value_name = "DIR")]
+    pub(super) site: Option<PathBuf>,
 }
 
 /// A callback whose timer is watched.
@@ -52,6 +55,16 @@ struct Watched {
     due: Timestamp,
     /// Number of its last event before the start.
     seq: u64,
+}
+
+/// Prepares a site with its configuration and a store of pending callbacks.
+pub(super) async fn prepare(args: &RecoverArgs, site: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(site)?;
+    let site = site.canonicalize().context("folder of the site")?;
+    assets::write(&site.join("treatments"))?;
+    first_start(&site).await?;
+    fill(&site.join("ringback.db"), args.pending).await?;
+    Ok(())
 }
 
 /// Prepares a store, starts servers on it and looks at what they did.
