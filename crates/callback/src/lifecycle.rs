@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::confirm::{Choice, Push, Texts};
-use crate::events::Event;
+use crate::events::{Event, EventId};
 use crate::plugin::{Answer, Question, QueueTold, QueueWait};
 use crate::record::{Callback, Reason, TimerKind};
 use crate::routing::{Found, Need, Released};
@@ -139,6 +139,13 @@ pub enum Input {
         token: String,
         /// What.
         event: PluginEvent,
+    },
+    /// A treatment could not be had and counts as played; it changes nothing but the history.
+    TreatmentSkipped {
+        /// File or URL; secrets of a URL are hidden.
+        treatment: String,
+        /// What was wrong.
+        reason: String,
     },
     /// The server started again; live calls of before are gone.
     Recover,
@@ -520,6 +527,14 @@ pub fn step(callback: Callback, input: Input, context: &Context) -> Result<Step,
             }
         }
         Input::Plugin { token, event } => plugin::plugin(&mut run, &token, event)?,
+        Input::TreatmentSkipped { treatment, reason } => {
+            let data = [
+                ("detail", Value::from("treatment_skipped")),
+                ("treatment", Value::from(treatment)),
+                ("reason", Value::from(reason)),
+            ];
+            run.emit_with(EventId::Note, &data);
+        }
         Input::Recover => recover::recover(&mut run),
     }
     Ok(run.finish())

@@ -37,7 +37,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::directory::AgentDirectory;
 use crate::limits;
 use crate::load::QueueLoad;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Standing};
 use crate::notify::Subscriptions;
 use crate::notify::{self, Notifier, NotifyConfig, Outbox, Publisher, Sender, SenderConfig};
 use crate::plugin::{HostConfig, PluginHost};
@@ -391,13 +391,26 @@ impl Engine {
         self.inner.telephony.trunks()
     }
 
-    /// All metrics as Prometheus text.
-    #[must_use]
-    pub fn render_metrics(&self) -> String {
+    /// All metrics as Prometheus text; figures that cannot be had in time are left out.
+    pub async fn render_metrics(&self) -> String {
+        let figures = self.ask(|reply| Command::Figures { reply });
+        let figures = tokio::time::timeout(limits::METRICS_WAIT, figures);
+        let deliveries = self.inner.store.open_deliveries();
+        let deliveries = tokio::time::timeout(limits::METRICS_WAIT, deliveries);
+        let (figures, deliveries) = tokio::join!(figures, deliveries);
+        let standing = Standing {
+            figures: figures.ok().and_then(Result::ok),
+            deliveries: deliveries.ok().and_then(Result::ok),
+        };
         let telephony = &self.inner.telephony;
         self.inner
             .metrics
-            .render(&telephony.stats(), &telephony.trunks())
+            .render(&telephony.stats(), &telephony.trunks(), &standing)
+    }
+
+    /// Counts a request whose credentials open nothing.
+    pub fn login_failed(&self) {
+        self.inner.metrics.login_failed();
     }
 
     /// Takes no new callbacks and dials nobody any more from now on; calls in progress go on.

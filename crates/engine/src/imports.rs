@@ -35,7 +35,7 @@ pub struct ServiceImport {
 pub struct ImportedService {
     /// Name.
     pub name: String,
-    /// It was not known before.
+    /// It was not known before; of a refused file nothing is created.
     pub created: bool,
     /// How many options were set.
     pub options: usize,
@@ -50,7 +50,7 @@ impl ServiceImport {
                 .iter()
                 .map(|service| ImportedService {
                     name: service.name.to_string(),
-                    created: is_new(&service.name),
+                    created: import.errors.is_empty() && is_new(&service.name),
                     options: service.options.len(),
                 })
                 .collect(),
@@ -68,7 +68,7 @@ pub struct TransactionImport {
     pub ok: bool,
     /// Name of the list.
     pub list: String,
-    /// It was not known before.
+    /// It was not known before; of a refused file nothing is created.
     pub created: bool,
     /// The parameters that it sets.
     pub properties: serde_json::Map<String, serde_json::Value>,
@@ -88,7 +88,7 @@ impl TransactionImport {
         Self {
             ok: import.errors.is_empty(),
             list: list.name.clone(),
-            created,
+            created: created && import.errors.is_empty(),
             properties: list
                 .properties()
                 .into_iter()
@@ -122,7 +122,7 @@ pub struct AgentImport {
 pub struct ImportedAgent {
     /// Id.
     pub id: String,
-    /// It was not known before.
+    /// It was not known before; of a refused file nothing is created.
     pub created: bool,
 }
 

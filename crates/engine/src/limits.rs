@@ -189,6 +189,10 @@ pub const PLUGIN_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for the shard: longer than any hiccup of a disk, shorter than clients
 /// and balancers wait.
 pub const ASK_MAX: Duration = Duration::from_secs(10);
+/// Virtual queues that `/metrics` tells of: requests may name queues of their own.
+pub const METRIC_QUEUES_MAX: usize = 1_000;
+/// Time in which the parts of the engine have to answer a scrape; Prometheus waits 10 s.
+pub const METRICS_WAIT: Duration = Duration::from_secs(2);
 /// Pause before a failed commit is tried again.
 pub const COMMIT_RETRY: Duration = Duration::from_millis(500);
 /// Deliveries' results that the store goes on refusing are told of once in so many tries: every

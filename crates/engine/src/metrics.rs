@@ -1,10 +1,12 @@
 //! Metrics of the engine in one place, with unit and label values.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use callback::events::{Event, EventId};
 use callback::record::{Callback, State};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -12,21 +14,36 @@ use prometheus_client::registry::Registry;
 use store::{DeliveryAttempt, DeliveryState};
 use telephony::port::{Stats, TrunkView};
 
+use crate::limits;
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
 }
 
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelValue)]
-enum Result {
-    Delivered,
-    Retried,
-    GivenUp,
-}
-
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ResultLabel {
-    result: Result,
+    result: String,
+}
+
+/// How things stand while `/metrics` is read; what cannot be told in time is left out.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    /// What the shard knows.
+    pub(crate) figures: Option<Figures>,
+    /// Deliveries that wait for an attempt, and those that were given up.
+    pub(crate) deliveries: Option<(u64, u64)>,
+}
+
+/// What the shard knows of queues and agents.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    /// Waiting callbacks by virtual queue, the names in order.
+    pub(crate) queues: BTreeMap<String, usize>,
+    /// Agents by state.
+    pub(crate) agents: BTreeMap<&'static str, usize>,
+    /// Agents whose phone is registered.
+    pub(crate) registered: usize,
 }
 
 /// The engine's metrics.
@@ -36,6 +53,8 @@ pub(crate) struct Metrics {
     created: Counter,
     completed: Family<ReasonLabel, Counter>,
     dials: Counter,
+    dials_ended: Family<ResultLabel, Counter>,
+    logins_failed: Counter,
     deliveries: Family<ResultLabel, Counter>,
     no_subscriber: Counter,
     screenings: Counter,
@@ -54,6 +73,8 @@ impl Metrics {
             created: Counter::default(),
             completed: Family::default(),
             dials: Counter::default(),
+            dials_ended: Family::default(),
+            logins_failed: Counter::default(),
             deliveries: Family::default(),
             no_subscriber: Counter::default(),
             screenings: Counter::default(),
@@ -76,14 +97,9 @@ impl Metrics {
         );
         r.register("dials", "Dials of customers begun", metrics.dials.clone());
         r.register(
-            "delivery_attempts",
-            "Attempts to deliver a notification, by result",
-            metrics.deliveries.clone(),
-        );
-        r.register(
-            "notifications_no_subscriber",
-            "Events that nobody was subscribed to",
-            metrics.no_subscriber.clone(),
+            "dials_ended",
+            "Dials of customers with their result",
+            metrics.dials_ended.clone(),
         );
         r.register(
             "call_screenings",
@@ -91,10 +107,12 @@ impl Metrics {
             metrics.screenings.clone(),
         );
         r.register(
-            "notification_circuits_open",
-            "Notification targets that are only probed",
-            metrics.circuits_open.clone(),
+            "logins_failed",
+            "HTTP requests with missing or wrong credentials",
+            metrics.logins_failed.clone(),
         );
+        metrics.register_notifications();
+        let r = &mut metrics.registry;
         r.register(
             "commits",
             "Transactions of the engine",
@@ -116,6 +134,25 @@ impl Metrics {
             metrics.waiting.clone(),
         );
         metrics
+    }
+
+    fn register_notifications(&mut self) {
+        let r = &mut self.registry;
+        r.register(
+            "delivery_attempts",
+            "Attempts to deliver a notification, by result",
+            self.deliveries.clone(),
+        );
+        r.register(
+            "notifications_no_subscriber",
+            "Events that nobody was subscribed to",
+            self.no_subscriber.clone(),
+        );
+        r.register(
+            "notification_circuits_open",
+            "Notification targets that are only probed",
+            self.circuits_open.clone(),
+        );
     }
 
     /// Counts what a step changed.
@@ -141,11 +178,28 @@ impl Metrics {
     /// Counts an attempt of a delivery.
     pub(crate) fn delivery(&self, attempt: &DeliveryAttempt) {
         let result = match attempt.state {
-            DeliveryState::Delivered => Result::Delivered,
-            DeliveryState::Pending => Result::Retried,
-            DeliveryState::Failed => Result::GivenUp,
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Pending => "retried",
+            DeliveryState::Failed => "given_up",
         };
+        let result = result.to_owned();
         self.deliveries.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Counts the results of dials among the events of a step.
+    pub(crate) fn dials_over(&self, callback: &Callback, events: &[Event]) {
+        let over = events.iter().any(|event| event.id == EventId::DialDone);
+        if let Some(result) = callback.call_result.filter(|_| over) {
+            let result = result_name(result);
+            self.dials_ended
+                .get_or_create(&ResultLabel { result })
+                .inc();
+        }
+    }
+
+    /// Counts a request whose credentials open nothing.
+    pub(crate) fn login_failed(&self) {
+        self.logins_failed.inc();
     }
 
     /// Counts an event that nobody was subscribed to.
@@ -177,7 +231,12 @@ impl Metrics {
     }
 
     /// The Prometheus text, telephony's counters included.
-    pub(crate) fn render(&self, stats: &Stats, trunks: &[TrunkView]) -> String {
+    pub(crate) fn render(
+        &self,
+        stats: &Stats,
+        trunks: &[TrunkView],
+        standing: &Standing,
+    ) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -185,9 +244,27 @@ impl Metrics {
         text.truncate(end);
         render_telephony(&mut text, stats);
         render_trunks(&mut text, trunks);
+        render_standing(&mut text, standing);
         text.push_str("# EOF\n");
         text
     }
+}
+
+/// A call state as a label: `no_answer`.
+fn result_name(result: u8) -> String {
+    let names = callback::call_state::NAMES;
+    let name = names.iter().find(|(number, _)| *number == result);
+    let Some((_, name)) = name else {
+        return result.to_string();
+    };
+    let mut label = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !label.is_empty() {
+            label.push('_');
+        }
+        label.push(c.to_ascii_lowercase());
+    }
+    label
 }
 
 /// Name, kind, help and value of a metric of telephony.
@@ -204,26 +281,20 @@ const TELEPHONY: &[Row] = &[
     ("sip_dialogs", "gauge", "Dialogs the SIP stack holds", |s| {
         count(s.dialogs)
     }),
-    ("rtp_sent_total", "counter", "RTP packets sent", |s| {
+    ("rtp_sent", "counter", "RTP packets sent", |s| {
         count(s.rtp_sent)
     }),
-    (
-        "rtp_received_total",
-        "counter",
-        "RTP packets received",
-        |s| count(s.rtp_received),
-    ),
-    ("rtp_lost_total", "counter", "RTP packets missing", |s| {
+    ("rtp_received", "counter", "RTP packets received", |s| {
+        count(s.rtp_received)
+    }),
+    ("rtp_lost", "counter", "RTP packets missing", |s| {
         count(s.rtp_lost)
     }),
+    ("media_ticks", "counter", "Media ticks of 20 ms", |s| {
+        count(s.ticks)
+    }),
     (
-        "media_ticks_total",
-        "counter",
-        "Media ticks of 20 ms",
-        |s| count(s.ticks),
-    ),
-    (
-        "media_late_ticks_total",
+        "media_late_ticks",
         "counter",
         "Ticks over 10 ms late",
         |s| count(s.late_ticks),
@@ -256,11 +327,67 @@ const fn count(n: u64) -> f64 {
 fn render_telephony(text: &mut String, stats: &Stats) {
     for (name, kind, help, value) in TELEPHONY {
         let value = value(stats);
+        // The family has the bare name, its sample the suffix (OpenMetrics 1.0, counter).
+        let suffix = if *kind == "counter" { "_total" } else { "" };
+        head(text, name, kind, help);
         // Writing to a String cannot fail.
-        let _ = writeln!(
+        let _ = writeln!(text, "ringback_{name}{suffix} {value}");
+    }
+}
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "# HELP ringback_{name} {help}.\n# TYPE ringback_{name} {kind}"
+    );
+}
+
+fn escaped(label: &str) -> String {
+    label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+fn render_standing(text: &mut String, standing: &Standing) {
+    // Writing to a String cannot fail.
+    if let Some(figures) = &standing.figures {
+        head(
             text,
-            "# HELP ringback_{name} {help}\n# TYPE ringback_{name} {kind}\nringback_{name} {value}"
+            "queue_waiting",
+            "gauge",
+            "Callbacks that wait, by virtual queue",
         );
+        for (queue, waiting) in figures.queues.iter().take(limits::METRIC_QUEUES_MAX) {
+            let queue = escaped(queue);
+            let _ = writeln!(
+                text,
+                "ringback_queue_waiting{{queue=\"{queue}\"}} {waiting}"
+            );
+        }
+        head(text, "agents", "gauge", "Agents by state");
+        for (state, agents) in &figures.agents {
+            let _ = writeln!(text, "ringback_agents{{state=\"{state}\"}} {agents}");
+        }
+        head(
+            text,
+            "agents_registered",
+            "gauge",
+            "Agents whose phone is registered",
+        );
+        let _ = writeln!(text, "ringback_agents_registered {}", figures.registered);
+    }
+    if let Some((pending, failed)) = standing.deliveries {
+        head(
+            text,
+            "deliveries",
+            "gauge",
+            "Notifications that are not delivered, by state",
+        );
+        for (state, count) in [("pending", pending), ("failed", failed)] {
+            let _ = writeln!(text, "ringback_deliveries{{state=\"{state}\"}} {count}");
+        }
     }
 }
 
@@ -273,14 +400,11 @@ fn render_trunks(text: &mut String, trunks: &[TrunkView]) {
         ("trunk_calls", "Calls on the trunk", |t| t.calls),
     ];
     for (name, help, value) in gauges {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "# HELP ringback_{name} {help}\n# TYPE ringback_{name} gauge"
-        );
+        head(text, name, "gauge", help);
         for trunk in trunks {
-            let label = trunk.name.replace('\\', "\\\\").replace('"', "\\\"");
+            let label = escaped(&trunk.name);
             let value = value(trunk);
+            // Writing to a String cannot fail.
             let _ = writeln!(text, "ringback_{name}{{trunk=\"{label}\"}} {value}");
         }
     }
@@ -304,7 +428,7 @@ mod tests {
             failures: 0,
             retry_in_ms: None,
         };
-        let text = Metrics::new().render(&Stats::default(), &[trunk]);
+        let text = Metrics::new().render(&Stats::default(), &[trunk], &Standing::default());
         assert!(
             text.contains("\nringback_trunk_up{trunk=\"a\\\"b\"} 1\n"),
             "{text}"
@@ -314,5 +438,70 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with("# EOF\n"));
+    }
+    /// The rules of `OpenMetrics` 1.0 that scrapers hold: a family is described once and its samples
+    /// follow; a counter's family has no suffix and its samples end in `_total`.
+    fn check(text: &str) {
+        let mut families: Vec<(String, String)> = Vec::new();
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = rest.split_once(' ').unwrap();
+                assert!(families.iter().all(|(known, _)| known != name), "{line}");
+                assert!(kind != "counter" || !name.ends_with("_total"), "{line}");
+                families.push((name.to_owned(), kind.to_owned()));
+            } else if !line.starts_with('#') {
+                let name = line.split(['{', ' ']).next().unwrap();
+                let (family, kind) = families.last().unwrap();
+                let suffix = if kind == "counter" { "_total" } else { "" };
+                assert_eq!(name, format!("{family}{suffix}"), "{line}");
+            }
+        }
+        assert!(text.ends_with("\n# EOF\n"));
+    }
+
+    #[test]
+    fn what_is_scraped_is_well_formed_openmetrics() {
+        let standing = Standing {
+            figures: Some(Figures {
+                queues: BTreeMap::from([("VQ \"a\"\n".to_owned(), 3)]),
+                agents: BTreeMap::from([("ready", 2), ("not_ready", 0)]),
+                registered: 1,
+            }),
+            deliveries: Some((4, 5)),
+        };
+        let metrics = Metrics::new();
+        metrics.login_failed();
+        metrics.delivery(&DeliveryAttempt {
+            delivery: "1-a.1".to_owned(),
+            at: callback::Timestamp(0),
+            status: 0,
+            error: "timeout".to_owned(),
+            ms: 5,
+            state: DeliveryState::Failed,
+            next_at: None,
+            trace: None,
+        });
+        let text = metrics.render(&Stats::default(), &[], &standing);
+        check(&text);
+        for line in [
+            "# TYPE ringback_rtp_sent counter",
+            "ringback_rtp_sent_total 0",
+            "ringback_delivery_attempts_total{result=\"given_up\"} 1",
+            "ringback_logins_failed_total 1",
+            "ringback_queue_waiting{queue=\"VQ \\\"a\\\"\\n\"} 3",
+            "ringback_agents{state=\"ready\"} 2",
+            "ringback_agents_registered 1",
+            "ringback_deliveries{state=\"pending\"} 4",
+            "ringback_deliveries{state=\"failed\"} 5",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn results_of_dials_have_names() {
+        assert_eq!(result_name(7), "no_answer");
+        assert_eq!(result_name(0), "ok");
+        assert_eq!(result_name(200), "200");
     }
 }

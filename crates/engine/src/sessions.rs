@@ -29,6 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use callback::lifecycle::{Input as LifecycleInput, PluginEvent};
+use callback::mask;
 use callback::plugin::Question;
 use callback::service::Resolver;
 use rand::RngExt;
@@ -522,7 +523,8 @@ impl Sessions {
             Output::Message { session, message } => self.send_message(cell, session, message),
             Output::Log { session, line } => {
                 let text: String = line.text.chars().take(1_000).collect();
-                tracing::info!(session, label = line.label, text, "a document says");
+                let (text, label) = (mask::numbers(&text), mask::numbers(&line.label));
+                tracing::info!(session, label, text, "a document says");
             }
             Output::Action { session, action } => self.act(cell, body, &session, *action),
             Output::Ended {

@@ -45,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::limits;
 use crate::load::QueueLoad;
-use crate::metrics::Metrics;
+use crate::metrics::{Figures, Metrics};
 use crate::notify::{Outbox, Publisher};
 use crate::plugin::PluginHost;
 use crate::supervisor::Supervisor;
@@ -124,6 +124,8 @@ pub(crate) enum Command {
         name: String,
         reply: std::sync::mpsc::SyncSender<Result<i64, String>>,
     },
+    /// Queues and agents in numbers.
+    Figures { reply: Reply<Figures> },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },
 }
@@ -135,8 +137,10 @@ pub(crate) struct Clip {
     leg: LegKey,
     token: u64,
     forever: bool,
-    /// `None` = it cannot be had.
-    clip: Option<telephony::media::audio::Clip>,
+    /// File or URL.
+    source: String,
+    /// Or why it cannot be had.
+    clip: Result<telephony::media::audio::Clip, String>,
 }
 
 /// A record that wants to be made.
@@ -408,6 +412,21 @@ impl Shard {
             self.store_again_at = None;
             self.parts.shared.store_ok.store(true, Ordering::Release);
         }
+    }
+
+    /// Queues and agents in numbers.
+    fn figures(&self) -> Figures {
+        let mut figures = Figures {
+            queues: self.router.queue_depths().clone(),
+            // A state that nobody is in is told as 0, not left out.
+            agents: AgentView::STATES.iter().map(|state| (*state, 0)).collect(),
+            registered: 0,
+        };
+        for agent in self.router.agents() {
+            *figures.agents.entry(agent.state).or_default() += 1;
+            figures.registered += usize::from(agent.registered);
+        }
+        figures
     }
 
     fn show(&self) {

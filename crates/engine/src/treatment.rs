@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use callback::CallbackId;
 use telephony::media::audio::{self, Clip};
-use telephony::playback::Library;
+use telephony::playback::{Library, PlaybackError};
 
 use crate::{limits, notify};
 
@@ -16,6 +17,20 @@ struct Fetched {
     etag: Option<String>,
     modified: Option<String>,
     clip: Clip,
+}
+
+/// For whom a treatment is looked for; the log names them.
+#[derive(Clone, Debug)]
+pub(crate) struct Asks {
+    pub(crate) callback: CallbackId,
+    /// Name of the service; empty where it is not known.
+    pub(crate) service: String,
+}
+
+/// An error with its cause.
+pub(crate) fn because(error: &PlaybackError) -> String {
+    std::error::Error::source(error)
+        .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// Source of all treatments.
@@ -51,12 +66,15 @@ impl Treatments {
         Arc::clone(&self.library)
     }
 
-    /// The clip of a file or URL; `None` after a warning.
-    pub(crate) async fn find(&self, source: &str) -> Option<Clip> {
+    /// The clip of a file or URL for a callback of a service.
+    ///
+    /// # Errors
+    /// Why it cannot be had, after a warning; it counts as played then.
+    pub(crate) async fn find(&self, source: &str, asks: &Asks) -> Result<Clip, String> {
         if source.starts_with("http://") || source.starts_with("https://") {
-            self.remote(source).await
+            self.remote(source, asks).await
         } else {
-            self.local(source).await
+            self.local(source, asks).await
         }
     }
 
@@ -65,46 +83,55 @@ impl Treatments {
         let (library, file) = (Arc::clone(&self.library), name.to_owned());
         let read = tokio::task::spawn_blocking(move || library.text(&file, max)).await;
         let read = read.map_err(|_panic| "reading it panicked".to_owned())?;
-        read.map_err(|error| match std::error::Error::source(&error) {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        })
+        read.map_err(|error| because(&error))
+    }
+
+    /// What is wrong with a file of the folder; `None` when it can be played, and for URLs.
+    pub(crate) fn wrong_with(&self, source: &str) -> Option<String> {
+        if source.starts_with("http://") || source.starts_with("https://") {
+            return None;
+        }
+        self.library.get(source).err().map(|error| because(&error))
     }
 
     /// A local file's clip; read and decoded on a thread that may block.
-    async fn local(&self, source: &str) -> Option<Clip> {
+    async fn local(&self, source: &str, asks: &Asks) -> Result<Clip, String> {
         let (library, name) = (Arc::clone(&self.library), source.to_owned());
         let read = tokio::task::spawn_blocking(move || library.get(&name)).await;
-        let found = match read {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::error!(treatment = source, %error, "reading a treatment panicked");
-                return None;
-            }
-        };
-        match found {
-            Ok(clip) => Some(clip),
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(treatment = source, %error, cause, "a treatment is skipped");
-                None
-            }
-        }
+        let found = read.map_err(|error| {
+            tracing::error!(treatment = source, %error, "reading a treatment panicked");
+            "reading it failed".to_owned()
+        })?;
+        found.map_err(|error| {
+            let error = because(&error);
+            let Asks { callback, service } = asks;
+            tracing::warn!(
+                callback.id = %callback,
+                service,
+                treatment = source,
+                error,
+                "a treatment is skipped"
+            );
+            error
+        })
     }
 
-    /// A remote file's clip; `None` after a warning.
-    async fn remote(&self, source: &str) -> Option<Clip> {
+    /// A remote file's clip; the kept one when it cannot be fetched now.
+    async fn remote(&self, source: &str, asks: &Asks) -> Result<Clip, String> {
         match self.fetch(source).await {
-            Ok(clip) => Some(clip),
+            Ok(clip) => Ok(clip),
             Err(error) => {
                 let kept = self.lock().get(source).map(|fetched| fetched.clip.clone());
+                let Asks { callback, service } = asks;
                 tracing::warn!(
+                    callback.id = %callback,
+                    service,
                     treatment = callback::mask::url(source),
                     error,
                     kept = kept.is_some(),
                     "a treatment cannot be fetched"
                 );
-                kept
+                kept.ok_or(error)
             }
         }
     }

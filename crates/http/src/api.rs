@@ -47,6 +47,7 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         )
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/import", post(agents::import))
+        .route("/api/v1/agents/{id}", delete(agents::remove))
         .route("/api/v1/agents/{id}/state", post(agents::set_state))
         .route(
             "/api/v1/callbacks",

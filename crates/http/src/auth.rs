@@ -78,6 +78,39 @@ impl fmt::Debug for ApiKeys {
     }
 }
 
+/// What a scraper of metrics may show in place of the operator's credentials; nothing is let
+/// through while it is not set.
+#[derive(Clone, Default)]
+pub struct MetricsToken(Option<[u8; 32]>);
+
+impl MetricsToken {
+    /// Keeps the token as a digest; an empty one opens nothing.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self((!token.is_empty()).then(|| digest(token)))
+    }
+
+    /// The request says `Authorization: Bearer` with the token (RFC 6750 §2.1).
+    fn admits(&self, headers: &HeaderMap) -> bool {
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.trim().split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| digest(token.trim()));
+        match (&self.0, given) {
+            (Some(own), Some(given)) => own.as_slice().ct_eq(given.as_slice()).into(),
+            (None, _) | (_, None) => false,
+        }
+    }
+}
+
+impl fmt::Debug for MetricsToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MetricsToken(hidden)")
+    }
+}
+
 /// Headers that may hold the key.
 const API_KEY_HEADERS: [&str; 2] = ["apikey", "x-api-key"];
 
@@ -159,6 +192,12 @@ fn unauthorized() -> Failure {
     Failure::new(ErrorCode::Unauthorized, "Credentials are missing or wrong")
 }
 
+/// As [`unauthorized`], and counted.
+fn refused(api: &Api) -> Failure {
+    api.engine.login_failed();
+    unauthorized()
+}
+
 /// A page of another site must not drive a server without credentials from a user's browser
 /// (W3C Fetch Metadata); with credentials set, the page does not know them.
 fn refuse_cross_site(api: &Api, headers: &HeaderMap) -> Result<(), Failure> {
@@ -196,8 +235,16 @@ pub(crate) fn operator(api: &Api, headers: &HeaderMap) -> Result<(), Failure> {
     refuse_cross_site(api, headers)?;
     match decide(api.credentials.as_ref(), None, &presented(headers)) {
         Opens::All | Opens::Open => Ok(()),
-        Opens::Nothing => Err(unauthorized()),
+        Opens::Nothing => Err(refused(api)),
     }
+}
+
+/// Lets those pass who may read the metrics: operators, and who bears the token for it.
+pub(crate) fn scraper(api: &Api, headers: &HeaderMap) -> Result<(), Failure> {
+    if api.metrics_token.admits(headers) {
+        return Ok(());
+    }
+    operator(api, headers)
 }
 
 /// Lets those pass who may use a service, and returns it.
@@ -215,7 +262,7 @@ pub(crate) fn service(
         Opens::All | Opens::Open => {
             service.ok_or_else(|| Failure::new(ErrorCode::NotFound, "There is no such service"))
         }
-        Opens::Nothing => Err(unauthorized()),
+        Opens::Nothing => Err(refused(api)),
     }
 }
 
@@ -423,6 +470,30 @@ mod tests {
         assert!(!admit(&keys, &[]));
         assert!(admit(&ApiKeys::default(), &[]));
         assert_eq!(format!("{keys:?}"), "ApiKeys(hidden)");
+    }
+
+    #[test]
+    fn a_scraper_shows_its_token() {
+        let admits = |token: &MetricsToken, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+            token.admits(&headers)
+        };
+        let token = MetricsToken::new("scrape");
+        assert!(admits(&token, "Bearer scrape"));
+        assert!(admits(&token, "bearer  scrape "));
+        for wrong in [
+            "Bearer",
+            "Bearer ",
+            "Bearer scrap",
+            "Basic scrape",
+            "scrape",
+        ] {
+            assert!(!admits(&token, wrong), "{wrong:?}");
+        }
+        let none = MetricsToken::new("");
+        assert!(!admits(&none, "Bearer "));
+        assert!(!none.admits(&HeaderMap::new()));
     }
 
     #[test]

@@ -57,11 +57,11 @@ pub(crate) async fn readyz(State(api): State<Arc<Api>>) -> Result<Response, ApiE
 }
 
 async fn metrics(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Response, ApiError> {
-    auth::operator(&api, &headers)?;
+    auth::scraper(&api, &headers)?;
     let content_type = "application/openmetrics-text;version=1.0.0;charset=utf-8";
     Ok((
         [(header::CONTENT_TYPE, content_type)],
-        api.engine.render_metrics(),
+        api.engine.render_metrics().await,
     )
         .into_response())
 }

@@ -38,7 +38,7 @@ use engine::Engine;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub use auth::{ApiKeys, Credentials};
+pub use auth::{ApiKeys, Credentials, MetricsToken};
 pub use login::WebUi;
 pub use openapi::openapi_text;
 pub use server::serve;
@@ -70,6 +70,8 @@ pub struct Api {
     guesses: login::Guesses,
     /// Keys that requests of the compatible surface must hold; empty = not checked.
     pub api_keys: ApiKeys,
+    /// Opens `/metrics` and nothing else.
+    pub metrics_token: MetricsToken,
     /// One backup at a time.
     backup: Arc<Semaphore>,
     /// Places for listeners of the event stream.
@@ -99,6 +101,7 @@ impl Api {
             sessions: login::Sessions::default(),
             guesses: login::Guesses::default(),
             api_keys: ApiKeys::default(),
+            metrics_token: MetricsToken::default(),
             backup,
             tails: Arc::new(Semaphore::new(limits::TAIL_LISTENERS_MAX)),
         }

@@ -71,6 +71,7 @@ pub(crate) async fn log_in(
     let (who, given) = credentials(&body::read(request, COMMAND_BODY_MAX).await?.json()?)?;
     if !own.matches(&given) {
         api.guesses.wrong(address, now);
+        api.engine.login_failed();
         tracing::warn!("a login with wrong credentials was refused");
         let message = "User name or password is wrong";
         return Err(Failure::new(ErrorCode::Unauthorized, message).into());

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{Version, header};
+use axum::response::{IntoResponse as _, Response};
+use callback::ErrorCode;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use crate::error::{ApiError, Failure, GmsError};
 use crate::limits::{CONNECTIONS_MAX, DRAIN_TIMEOUT, HEAD_MAX, HEADER_TIMEOUT, HEADERS_MAX};
 use crate::login::Peer;
 use crate::refused_head::Spoken;
@@ -76,9 +80,15 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: Cancell
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let router = router.map_request(move |mut request: hyper::Request<Incoming>| {
+    let router = tower::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        request
+        let router = router.clone();
+        async move {
+            match refusal_of_host(&request) {
+                Some(refusal) => Ok(refusal),
+                None => router.oneshot(request).await,
+            }
+        }
     });
     let service = TowerToHyperService::new(router);
     let mut connection = http1::Builder::new()
@@ -100,6 +110,22 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: Cancell
         // Clients that hang up are no fault of ours.
         tracing::debug!(%error, "a connection ended early");
     }
+}
+
+/// A request of HTTP/1.1 names one host (RFC 9112 §3.2): what stands before us must not understand
+/// it in another way than we do.
+fn refusal_of_host<B>(request: &hyper::Request<B>) -> Option<Response> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11) {
+        return None;
+    }
+    let message = "A request has one header Host";
+    let failure = Failure::new(ErrorCode::BadParameter, message);
+    Some(if request.uri().path().starts_with("/api/") {
+        ApiError(failure).into_response()
+    } else {
+        GmsError(failure).into_response()
+    })
 }
 
 #[cfg(test)]
@@ -203,6 +229,25 @@ mod tests {
         running.go_on.notify_one();
         assert!(rest(first).await.ends_with("slow"));
         assert!(rest(second).await.ends_with("quick"));
+    }
+
+    #[tokio::test]
+    async fn a_request_names_one_host() {
+        let running = start(10).await;
+        for (head, status) in [
+            ("HTTP/1.1\r\nHost: x", 200),
+            ("HTTP/1.0", 200),
+            ("HTTP/1.1", 400),
+            ("HTTP/1.1\r\nHost: x\r\nHost: x", 400),
+            ("HTTP/1.0\r\nHost: x\r\nhost: y", 400),
+        ] {
+            let request = format!("GET /quick {head}\r\nConnection: close\r\n\r\n");
+            let answer = rest(send(running.address, request.as_bytes()).await).await;
+            assert!(answer.contains(&format!(" {status} ")), "{head}: {answer}");
+            if status == 400 {
+                assert!(answer.ends_with('}') && answer.contains("Host"), "{answer}");
+            }
+        }
     }
 
     #[tokio::test]

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use reqwest::{Method, RequestBuilder, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::outcome::{Failure, Status, chain};
+use crate::output;
 
 /// How long a server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -75,6 +76,29 @@ impl Client {
             .await
     }
 
+    /// `GET` of an object that has the given list; others are no answer of ours.
+    pub(crate) async fn list(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        list: &str,
+    ) -> Result<Value, Failure> {
+        let answer = self.get(path, query).await?;
+        match answer.get(list) {
+            Some(Value::Array(_)) => Ok(answer),
+            Some(_) | None => Err(self.no_ringback()),
+        }
+    }
+
+    /// An answer that has the given key; others are none of ours.
+    pub(crate) fn with(&self, key: &str, answer: Value) -> Result<Value, Failure> {
+        if answer.get(key).is_some() {
+            Ok(answer)
+        } else {
+            Err(self.no_ringback())
+        }
+    }
+
     /// `GET` of a stream; the answer is read by the caller.
     pub(crate) async fn open(
         &self,
@@ -88,6 +112,9 @@ impl Client {
     /// `GET`, answered with text.
     pub(crate) async fn get_text(&self, path: &str) -> Result<String, Failure> {
         let answer = self.send(self.request(Method::GET, path)).await?;
+        if !is_of(&answer, "text/plain") {
+            return Err(self.no_ringback());
+        }
         answer.text().await.map_err(|error| self.unreachable(error))
     }
 
@@ -99,6 +126,22 @@ impl Client {
         body: &Value,
     ) -> Result<Value, Failure> {
         self.json(self.request(method, path).json(body)).await
+    }
+
+    /// Removes what a path names and tells so.
+    pub(crate) async fn remove(
+        &self,
+        path: &str,
+        name: &str,
+        as_json: bool,
+    ) -> Result<Status, Failure> {
+        self.delete(path).await?;
+        if as_json {
+            output::line(&json!({"ok": true, "deleted": name}).to_string());
+        } else {
+            output::line(&format!("{name} deleted"));
+        }
+        Ok(Status::Ok)
     }
 
     /// `DELETE`, answered with JSON.
@@ -122,11 +165,12 @@ impl Client {
             .send()
             .await
             .map_err(|error| self.unreachable(error))?;
-        if answer.status() == reqwest::StatusCode::UNPROCESSABLE_ENTITY {
-            return answer.json().await.map_err(|error| self.unreachable(error));
-        }
-        let answer = self.accepted(answer).await?;
-        answer.json().await.map_err(|error| self.unreachable(error))
+        let answer = if answer.status() == reqwest::StatusCode::UNPROCESSABLE_ENTITY {
+            answer
+        } else {
+            self.accepted(answer).await?
+        };
+        self.with("ok", self.read(answer).await?)
     }
 
     /// `POST` without a body; the answer is read by the caller.
@@ -136,14 +180,19 @@ impl Client {
 
     async fn json(&self, request: RequestBuilder) -> Result<Value, Failure> {
         let answer = self.send(request).await?;
+        self.read(answer).await
+    }
+
+    /// The JSON object of an answer; every answer of ours has one.
+    async fn read(&self, answer: Response) -> Result<Value, Failure> {
         let text = answer
             .text()
             .await
             .map_err(|error| self.unreachable(error))?;
-        if text.is_empty() {
-            return Ok(Value::Null);
+        match serde_json::from_str(&text) {
+            Ok(object @ Value::Object(_)) => Ok(object),
+            Ok(_) | Err(_) => Err(self.no_ringback()),
         }
-        serde_json::from_str(&text).map_err(|_foreign| self.no_ringback())
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
@@ -215,7 +264,8 @@ impl Client {
         )
     }
 
-    fn no_ringback(&self) -> Failure {
+    /// Somebody else answers.
+    pub(crate) fn no_ringback(&self) -> Failure {
         Failure::new(
             Status::Unreachable,
             format!(
@@ -225,6 +275,15 @@ impl Client {
             "check --url or RINGBACK_URL",
         )
     }
+}
+
+/// Whether an answer has a media type, whatever its parameters.
+pub(crate) fn is_of(answer: &Response, media_type: &str) -> bool {
+    let content_type = answer.headers().get(reqwest::header::CONTENT_TYPE);
+    content_type
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split(';').next())
+        .is_some_and(|found| found.trim().eq_ignore_ascii_case(media_type))
 }
 
 /// Writes a text as one path segment.

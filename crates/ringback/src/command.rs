@@ -64,11 +64,11 @@ enum Command {
     Doctor(doctor::Doctor),
     /// List every option of a service
     Options(options::Options),
-    /// Import, list and export services
+    /// Import, list, export and delete services
     Services(Remote<services::Services>),
-    /// Import, list and export Transaction Lists
+    /// Import, list, export and delete Transaction Lists
     Transactions(Remote<transactions::Transactions>),
-    /// Import, list and set agents
+    /// Import, list, set and delete agents
     Agents(Remote<agents::Agents>),
     /// Create, list, show, cancel and reschedule callbacks
     Callbacks(Remote<callbacks::Callbacks>),
@@ -121,7 +121,7 @@ pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Fail
         }
         Command::Doctor(command) => Ok(command.run(json)),
         Command::Options(command) => Ok(command.run(json)),
-        Command::Openapi => Ok(openapi::run()),
+        Command::Openapi => Ok(openapi::run(json)),
         Command::Services(Remote {
             connection,
             command,
@@ -187,7 +187,7 @@ pub(crate) fn run(arguments: Arguments, started: Instant) -> Result<Status, Fail
         }
         Command::Scxml(command) => on_one_thread(scxml::run(command, json)),
         Command::Vxml(command) => on_one_thread(vxml::run(command, json)),
-        Command::Completions(command) => Ok(command.run()),
+        Command::Completions(command) => Ok(command.run(json)),
     }
 }
 

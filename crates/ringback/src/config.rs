@@ -107,22 +107,53 @@ fn read(path: &Path) -> Result<String, Problem> {
 /// Reads a text and variables: the whole way without a file.
 pub(crate) fn parse(text: &str, variables: &[(String, String)]) -> Result<Config, Vec<Problem>> {
     let lines = keys::check(text)?;
-    let config: Config = toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| keys::line_at(text, span.start));
-        let key = line.and_then(|line| lines.key_at(line)).unwrap_or_default();
-        vec![Problem {
-            line,
-            key,
-            message: error.message().to_owned(),
-            remedy: String::new(),
-        }]
-    })?;
+    let config = typed(text, &lines)?;
     let config = environment::apply(config, variables)?;
     let problems = validate::check(&config, &lines);
     if problems.is_empty() {
         Ok(config)
     } else {
         Err(problems)
+    }
+}
+
+/// The values by their types; of several that do not fit all are told.
+fn typed(text: &str, lines: &keys::Lines) -> Result<Config, Vec<Problem>> {
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut rest = text.to_owned();
+    loop {
+        let error = match toml::from_str(&rest) {
+            Ok(config) if problems.is_empty() => return Ok(config),
+            Ok(_) => return Err(problems),
+            Err(error) => error,
+        };
+        let line = error.span().map(|span| keys::line_at(&rest, span.start));
+        let known = problems.iter().any(|problem| problem.line == line);
+        if known || problems.len() >= keys::PROBLEMS_MAX {
+            return Err(problems);
+        }
+        problems.push(Problem {
+            line,
+            key: line.and_then(|line| lines.key_at(line)).unwrap_or_default(),
+            message: error.message().to_owned(),
+            remedy: String::new(),
+        });
+        // What follows is found by looking again without this line.
+        let Some(line) = line else {
+            return Err(problems);
+        };
+        let without = |(number, text): (usize, &str)| {
+            if number == line {
+                String::new()
+            } else {
+                text.to_owned()
+            }
+        };
+        let kept: Vec<String> = (1..).zip(rest.lines()).map(without).collect();
+        rest = kept.join("\n");
+        if keys::check(&rest).is_err() {
+            return Err(problems);
+        }
     }
 }
 
@@ -150,6 +181,26 @@ mod tests {
                 .any(|(l, k, m)| *l == Some(line) && k == key && m.contains(part)),
             "{text}\n{found:?}"
         );
+    }
+
+    #[test]
+    fn every_line_at_fault_is_told() {
+        let found = problems("[http]\napp = \n[store]\npath = [1\n[sip\n");
+        assert!(found.len() >= 2, "{found:?}");
+        assert_eq!(found[0].0, Some(2), "{found:?}");
+        let text = "[http]\napp = 1\nweb_ui = 7\n[store]\npath = true\n";
+        check(text, 2, "http.app", "");
+        check(text, 3, "http.web_ui", "");
+        check(text, 5, "store.path", "");
+        assert_eq!(problems(text).len(), 3);
+    }
+
+    #[test]
+    fn of_very_many_names_the_nearest_are_told() {
+        let variable = ("RINGBACK_HTTP_NOTHING_LIKE_IT".to_owned(), "1".to_owned());
+        let found = parse("", &[variable]).unwrap_err();
+        assert!(found[0].remedy.contains("nearest are"), "{found:?}");
+        assert!(found[0].remedy.len() < 200, "{found:?}");
     }
 
     #[test]

@@ -519,6 +519,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// All agents by id.
     async fn agents(&self) -> Result<Vec<AgentRow>, StoreError>;
 
+    /// Removes an agent; `false` = there was none.
+    async fn remove_agent(&self, id: &AgentId) -> Result<bool, StoreError>;
+
+    /// How many deliveries wait for an attempt, and how many were given up.
+    async fn open_deliveries(&self) -> Result<(u64, u64), StoreError>;
+
     /// Inserts or replaces Transaction Lists, all or nothing.
     async fn put_transaction_lists(&self, lists: Vec<TransactionListRow>)
     -> Result<(), StoreError>;

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use callback::{Callback, CallbackId, ServiceName, Timestamp};
+use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
 use rusqlite::Connection;
 
 use self::apply::Rows;
@@ -279,6 +279,15 @@ impl Store for SqliteStore {
 
     async fn agents(&self) -> Result<Vec<AgentRow>, StoreError> {
         self.readers.run(select::agents).await
+    }
+
+    async fn remove_agent(&self, id: &AgentId) -> Result<bool, StoreError> {
+        let work = Work::RemoveAgent(id.clone());
+        Ok(self.writer.write(work).await? > 0)
+    }
+
+    async fn open_deliveries(&self) -> Result<(u64, u64), StoreError> {
+        self.readers.run(select::open_deliveries).await
     }
 
     async fn put_storage(

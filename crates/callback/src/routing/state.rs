@@ -89,6 +89,11 @@ pub struct AgentView {
     pub callback: Option<CallbackId>,
 }
 
+impl AgentView {
+    /// Every state.
+    pub const STATES: &[&str] = &["not_ready", "ready", "reserved", "ringing", "talking"];
+}
+
 /// How the agent's part in a callback ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Released {

@@ -323,6 +323,19 @@ impl Importer {
                 message.to_owned(),
             );
         }
+        let is_set = |option| service.get(option).is_some();
+        let half = match (is_set("username"), is_set("password")) {
+            (true, false) => Some(("username", "password")),
+            (false, true) => Some(("password", "username")),
+            (true, true) | (false, false) => None,
+        };
+        if let Some((set, missing)) = half {
+            let message = format!(
+                "{set} is set and {missing} is not: clients need both, nobody but operators is \
+                 let in"
+            );
+            self.warn(place(set), "HALF_A_LOGIN", message);
+        }
         for option in ["_type", "_service", "_target", "_urs_virtual_queue"] {
             let is_flows = ["_target", "_urs_virtual_queue"].contains(&option);
             if service.get(option).is_none() && !(is_flows && service.is_strategy()) {

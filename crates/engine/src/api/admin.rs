@@ -37,7 +37,7 @@ impl Engine {
     ) -> Result<ServiceImport, Error> {
         let _one_at_a_time = self.inner.imports.lock().await;
         let mut import = service::import(text, mode.strict);
-        self.check_publishing(text, &mut import);
+        self.check_surroundings(text, &mut import).await;
         let report = ServiceImport::new(&import, |name| self.service(name).is_none());
         if !report.ok || mode.dry_run {
             return Ok(report);
@@ -102,7 +102,8 @@ impl Engine {
                 .iter()
                 .map(|agent| ImportedAgent {
                     id: agent.config.id.to_string(),
-                    created: !configs.iter().any(|known| known.id == agent.config.id),
+                    created: parsed.errors.is_empty()
+                        && !configs.iter().any(|known| known.id == agent.config.id),
                 })
                 .collect(),
             repairs: Vec::new(),
@@ -134,6 +135,52 @@ impl Engine {
             .map_err(write_error)?;
         self.reload_agents().await?;
         Ok(report)
+    }
+
+    /// Removes an agent.
+    ///
+    /// # Errors
+    /// There is none, the agent is busy with a callback, or the store does not take the write.
+    pub async fn remove_agent(&self, id: &AgentId) -> Result<(), Error> {
+        let (engine, id) = (self.clone(), id.clone());
+        self.to_end(async move { engine.forget_agent(&id).await })
+            .await?
+    }
+
+    async fn forget_agent(&self, id: &AgentId) -> Result<(), Error> {
+        let _one_at_a_time = self.inner.imports.lock().await;
+        let was = self.agent(id).await?;
+        if was.state == "ready" {
+            // From here on no callback can get the agent any more.
+            self.set_ready(id, Err("removed".to_owned())).await?;
+        }
+        let gone = match self.agent(id).await? {
+            now if now.state != "not_ready" => Err(Error::new(
+                ErrorCode::Conflict,
+                format!(
+                    "{id} is busy with a callback: set the agent not ready and wait for its end"
+                ),
+            )),
+            _ => self.inner.store.remove_agent(id).await.map_err(write_error),
+        };
+        if gone.is_err() && was.state == "ready" {
+            self.set_ready(id, Ok(())).await?;
+        }
+        gone?;
+        self.reload_agents().await
+    }
+
+    async fn agent(&self, id: &AgentId) -> Result<AgentView, Error> {
+        let mut agents = self.agents().await?.into_iter();
+        agents
+            .find(|agent| agent.id == *id)
+            .ok_or_else(|| unknown(id))
+    }
+
+    async fn set_ready(&self, id: &AgentId, ready: Result<(), String>) -> Result<(), Error> {
+        let id = id.clone();
+        self.ask(|reply| Command::SetReady { id, ready, reply })
+            .await?
     }
 
     async fn reload_agents(&self) -> Result<(), Error> {
@@ -172,7 +219,7 @@ impl Engine {
         let mut row = rows
             .into_iter()
             .find(|row| row.id == *id)
-            .ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no agent {id}")))?;
+            .ok_or_else(|| unknown(id))?;
         row.ready = ready.is_ok();
         row.reason = ready.clone().err().unwrap_or_default();
         row.since = self.now();
@@ -181,8 +228,10 @@ impl Engine {
             .put_agents(vec![row])
             .await
             .map_err(write_error)?;
-        let id = id.clone();
-        self.ask(|reply| Command::SetReady { id, ready, reply })
-            .await?
+        self.set_ready(id, ready).await
     }
+}
+
+fn unknown(id: &AgentId) -> Error {
+    Error::new(ErrorCode::NotFound, format!("There is no agent {id}"))
 }

@@ -1,6 +1,5 @@
 //! The folder for treatments as operators keep it.
 
-use std::error::Error as _;
 use std::time::SystemTime;
 
 use callback::options::{self, Kind};
@@ -10,6 +9,7 @@ use telephony::playback::PlaybackError;
 
 use super::Engine;
 use crate::limits;
+use crate::treatment::because;
 
 /// A treatment file as operators see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,13 +134,6 @@ async fn blocking<T: Send + 'static>(
         };
         Error::new(code, because(&error))
     })
-}
-
-/// An error with its cause.
-fn because(error: &PlaybackError) -> String {
-    error
-        .source()
-        .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 fn timestamp(at: SystemTime) -> Option<Timestamp> {

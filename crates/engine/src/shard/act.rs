@@ -18,6 +18,7 @@ use telephony::port::{
 use super::round::Round;
 use super::{Clip, Command, Shard};
 use crate::sessions::Signal;
+use crate::treatment::Asks;
 
 impl Shard {
     pub(super) fn act(&mut self, id: &CallbackId, effect: Effect) {
@@ -175,20 +176,23 @@ impl Shard {
     }
 
     fn play(&mut self, id: &CallbackId, leg: &LegKey, source: String, forever: bool, token: u64) {
-        let clip = Clip {
+        let service = self.callbacks.get(id).map(|callback| callback.service());
+        let asks = Asks {
             callback: id.clone(),
-            leg: leg.clone(),
-            token,
-            forever,
-            clip: None,
+            service: service.map(ToString::to_string).unwrap_or_default(),
         };
+        let leg = leg.clone();
         let treatments = self.parts.treatments.clone();
         let commands = self.parts.commands.clone();
         // Disks and web servers take their time: nobody else waits for it.
         self.parts.supervisor.spawn("treatment", async move {
             let clip = Clip {
-                clip: treatments.find(&source).await,
-                ..clip
+                clip: treatments.find(&source, &asks).await,
+                callback: asks.callback,
+                leg,
+                token,
+                forever,
+                source,
             };
             // The channel closes only when the shard is gone.
             drop(commands.send(Command::Play(Box::new(clip))).await);
@@ -202,6 +206,7 @@ impl Shard {
             leg,
             token,
             forever,
+            source,
             clip,
         } = clip;
         let Some(callback) = self.callbacks.get(&id) else {
@@ -215,8 +220,13 @@ impl Shard {
             return;
         }
         let call = call_id(&leg);
+        if let Err(reason) = &clip {
+            let treatment = callback::mask::url(&source);
+            let reason = reason.clone();
+            self.step(&id, Input::TreatmentSkipped { treatment, reason }, round);
+        }
         match clip {
-            Some(clip) => self.send(TelephonyCommand::Play {
+            Ok(clip) => self.send(TelephonyCommand::Play {
                 call,
                 token,
                 clip,
@@ -227,8 +237,8 @@ impl Shard {
                 },
             }),
             // A file that cannot be played counts as played with length 0.
-            None if forever => self.send(TelephonyCommand::Stop { call }),
-            None => {
+            Err(_) if forever => self.send(TelephonyCommand::Stop { call }),
+            Err(_) => {
                 // Only a customer hears something once.
                 let event = LegEvent::Played { token };
                 let attempt = leg.attempt;

@@ -72,6 +72,8 @@ impl Shard {
                 // The script may have given up.
                 drop(reply.try_send(self.router.statistic(&object, &name, self.now)));
             }
+            // Who asked may have given up.
+            Command::Figures { reply } => drop(reply.send(self.figures())),
             Command::Agents { reply } => drop(reply.send(self.router.agents())),
         }
     }

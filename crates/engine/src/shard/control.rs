@@ -13,6 +13,7 @@ use super::act::call_id;
 use super::round::Round;
 use super::{Command, Line, Reply, Shard};
 use crate::sessions::Signal;
+use crate::treatment::Asks;
 use crate::voicexml::OtherSide;
 
 /// Plays of sessions have numbers from here on; those of the lifecycle stay far below.
@@ -243,6 +244,19 @@ impl Shard {
         })
     }
 
+    /// For whom a session's treatment is looked for.
+    fn asks(&self, line: &Line) -> Asks {
+        let id = match line {
+            Line::Question { callback, .. } => callback.clone(),
+            Line::Placed(call) => CallbackId::new(call.as_str()),
+        };
+        let service = self.callbacks.get(&id);
+        Asks {
+            service: service.map_or_else(String::new, |callback| callback.service().to_string()),
+            callback: id,
+        }
+    }
+
     /// A file that cannot be played counts as played.
     pub(super) fn play_for_session(
         &mut self,
@@ -262,17 +276,24 @@ impl Shard {
             clip,
             repeat,
         };
+        let asks = self.asks(&line);
         let plugins = self.parts.plugins.clone();
         let treatments = self.parts.treatments.clone();
         let commands = self.parts.commands.clone();
         self.parts.supervisor.spawn("treatment", async move {
-            match treatments.find(&source).await {
-                Some(clip) => {
+            match treatments.find(&source, &asks).await {
+                Ok(clip) => {
                     let command = Command::Send(Box::new(command(clip)));
                     // The channel closes only when the shard is gone.
                     drop(commands.send(command).await);
                 }
-                None => plugins.signal_line(&line, Signal::Played(play)),
+                Err(reason) => {
+                    let treatment = callback::mask::url(&source);
+                    let input = Input::TreatmentSkipped { treatment, reason };
+                    let id = asks.callback;
+                    drop(commands.send(Command::Tell { id, input }).await);
+                    plugins.signal_line(&line, Signal::Played(play));
+                }
             }
         });
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use callback::events::{self, EventId};
+use callback::events;
 use callback::lifecycle::{
     self, ContactFault, Context, DialPlan, Effect, Input, LegEvent, LineEnd,
 };
@@ -20,7 +20,7 @@ use telephony::port::{CallId, Event, EventKind, Room};
 use super::Shard;
 use super::act::call_id;
 use super::round::Round;
-use super::told::warn_of_plugin;
+use super::told::warn_of;
 use crate::limits;
 use crate::trunks::TrunkInfo;
 
@@ -97,6 +97,7 @@ impl Shard {
         self.ledger
             .moved(before, Some(step.callback.state), &step.callback);
         self.parts.metrics.step(before, &step.callback, dialed);
+        self.parts.metrics.dials_over(&step.callback, &step.events);
         // After a start most callbacks just go on waiting: nothing to write for them.
         let unchanged = step.events.is_empty();
         self.note(&step.callback, step.events, &step.effects, round);
@@ -137,9 +138,7 @@ impl Shard {
                 detail = detail(&event.data),
                 "callback event"
             );
-            if event.id == EventId::PluginProblem {
-                warn_of_plugin(callback, &event);
-            }
+            warn_of(callback, &event);
             let deliveries = self.parts.publisher.of_event(callback, &event);
             if event.notification.is_some() && deliveries.is_empty() {
                 self.parts.metrics.no_subscriber();

@@ -78,8 +78,8 @@ async fn a_url_is_fetched_once_and_then_asked_by_its_validator() {
     .await;
     let treatments = treatments(LONG);
     let url = format!("{}/music.ulaw", web.url);
-    let first = treatments.find(&url).await.unwrap();
-    let second = treatments.find(&url).await.unwrap();
+    let first = treatments.find(&url, &asks()).await.unwrap();
+    let second = treatments.find(&url, &asks()).await.unwrap();
     assert_eq!((first.duration_ms(), second.duration_ms()), (1000, 1000));
     assert_eq!(web.requests.load(Ordering::SeqCst), 2);
 }
@@ -96,36 +96,41 @@ async fn a_failing_address_plays_what_was_fetched_before_else_nothing() {
     .await;
     let treatments = treatments(LONG);
     let url = format!("{}/music.ulaw", web.url);
-    assert!(treatments.find(&url).await.is_some());
-    assert!(treatments.find(&url).await.is_some(), "the kept one");
+    assert!(treatments.find(&url, &asks()).await.is_ok());
+    assert!(treatments.find(&url, &asks()).await.is_ok(), "the kept one");
     let other = format!("{}/other.ulaw", web.url);
-    assert!(treatments.find(&other).await.is_none());
+    assert!(treatments.find(&other, &asks()).await.is_err());
 }
 
 #[tokio::test]
 async fn a_url_with_more_than_10_mib_or_without_an_end_in_time_is_left() {
     let big = web(|_, _| Some(ok("", limits::TREATMENT_MAX + 1))).await;
     let url = format!("{}/big.ulaw", big.url);
-    assert!(treatments(LONG).remote(&url).await.is_none());
+    assert!(treatments(LONG).remote(&url, &asks()).await.is_err());
     let silent = web(|_, _| None).await;
     let url = format!("{}/never.ulaw", silent.url);
     let hasty = treatments(Duration::from_millis(50));
-    assert!(hasty.remote(&url).await.is_none());
+    assert!(hasty.remote(&url, &asks()).await.is_err());
 }
 
 #[tokio::test]
 async fn a_url_that_holds_no_audio_is_left() {
     let web = web(|_, _| Some(ok("", 100))).await;
     let url = format!("{}/page.html", web.url);
-    assert!(treatments(LONG).remote(&url).await.is_none());
+    assert!(treatments(LONG).remote(&url, &asks()).await.is_err());
 }
 
 #[tokio::test]
 async fn a_missing_file_is_no_clip_and_a_shipped_one_is() {
     let treatments = treatments(LONG);
-    assert!(treatments.find("missing.wav").await.is_none());
-    assert!(treatments.find("../secret.wav").await.is_none());
-    assert!(treatments.find("all_agents_busy.wav").await.is_some());
+    assert!(treatments.find("missing.wav", &asks()).await.is_err());
+    assert!(treatments.find("../secret.wav", &asks()).await.is_err());
+    assert!(
+        treatments
+            .find("all_agents_busy.wav", &asks())
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -145,21 +150,28 @@ async fn redirects_are_followed_but_not_to_a_metadata_service() {
     let treatments = treatments(LONG);
     assert!(
         treatments
-            .remote(&format!("{}/good.ulaw", redirecting.url))
+            .remote(&format!("{}/good.ulaw", redirecting.url), &asks())
             .await
-            .is_some()
+            .is_ok()
     );
     assert!(
         treatments
-            .remote(&format!("{}/bad.ulaw", redirecting.url))
+            .remote(&format!("{}/bad.ulaw", redirecting.url), &asks())
             .await
-            .is_none()
+            .is_err()
     );
     assert!(
         treatments
-            .remote("http://169.254.169.254/x.wav")
+            .remote("http://169.254.169.254/x.wav", &asks())
             .await
-            .is_none()
+            .is_err()
     );
     assert_eq!(redirecting.requests.load(Ordering::SeqCst), 3);
+}
+
+fn asks() -> Asks {
+    Asks {
+        callback: CallbackId::new("1-a"),
+        service: "desk".to_owned(),
+    }
 }

@@ -16,6 +16,7 @@ use super::transfers::Transferring;
 use crate::limits;
 use crate::pool::Hosted;
 use crate::shard::Line;
+use crate::treatment::Asks;
 
 /// What happens to an application.
 #[derive(Debug)]
@@ -65,6 +66,16 @@ pub(super) struct Call {
     /// What the application is found by.
     pub(super) token: String,
     pub(super) line: Line,
+}
+
+impl Call {
+    /// For whom its audio is looked for.
+    pub(super) fn asks(&self) -> Asks {
+        Asks {
+            callback: self.callback.clone(),
+            service: String::new(),
+        }
+    }
 }
 
 /// A play of the application on its call.

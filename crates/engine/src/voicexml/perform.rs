@@ -115,11 +115,13 @@ impl VoiceXml {
             Effect::Send(message) => cell.owner.message(message),
             Effect::Log(line) => {
                 let text: String = line.text.chars().take(LINE_MAX).collect();
+                let text = callback::mask::numbers(&text);
                 let (label, level) = (line.label, line.level);
                 tracing::info!(callback.id = %cell.call.callback, label, level, text, "a page says");
             }
             Effect::Trace(trace) => {
-                tracing::debug!(callback.id = %cell.call.callback, ?trace, "a page runs");
+                let trace = callback::mask::numbers(&format!("{trace:?}"));
+                tracing::debug!(callback.id = %cell.call.callback, trace, "a page runs");
             }
             Effect::Ended(ending) => self.over(cell, body, *ending),
         }
@@ -163,7 +165,8 @@ impl VoiceXml {
             .supervisor
             .spawn("application prompts", async move {
                 let prompts = &all.inner.prompts;
-                let rendered = prompts.render(&play.prompts, &cell.recordings).await;
+                let asks = cell.call.asks();
+                let rendered = prompts.render(&play.prompts, &cell.recordings, &asks).await;
                 all.push(&cell, Input::Rendered(play.id, rendered));
             });
     }

@@ -6,7 +6,7 @@ use vxml::{Segment, Spoken};
 use super::recordings::Recordings;
 use crate::limits;
 use crate::speech::{Speech, SpeechError};
-use crate::treatment::Treatments;
+use crate::treatment::{Asks, Treatments};
 
 /// Samples of a millisecond.
 const SAMPLES_PER_MS: usize = 8;
@@ -60,6 +60,7 @@ impl Prompts {
         &self,
         prompts: &[Spoken],
         recordings: &Recordings,
+        asks: &Asks,
     ) -> Result<Clip, Unspeakable> {
         let mut tape = Tape::default();
         for prompt in prompts {
@@ -93,7 +94,7 @@ impl Prompts {
                             }
                         }
                     }
-                    Segment::Audio { url, fallback } => match self.audio(url).await {
+                    Segment::Audio { url, fallback } => match self.audio(url, asks).await {
                         Some(clip) => tape.add(clip.samples()),
                         None => rest.extend(fallback.iter().rev()),
                     },
@@ -104,13 +105,16 @@ impl Prompts {
     }
 
     /// Audio of an address; `file:` is refused to pages.
-    pub(super) async fn audio(&self, url: &str) -> Option<Clip> {
+    pub(super) async fn audio(&self, url: &str, asks: &Asks) -> Option<Clip> {
         let is_remote = url.starts_with("http://") || url.starts_with("https://");
         if !is_remote {
-            tracing::warn!("audio of an application is neither http nor https");
+            tracing::warn!(
+                callback.id = %asks.callback,
+                "audio of an application is neither http nor https"
+            );
             return None;
         }
-        self.treatments.find(url).await
+        self.treatments.find(url, asks).await.ok()
     }
 }
 
@@ -135,7 +139,12 @@ mod tests {
             lang: None,
             segments,
         };
-        let rendered = prompts().render(&[prompt], &Recordings::default()).await;
+        let asks = Asks {
+            callback: callback::CallbackId::new("1-a"),
+            service: String::new(),
+        };
+        let recordings = Recordings::default();
+        let rendered = prompts().render(&[prompt], &recordings, &asks).await;
         rendered.map(|clip| clip.duration_ms())
     }
 

@@ -94,7 +94,8 @@ impl VoiceXml {
         self.inner
             .supervisor
             .spawn("application prompts", async move {
-                if let Some(clip) = all.inner.prompts.audio(&url).await {
+                let asks = cell.call.asks();
+                if let Some(clip) = all.inner.prompts.audio(&url, &asks).await {
                     all.push(&cell, Input::TransferAudio(id, clip));
                 }
             });

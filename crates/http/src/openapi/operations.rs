@@ -150,6 +150,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .query(IMPORT)
     .body(Body::Text),
     op(
+        "delete",
+        "/api/v1/agents/{id}",
+        "Removes an agent; 409 while the agent is busy with a callback",
+        Answer::Json("Object"),
+    ),
+    op(
         "post",
         "/api/v1/agents/{id}/state",
         "Sets an agent ready or not ready",
@@ -417,7 +423,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(
         "get",
         "/metrics",
-        "Metrics for Prometheus",
+        "Metrics for Prometheus; operator credentials, or http.metrics_token as Bearer",
         Answer::Other("application/openmetrics-text"),
     ),
     // Compatible.

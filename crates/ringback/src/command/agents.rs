@@ -1,4 +1,4 @@
-//! `ringback agents`: import, list, set.
+//! `ringback agents`: import, list, set, delete.
 
 use clap::{Args, Subcommand, ValueEnum};
 use reqwest::Method;
@@ -22,6 +22,11 @@ enum Action {
     Import(Import),
     /// List the agents with their states
     List,
+    /// Remove an agent who is not busy with a callback
+    Delete {
+        /// The agent
+        id: String,
+    },
     /// Set an agent ready or not ready
     Set {
         /// The agent
@@ -49,7 +54,11 @@ impl Agents {
     pub(super) async fn run(&self, client: &Client, as_json: bool) -> Result<Status, Failure> {
         let answer = match &self.action {
             Action::Import(import) => return import.run(client, "agents", as_json).await,
-            Action::List => client.get("/api/v1/agents", &[]).await?,
+            Action::List => client.list("/api/v1/agents", &[], "agents").await?,
+            Action::Delete { id } => {
+                let path = format!("/api/v1/agents/{}", segment(id));
+                return client.remove(&path, id, as_json).await;
+            }
             Action::Set { id, state, reason } => {
                 let body = match state {
                     State::Ready if reason.is_some() => {

@@ -8,9 +8,12 @@ use serde_json::json;
 use tokio::fs;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::client::Client;
+use crate::client::{Client, is_of};
 use crate::outcome::{Failure, Status};
 use crate::output;
+
+/// What every store begins with (SQLite file format, §1.3).
+const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// Arguments of `backup`.
 #[derive(Args, Debug)]
@@ -31,6 +34,9 @@ impl Backup {
             ));
         }
         let answer = client.post("/api/v1/backup").await?;
+        if !is_of(&answer, "application/vnd.sqlite3") {
+            return Err(client.no_ringback());
+        }
         // The name appears when everything is there: half a backup never looks like one.
         let mut part = self.file.clone().into_os_string();
         part.push(".part");
@@ -67,6 +73,7 @@ async fn write(client: &Client, mut answer: Response, path: &Path) -> Result<u64
         .await;
     let mut file = opened.map_err(|error| unwritable(path, &error))?;
     let mut bytes = 0;
+    let mut head: Vec<u8> = Vec::with_capacity(MAGIC.len());
     while let Some(chunk) = answer
         .chunk()
         .await
@@ -76,6 +83,11 @@ async fn write(client: &Client, mut answer: Response, path: &Path) -> Result<u64
             .await
             .map_err(|error| unwritable(path, &error))?;
         bytes += chunk.len() as u64;
+        head.extend(chunk.iter().take(MAGIC.len() - head.len()));
+    }
+    // An answer of somebody else, or nothing at all, must not pass for a copy.
+    if head != MAGIC {
+        return Err(client.no_ringback());
     }
     file.sync_all()
         .await

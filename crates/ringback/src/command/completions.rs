@@ -2,6 +2,7 @@
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
+use serde_json::json;
 
 use super::Arguments;
 use crate::outcome::Status;
@@ -16,7 +17,7 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(&self) -> Status {
+    pub(super) fn run(&self, as_json: bool) -> Status {
         let mut script = Vec::new();
         clap_complete::generate(
             self.shell,
@@ -24,7 +25,12 @@ impl Completions {
             "ringback",
             &mut script,
         );
-        output::raw(&String::from_utf8_lossy(&script));
+        let script = String::from_utf8_lossy(&script);
+        if as_json {
+            output::line(&json!({"script": script}).to_string());
+        } else {
+            output::raw(&script);
+        }
         Status::Ok
     }
 }

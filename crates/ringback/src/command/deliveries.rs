@@ -90,7 +90,15 @@ async fn list(
     let mut query: Vec<(&str, &str)> = Vec::new();
     query.extend(callback.iter().map(|value| ("callback", value.as_str())));
     query.extend(state.iter().map(|value| ("state", *value)));
-    let answer = client.get("/api/v1/deliveries", &query).await?;
+    let answer = client
+        .list("/api/v1/deliveries", &query, "deliveries")
+        .await?;
+    let is_empty = answer.pointer("/deliveries/0").is_none();
+    if let (true, Some(callback)) = (is_empty, callback) {
+        // Nothing to deliver, or no such callback: the server says the latter.
+        let path = format!("/api/v1/callbacks/{}", segment(callback));
+        client.get(&path, &[]).await?;
+    }
     if as_json {
         output::line(&answer.to_string());
     } else {
@@ -111,18 +119,44 @@ fn table(answer: &Value) -> String {
             let last = attempts.and_then(|attempts| attempts.last());
             let of_last = |key: &str| output::cell(last.and_then(|attempt| attempt.get(key)));
             vec![
+                output::cell(delivery.get("id")),
                 output::cell(delivery.get("callback_id")),
-                output::cell(delivery.get("seq")),
                 output::cell(delivery.get("event_id")),
                 output::cell(delivery.get("state")),
                 attempts.map_or(0, Vec::len).to_string(),
-                of_last("status"),
+                // 0 = the receiver gave no answer.
+                Some(of_last("status"))
+                    .filter(|status| status != "0")
+                    .unwrap_or_default(),
+                of_last("error"),
                 output::cell(delivery.get("target")),
             ]
         })
         .collect();
     let head = [
-        "CALLBACK", "SEQ", "EVENT", "STATE", "ATTEMPTS", "STATUS", "TARGET",
+        "ID", "CALLBACK", "EVENT", "STATE", "ATTEMPTS", "STATUS", "ERROR", "TARGET",
     ];
     output::table(&head, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_line_has_the_id_to_retry_and_the_last_error() {
+        let attempt = json!({"at": "t", "status": 0, "error": "timeout", "ms": 5});
+        let delivery = json!({"id": "1-a.4", "callback_id": "1-a", "seq": 9, "event_id": "e",
+            "state": "failed", "attempts": [attempt], "target": "http://crm/"});
+        let shown = table(&json!({"deliveries": [delivery]}));
+        let lines: Vec<Vec<&str>> = shown
+            .lines()
+            .map(|l| l.split_whitespace().collect())
+            .collect();
+        assert_eq!(lines[0][0], "ID");
+        let expected = ["1-a.4", "1-a", "e", "failed", "1", "timeout", "http://crm/"];
+        assert_eq!(lines[1], expected);
+    }
 }

@@ -1,7 +1,9 @@
 //! `ringback doctor`: looks at everything that would keep the server from working.
 
 mod checks;
+mod line;
 mod publishing;
+mod services;
 
 use std::path::PathBuf;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use callback::Timestamp;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
@@ -39,14 +40,19 @@ impl Events {
             Action::Tail { since_id } => return tail(client, since_id.clone(), as_json).await,
         };
         let path = format!("/api/v1/callbacks/{}/events", segment(callback));
-        let answer = client.get(&path, &[]).await?;
+        let answer = client.list(&path, &[], "events").await?;
         if as_json {
             output::line(&answer.to_string());
         } else {
             let keys = ["seq", "at_ms", "event_id", "state", "data"];
-            let rows = output::rows(answer.get("events"), &keys);
+            let mut rows = output::rows(answer.get("events"), &keys);
+            for row in &mut rows {
+                if let Some(at) = row.get_mut(1) {
+                    *at = time(at);
+                }
+            }
             output::raw(&output::table(
-                &["SEQ", "AT_MS", "EVENT", "STATE", "DATA"],
+                &["SEQ", "AT", "EVENT", "STATE", "DATA"],
                 &rows,
             ));
         }
@@ -79,6 +85,12 @@ async fn tail(client: &Client, since_id: Option<String>, as_json: bool) -> Resul
     }
 }
 
+/// Milliseconds as people read them.
+fn time(ms: &str) -> String {
+    ms.parse()
+        .map_or_else(|_unknown| ms.to_owned(), |ms| Timestamp(ms).to_iso())
+}
+
 /// Pause before a broken stream is opened again.
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -90,10 +102,25 @@ fn shown(data: &str, as_json: bool) -> String {
     let part = |key: &str| output::cell(event.get(key));
     format!(
         "{} {} {} {} {}",
-        part("at_ms"),
+        time(&part("at_ms")),
         part("callback_id"),
         part("seq"),
         part("event_id"),
         part("state")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_as_people_read_them() {
+        let data = r#"{"at_ms":0,"callback_id":"1-a","seq":2,"event_id":"e","state":"QUEUED"}"#;
+        assert_eq!(
+            shown(data, false),
+            "1970-01-01T00:00:00.000Z 1-a 2 e QUEUED"
+        );
+        assert_eq!(shown(data, true), data);
+    }
 }

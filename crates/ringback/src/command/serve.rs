@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use engine::{AgentDirectory, Engine, StartError};
-use http_api::{Api, ApiKeys, Credentials, WebUi};
+use http_api::{Api, ApiKeys, Credentials, MetricsToken, WebUi};
 use store::{SqliteStore, Store, StoreError};
 use telephony::embedded::{Embedded, Started};
 use telephony::port::{PhoneDirectory, Telephony};
@@ -168,6 +168,7 @@ impl Server {
         api.contact_centers.clone_from(&config.http.contact_centers);
         api.web = web_ui(&config);
         api.api_keys = ApiKeys::new(config.http.api_keys.iter().map(|key| key.expose()));
+        api.metrics_token = MetricsToken::new(config.http.metrics_token.expose());
         let mut http = JoinSet::new();
         http.spawn(http_api::serve(
             listener,
@@ -256,7 +257,20 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
 
 fn open_store(config: &Config) -> Result<SqliteStore, Failure> {
     let path = &config.store.path;
+    refuse_empty(path)?;
     SqliteStore::open(path.as_ref()).map_err(|error| store_failure(path, &error))
+}
+
+/// A file without a byte is what a broken backup or copy leaves: taken for a new store, it would
+/// hide that everything is missing.
+pub(super) fn refuse_empty(path: &str) -> Result<(), Failure> {
+    match std::fs::metadata(path) {
+        Ok(file) if file.is_file() && file.len() == 0 => Err(Failure::bad_input(
+            format!("the store {path} is an empty file"),
+            "restore a backup, or remove the file to begin with a new store",
+        )),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Why a store cannot be used, with what helps.

@@ -1,10 +1,10 @@
-//! `ringback services`: import, list, export.
+//! `ringback services`: import, list, export, delete.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::import::Import;
-use crate::client::Client;
+use crate::client::{Client, segment};
 use crate::outcome::{Failure, Status};
 use crate::output;
 
@@ -23,6 +23,11 @@ enum Action {
     List,
     /// Print all services as the text that import reads
     Export,
+    /// Remove a service that has no open callbacks
+    Delete {
+        /// The service
+        name: String,
+    },
 }
 
 impl Services {
@@ -30,12 +35,16 @@ impl Services {
         match &self.action {
             Action::Import(import) => return import.run(client, "services", as_json).await,
             Action::List => {
-                let answer = client.get("/api/v1/services", &[]).await?;
+                let answer = client.list("/api/v1/services", &[], "services").await?;
                 if as_json {
                     output::line(&answer.to_string());
                 } else {
                     output::raw(&list(&answer));
                 }
+            }
+            Action::Delete { name } => {
+                let path = format!("/api/v1/services/{}", segment(name));
+                return client.remove(&path, name, as_json).await;
             }
             Action::Export => {
                 let text = client.get_text("/api/v1/services/export").await?;

@@ -1,4 +1,4 @@
-//! `ringback transactions`: import, list, export.
+//! `ringback transactions`: import, list, export, delete.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -23,6 +23,11 @@ enum Action {
     List,
     /// Print a Transaction List as the text that import reads
     Export {
+        /// The list
+        name: String,
+    },
+    /// Remove a Transaction List that nothing names
+    Delete {
         /// The list
         name: String,
     },
@@ -52,12 +57,18 @@ impl Transactions {
                     .await;
             }
             Action::List => {
-                let answer = client.get("/api/v1/transactions", &[]).await?;
+                let answer = client
+                    .list("/api/v1/transactions", &[], "transactions")
+                    .await?;
                 if as_json {
                     output::line(&answer.to_string());
                 } else {
                     output::raw(&table(&answer));
                 }
+            }
+            Action::Delete { name } => {
+                let path = format!("/api/v1/transactions/{}", segment(name));
+                return client.remove(&path, name, as_json).await;
             }
             Action::Export { name } => {
                 let path = format!("/api/v1/transactions/{}/export", segment(name));

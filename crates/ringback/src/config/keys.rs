@@ -9,6 +9,13 @@ use super::Problem;
 use super::outgoing::PushProvider;
 use super::schema::{Config, Trunk};
 
+/// Problems of one kind that are told at once.
+pub(super) const PROBLEMS_MAX: usize = 20;
+/// Names that are told when none is near.
+const NAMES_TOLD_MAX: usize = 25;
+/// The nearest of very many.
+const NEAREST_TOLD: usize = 3;
+
 /// Lines of the keys of one file.
 #[derive(Debug, Default)]
 pub(super) struct Lines(Vec<(String, usize)>);
@@ -79,17 +86,10 @@ fn join(prefix: &str, name: &str) -> String {
 
 /// Finds the lines of all keys and refuses those that do not exist.
 pub(super) fn check(text: &str) -> Result<Lines, Vec<Problem>> {
-    let document = DeTable::parse(text).map_err(|error| {
-        // The rendered error shows the line, where a secret may stand; the message does not.
-        let line = error.span().map(|span| line_at(text, span.start));
-        let message = format!("not well-formed TOML: {}", error.message());
-        vec![Problem {
-            line,
-            key: line.map(|line| key_of_line(text, line)).unwrap_or_default(),
-            message,
-            remedy: String::new(),
-        }]
-    })?;
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        return Err(malformed(text, &errors));
+    }
     let mut walk = Walk {
         text,
         lines: Lines::default(),
@@ -101,6 +101,26 @@ pub(super) fn check(text: &str) -> Result<Lines, Vec<Problem>> {
     } else {
         Err(walk.problems)
     }
+}
+
+/// Every line that is no TOML, up to a bound: one error may bring others with it.
+fn malformed(text: &str, errors: &[toml::de::Error]) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for error in errors {
+        // The rendered error shows the line, where a secret may stand; the message does not.
+        let line = error.span().map(|span| line_at(text, span.start));
+        if problems.iter().any(|known| known.line == line) {
+            continue;
+        }
+        problems.push(Problem {
+            line,
+            key: line.map(|line| key_of_line(text, line)).unwrap_or_default(),
+            message: format!("not well-formed TOML: {}", error.message()),
+            remedy: String::new(),
+        });
+    }
+    problems.truncate(PROBLEMS_MAX);
+    problems
 }
 
 /// The key of a line that could not be parsed, as far as it can be told.
@@ -190,16 +210,27 @@ impl Walk<'_> {
     }
 }
 
-/// Which of the known names was probably meant, and which exist.
+/// Which of the known names was probably meant, and which exist; of very many the nearest.
 pub(super) fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let known: Vec<&str> = known.collect();
-    let nearest = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3);
-    match nearest {
-        Some((_, candidate)) => format!("did you mean '{candidate}'?"),
-        None => format!("known here: {}", known.join(", ")),
+    let distance = |candidate: &'a str| (strsim::damerau_levenshtein(name, candidate), candidate);
+    let mut known: Vec<(usize, &str)> = known.map(distance).collect();
+    let nearest = known.iter().min();
+    let nearest = nearest.filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3);
+    if let Some((_, candidate)) = nearest {
+        return format!("did you mean '{candidate}'?");
     }
+    if known.len() <= NAMES_TOLD_MAX {
+        let names: Vec<&str> = known.into_iter().map(|(_, name)| name).collect();
+        return format!("known here: {}", names.join(", "));
+    }
+    known.sort_unstable();
+    let names: Vec<&str> = known
+        .into_iter()
+        .take(NEAREST_TOLD)
+        .map(|(_, name)| name)
+        .collect();
+    format!(
+        "nearest are {}; ringback.example.toml shows all",
+        names.join(", ")
+    )
 }

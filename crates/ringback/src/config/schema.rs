@@ -47,6 +47,8 @@ pub(crate) struct Http {
     pub(crate) contact_centers: Vec<String>,
     /// Keys that requests of the compatible API must hold; empty = not checked.
     pub(crate) api_keys: Vec<Secret>,
+    /// Opens `/metrics` as a Bearer token; empty = operator credentials only.
+    pub(crate) metrics_token: Secret,
     pub(crate) tls_cert: String,
     pub(crate) tls_key: String,
     /// Serve the browser UI below `/ui/`.
@@ -63,6 +65,7 @@ impl Default for Http {
             app: "/genesys".to_owned(),
             contact_centers: Vec::new(),
             api_keys: Vec::new(),
+            metrics_token: Secret::default(),
             tls_cert: String::new(),
             tls_key: String::new(),
             web_ui: true,

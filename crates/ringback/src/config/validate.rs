@@ -82,6 +82,14 @@ fn http(config: &Config, found: &mut Found<'_>) {
             "leave the list empty to check no keys",
         );
     }
+    let token = config.http.metrics_token.expose();
+    if !token.is_empty() && !is_key(token) {
+        found.add(
+            "http.metrics_token",
+            "must be visible ASCII without blanks",
+            "leave it empty to ask for the operator's credentials",
+        );
+    }
     let app = &config.http.app;
     let is_path = app.starts_with('/')
         && !app.ends_with('/')

@@ -67,6 +67,8 @@ async fn a_callback_reaches_an_agent_who_hangs_up() {
     server.api.agent_state("kim", "talking").await;
     let refused = server.api.cancel("desk", &id).await;
     assert_eq!(refused.status, 400, "{refused:?}");
+    let refused = server.api.delete("/api/v1/agents/kim").await;
+    assert_eq!(refused.status, 409, "who talks stays: {refused:?}");
     kim.hang_up().await;
     let notes = receiver.whole(&id, PATIENCE).await;
 

@@ -21,6 +21,7 @@ mod identity;
 mod kamailio;
 mod kill;
 mod notifications;
+mod operators;
 mod pause;
 mod plugin;
 mod plugin_composer;

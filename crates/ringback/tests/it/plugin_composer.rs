@@ -64,6 +64,8 @@ async fn a_key_connects_and_its_data_stay_with_the_callback() {
     let mut events = site.server.api.events(&id).await;
     events.retain(|event| event["event_id"] == "rb.plugin_problem");
     assert!(events.is_empty(), "it gave the call back: {events:?}");
+    let log = site.server.log();
+    assert!(log.contains("a document says"), "{log}");
 }
 
 #[tokio::test]

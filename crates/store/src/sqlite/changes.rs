@@ -84,3 +84,9 @@ pub(super) fn remove_list(conn: &Connection, name: &str) -> Result<u64, Failure>
     let sql = "DELETE FROM transaction_lists WHERE name = ?1";
     Ok(conn.prepare_cached(sql)?.execute([name])? as u64)
 }
+
+/// Removes an agent; returns how many went.
+pub(super) fn remove_agent(conn: &Connection, id: &str) -> Result<u64, Failure> {
+    let sql = "DELETE FROM agents WHERE id = ?1";
+    Ok(conn.prepare_cached(sql)?.execute([id])? as u64)
+}

@@ -191,6 +191,16 @@ const DELIVERIES: &str = "SELECT id, callback_id, seq, notification_seq, event_i
     target, guarded, language, body, attempts, next_at_ms, state, row, base, extra
     FROM deliveries";
 
+/// How many deliveries are pending, and how many were given up; each from its own index.
+pub(super) fn open_deliveries(conn: &Connection) -> Result<(u64, u64), Failure> {
+    let count = |state: u8| -> Result<u64, Failure> {
+        let sql = format!("SELECT COUNT(*) FROM deliveries WHERE state = {state}");
+        let count: i64 = conn.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    };
+    Ok((count(0)?, count(2)?))
+}
+
 /// What still has to be delivered.
 pub(super) fn pending_deliveries(conn: &Connection) -> Result<Vec<DeliveryRow>, Failure> {
     let sql = format!("{DELIVERIES} WHERE state = 0 ORDER BY callback_id, seq, row");

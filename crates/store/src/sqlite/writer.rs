@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::Path;
 use std::thread::JoinHandle;
 
-use callback::{CallbackId, Timestamp};
+use callback::{AgentId, CallbackId, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -31,6 +31,8 @@ pub(super) enum Work {
     TransactionLists(Vec<TransactionListRow>),
     /// The answer is 1 when the list was there.
     RemoveTransactionList(String),
+    /// The answer is 1 when the agent was there.
+    RemoveAgent(AgentId),
     /// Keys of a callback's storage.
     Storage(CallbackId, Vec<StorageRow>),
     /// The answer is 1 when the key was there.
@@ -53,7 +55,7 @@ impl Work {
             Self::Agents(rows) => rows.len(),
             Self::TransactionLists(rows) => rows.len(),
             Self::Storage(_, rows) => rows.len(),
-            Self::RemoveStorage(..) | Self::RemoveTransactionList(_) => 1,
+            Self::RemoveStorage(..) | Self::RemoveTransactionList(_) | Self::RemoveAgent(_) => 1,
             // A purge step is long enough to be the last of its group.
             Self::PurgeCallbacks(_)
             | Self::PurgeIdempotency(_)
@@ -256,6 +258,7 @@ impl WriterThread {
             Work::Agents(rows) => apply::agents(&self.conn, rows).map(|()| 0),
             Work::TransactionLists(rows) => apply::transaction_lists(&self.conn, rows).map(|()| 0),
             Work::RemoveTransactionList(name) => changes::remove_list(&self.conn, name),
+            Work::RemoveAgent(id) => changes::remove_agent(&self.conn, id.as_str()),
             Work::Storage(id, rows) => storage::put(&self.conn, id, rows).map(|()| 0),
             Work::RemoveStorage(id, key) => storage::remove(&self.conn, id, key),
             Work::PurgeCallbacks(before) => purge::callbacks(&self.conn, *before, &mut self.stored),

@@ -123,7 +123,8 @@ async fn a_treatment_that_comes_late_is_not_played() {
             leg: leg.clone(),
             token,
             forever: true,
-            clip: Some(Sound::from_samples(vec![1; 80])),
+            source: "a.wav".to_owned(),
+            clip: Ok(Sound::from_samples(vec![1; 80])),
         };
         let callbacks = &mut stage.shard.callbacks;
         callbacks.insert(id.clone(), Arc::new(callback.clone()));
@@ -145,6 +146,32 @@ async fn a_treatment_that_comes_late_is_not_played() {
 }
 
 #[tokio::test]
+async fn a_skipped_treatment_stands_in_the_history() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    let id = stage.create(json!({})).await.unwrap().id.clone();
+    let mut callback = Callback::clone(&stage.shard.callbacks[&id]);
+    (callback.attempts, callback.play_token) = (1, 3);
+    callback.phase = Phase::InQueue;
+    let leg = callback.customer_leg();
+    stage.shard.callbacks.insert(id.clone(), Arc::new(callback));
+    let clip = Clip {
+        callback: id,
+        leg,
+        token: 3,
+        forever: true,
+        source: "gone.wav".to_owned(),
+        clip: Err("there is no such file".to_owned()),
+    };
+    let mut round = Round::default();
+    stage.shard.play_clip(clip, &mut round);
+    let noted = &round.batch.events[0];
+    assert_eq!(noted.event_id, "rb.note");
+    for part in ["treatment_skipped", "gone.wav", "there is no such file"] {
+        assert!(noted.data.contains(part), "{part}: {}", noted.data);
+    }
+}
+
+#[tokio::test]
 async fn a_treatment_is_read_beside_the_shard() {
     let mut stage = Stage::new(ROOMY, 0).await;
     let id = stage.create(json!({})).await.unwrap().id.clone();
@@ -160,7 +187,7 @@ async fn a_treatment_is_read_beside_the_shard() {
     let Some(Command::Play(clip)) = stage._commands.recv().await else {
         panic!("the clip comes as a command");
     };
-    assert!(clip.clip.is_some());
+    assert!(clip.clip.is_ok());
 }
 
 #[tokio::test]
@@ -180,7 +207,8 @@ async fn an_agent_who_waits_for_the_customer_hears_music_until_both_talk() {
             leg: leg.clone(),
             token: 3,
             forever: true,
-            clip: Some(Sound::from_samples(vec![1; 80])),
+            source: "a.wav".to_owned(),
+            clip: Ok(Sound::from_samples(vec![1; 80])),
         };
         let callbacks = &mut stage.shard.callbacks;
         callbacks.insert(id.clone(), Arc::new(callback.clone()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use callback::limits::QUERY_MAX;
+use callback::record::State as CallbackState;
 use callback::{ErrorCode, ServiceName, Timestamp};
 use serde_json::json;
 use store::Query;
@@ -88,7 +89,7 @@ impl Filter {
         for (key, value) in pairs {
             match key.as_str() {
                 "service" => filter.service = Some(service_name(&value)?),
-                "state" => states.push(value),
+                "state" => states.push(state(value)?),
                 "reason" => reasons.push(value),
                 "from" => filter.from = Some(time("from", &value)?),
                 "until" => filter.until = Some(time("until", &value)?),
@@ -119,6 +120,21 @@ impl Filter {
 
 /// What a query may hold.
 const ALLOWED: &str = "service, state, reason, number, from, until, data.<key>, order, skip, limit";
+
+fn state(value: String) -> Result<String, Failure> {
+    if CallbackState::ALL
+        .iter()
+        .any(|state| state.as_str() == value)
+    {
+        return Ok(value);
+    }
+    let all: Vec<&str> = CallbackState::ALL
+        .iter()
+        .map(|state| state.as_str())
+        .collect();
+    let message = format!("state must be one of {}", all.join(", "));
+    Err(Failure::field(ErrorCode::BadParameter, "state", message))
+}
 
 fn time(key: &str, value: &str) -> Result<Timestamp, Failure> {
     Timestamp::parse_iso(value).ok_or_else(|| {
@@ -179,6 +195,8 @@ mod tests {
             "limit=-1",
             "limit=x",
             "sate=QUEUED",
+            "state=queued",
+            "state=FOO",
             "skip=-1",
             "order=oldest",
             "from=soon",

@@ -1,15 +1,17 @@
 //! The single looks of `ringback doctor`; nothing is changed by them.
 
 use std::fs;
-use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
+use std::time::Duration;
 
 use engine::speech::{Speech, Synthesiser};
 use store::SqliteStore;
 
-use super::{Check, publishing};
+use super::{Check, line, publishing, services};
 use crate::clock::wall_us;
+use crate::command::serve::refuse_empty;
 use crate::config::{self, Config};
 use crate::outcome::chain;
 
@@ -21,24 +23,36 @@ const OPEN_FILES: u64 = 4096;
 /// Room on the disk that lasts a while: a thousand callbacks take a few MiB.
 const DISK_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// How long a running server may take to say so.
+const RUNNING_WAIT: Duration = Duration::from_secs(2);
+/// Bytes of its answer; ours has some hundred.
+const ANSWER_MAX: u64 = 64 * 1024;
+
 /// What helps when nobody speaks.
 const REMEDY_OF_SPEECH: &str = "install it, or set vxml.tts to none";
 
 /// Looks at everything that the configuration names.
 pub(super) fn all(config: &Config) -> Vec<Check> {
+    let http_address = config.http.listen.0;
+    let is_running = running(http_address);
     let mut checks = vec![
         credentials(config),
         treatments(&config.media.treatments_dir),
         store(config.store.path.as_ref()),
         disk(config.store.path.as_ref()),
-        http(config.http.listen.0),
-        sip(config.sip.listen.0),
+        if is_running {
+            Check::good("http", format!("a Ringback server runs at {http_address}"))
+        } else {
+            http(http_address)
+        },
+        sip(config.sip.listen.0, is_running),
         rtp(config),
         receive_buffer(),
         open_files(),
     ];
     checks.extend(speech(&config.vxml.tts));
     checks.extend(publishing::all(config, wall_us() / 1_000));
+    checks.extend(services::all(config));
     for (key, reason) in config::without_meaning(config) {
         let message = format!("{key} has no meaning here: {reason}");
         checks.push(Check::advice("configuration", message, "remove it"));
@@ -50,12 +64,7 @@ pub(super) fn all(config: &Config) -> Vec<Check> {
             "add a [[trunk]]",
         ));
     }
-    checks.extend(
-        config
-            .trunk
-            .iter()
-            .map(|trunk| resolve(&trunk.name, &trunk.host, trunk.port)),
-    );
+    checks.extend(line::all(&config.trunk));
     checks
 }
 
@@ -138,6 +147,9 @@ fn store(path: &Path) -> Check {
             ),
         };
     }
+    if let Err(failure) = refuse_empty(&shown.to_string()) {
+        return Check::bad("store", failure.message, failure.remedy);
+    }
     if let Err(error) = fs::OpenOptions::new().append(true).open(path) {
         let message = format!("{shown} cannot be written: {error}");
         return Check::bad("store", message, "give this user the rights to write");
@@ -213,12 +225,38 @@ fn http(address: SocketAddr) -> Check {
     }
 }
 
-fn sip(address: SocketAddr) -> Check {
+/// Whether a Ringback server answers there: what it uses is no fault then.
+fn running(address: SocketAddr) -> bool {
+    ask_ready(address).is_ok_and(|answer| answer.contains("\"trunks_up\""))
+}
+
+fn ask_ready(mut address: SocketAddr) -> io::Result<String> {
+    if address.ip().is_unspecified() {
+        let own: IpAddr = if address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        };
+        address.set_ip(own);
+    }
+    let mut stream = TcpStream::connect_timeout(&address, RUNNING_WAIT)?;
+    stream.set_read_timeout(Some(RUNNING_WAIT))?;
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.take(ANSWER_MAX).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn sip(address: SocketAddr, is_running: bool) -> Check {
     let both = UdpSocket::bind(address)
         .and_then(|udp| udp.local_addr())
         .and_then(|bound| TcpListener::bind(bound).map(|_| ()));
     match both {
         Ok(()) => Check::good("sip", format!("{address} is free for UDP and TCP")),
+        Err(error) if is_running && error.kind() == io::ErrorKind::AddrInUse => {
+            Check::good("sip", format!("{address} is in use, as the server runs"))
+        }
         Err(error) => in_use("sip", address, &error),
     }
 }
@@ -286,22 +324,6 @@ fn open_files() -> Check {
     }
 }
 
-fn resolve(name: &str, host: &str, port: u16) -> Check {
-    match (host, port).to_socket_addrs().map(|mut found| found.next()) {
-        Ok(Some(address)) => Check::good("trunk", format!("{name}: {host} is {address}")),
-        Ok(None) => Check::bad(
-            "trunk",
-            format!("{name}: {host} has no address"),
-            "correct host of the [[trunk]]",
-        ),
-        Err(error) => Check::bad(
-            "trunk",
-            format!("{name}: {host} is not found: {error}"),
-            "correct host of the [[trunk]], or check the name service",
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,11 +359,30 @@ mod tests {
         )
         .unwrap();
         assert!(!store(&foreign).ok);
+        let empty = dir.path().join("empty.db");
+        fs::write(&empty, "").unwrap();
+        let check = store(&empty);
+        assert!(!check.ok && check.message.contains("empty"), "{check:?}");
     }
 
     #[test]
-    fn trunks_are_resolved() {
-        assert!(resolve("a", "127.0.0.1", 5060).ok);
-        assert!(!resolve("a", "no such host", 5060).ok);
+    fn a_running_server_is_recognised() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = |body: &'static str| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    let mut asked = [0; 1024];
+                    let length = stream.read(&mut asked).unwrap();
+                    assert!(asked[..length].starts_with(b"GET /readyz "));
+                    write!(stream, "HTTP/1.1 200 OK\r\n\r\n{body}").unwrap();
+                });
+                running(address)
+            })
+        };
+        assert!(answer("{\"trunks_up\":1}"));
+        assert!(!answer("<html>"));
+        assert!(sip(address, true).ok && !sip(address, false).ok);
     }
 }

@@ -291,6 +291,11 @@ pub(crate) async fn services_and_agents_are_replaced_by_name(store: &dyn Store) 
         store.agents().await.unwrap(),
         [agent("anna", true), agent("zoe", false)]
     );
+    let zoe = AgentId::new("zoe");
+    assert!(store.remove_agent(&zoe).await.unwrap());
+    assert!(!store.remove_agent(&zoe).await.unwrap());
+    assert_eq!(store.agents().await.unwrap(), [agent("anna", true)]);
+    assert_eq!(store.open_deliveries().await.unwrap(), (0, 0));
 }
 
 pub(crate) async fn changes_of_services_are_kept_with_them(store: &dyn Store) {
