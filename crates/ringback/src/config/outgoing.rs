@@ -214,7 +214,7 @@ mod tests {
     fn every_key_stands_in_the_catalogue_with_the_same_default() {
         let config = Config::default();
         let known = keys(&config);
-        assert_eq!(known.len(), 9 + 9 + 21);
+        assert_eq!(known.len(), 9 + 9 + 22);
         for (key, value, entry) in &known {
             assert_eq!(value, entry.default, "{key}");
         }

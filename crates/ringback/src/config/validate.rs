@@ -21,6 +21,7 @@ pub(super) fn check(config: &Config, lines: &Lines) -> Vec<Problem> {
     notifications(config, &mut found);
     dialplan(config, &mut found);
     trunks(config, &mut found);
+    callback(config, &mut found);
     if let Err(why) = engine::speech::Synthesiser::parse(&config.vxml.tts) {
         found.add("vxml.tts", why, "write none, command:espeak-ng or a URL");
     }
