@@ -73,7 +73,7 @@ async fn write(client: &Client, mut answer: Response, path: &Path) -> Result<u64
         .await;
     let mut file = opened.map_err(|error| unwritable(path, &error))?;
     let mut bytes = 0;
-    let mut head = Vec::with_capacity(MAGIC.len());
+    let mut head: Vec<u8> = Vec::with_capacity(MAGIC.len());
     while let Some(chunk) = answer
         .chunk()
         .await
