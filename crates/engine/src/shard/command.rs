@@ -54,16 +54,11 @@ impl Shard {
                 self.set_pauses(pauses);
                 let _ = reply.send(());
             }
+            // The client may have gone away.
             Command::Position { id, reply } => {
-                // The client may have gone away.
                 let _ = reply.send(self.router.position(&id, self.now));
             }
-            Command::Load { queue, reply } => {
-                let waiting = self.router.queue_depths().get(&queue).copied();
-                let open = self.callbacks.values().map(AsRef::as_ref);
-                let load = QueueLoad::of(&queue, waiting.unwrap_or(0), open, self.now);
-                drop(reply.send(load));
-            }
+            Command::Load { queue, reply } => drop(reply.send(self.load(&queue))),
             Command::Statistic {
                 object,
                 name,
@@ -76,6 +71,13 @@ impl Shard {
             Command::Figures { reply } => drop(reply.send(self.figures())),
             Command::Agents { reply } => drop(reply.send(self.router.agents())),
         }
+    }
+
+    /// What a virtual queue has to do.
+    fn load(&self, queue: &str) -> QueueLoad {
+        let waiting = self.router.queue_depths().get(queue).copied();
+        let open = self.callbacks.values().map(AsRef::as_ref);
+        QueueLoad::of(queue, waiting.unwrap_or(0), open, self.now)
     }
 
     pub(crate) fn set_agents(

@@ -74,23 +74,7 @@ fn http(config: &Config, found: &mut Found<'_>) {
             "Basic credentials end it there",
         );
     }
-    let keys = &config.http.api_keys;
-    let is_key = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
-    if !keys.iter().all(|key| is_key(key.expose())) {
-        found.add(
-            "http.api_keys",
-            "each key must be visible ASCII without blanks",
-            "leave the list empty to check no keys",
-        );
-    }
-    let token = config.http.metrics_token.expose();
-    if !token.is_empty() && !is_key(token) {
-        found.add(
-            "http.metrics_token",
-            "must be visible ASCII without blanks",
-            "leave it empty to ask for the operator's credentials",
-        );
-    }
+    secrets(config, found);
     let app = &config.http.app;
     let is_path = app.starts_with('/')
         && !app.ends_with('/')
@@ -120,6 +104,27 @@ fn http(config: &Config, found: &mut Found<'_>) {
             "http.public_url",
             "must be http:// or https:// with a host, without query",
             "e.g. https://callback.example.net",
+        );
+    }
+}
+
+/// Keys and tokens that stand in headers.
+fn secrets(config: &Config, found: &mut Found<'_>) {
+    let keys = &config.http.api_keys;
+    let is_key = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
+    if !keys.iter().all(|key| is_key(key.expose())) {
+        found.add(
+            "http.api_keys",
+            "each key must be visible ASCII without blanks",
+            "leave the list empty to check no keys",
+        );
+    }
+    let token = config.http.metrics_token.expose();
+    if !token.is_empty() && !is_key(token) {
+        found.add(
+            "http.metrics_token",
+            "must be visible ASCII without blanks",
+            "leave it empty to ask for the operator's credentials",
         );
     }
 }
