@@ -105,7 +105,6 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
             bad("notifications.signing_secret must be whsec_ and 24 to 64 bytes in base64".into())
         })?),
     };
-    let connects = |choice| choice == config::OnDetected::Connect;
     let mut application = config.callback.options();
     application.extend(config.lab.options());
     Ok(EngineConfig {
@@ -115,12 +114,7 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
             native_body: notifications.body == config::Body::Native,
             frozen_state: notifications.state_compat == config::StateCompat::Frozen,
             application: Arc::new(application),
-            detection: DetectionDefaults {
-                am_detected_connect: connects(config.telephony.am_detected),
-                silence_detected_connect: connects(config.telephony.silence_detected),
-                sit_detail: config.telephony.sit_detail,
-                fax_detected_connect: connects(config.telephony.fax_detected),
-            },
+            detection: detection(&config.telephony),
             plugin: PluginDefaults {
                 exit_is_cancel: config.plugin.exit_is_cancel,
                 compat_reason: config.plugin.compat_reason,
@@ -159,6 +153,17 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
             max_stuck_threads: config.script.max_stuck_threads,
         },
     })
+}
+
+/// What follows a verdict where a service does not say it.
+fn detection(telephony: &config::Telephony) -> DetectionDefaults {
+    let connects = |choice| choice == config::OnDetected::Connect;
+    DetectionDefaults {
+        am_detected_connect: connects(telephony.am_detected),
+        silence_detected_connect: connects(telephony.silence_detected),
+        sit_detail: telephony.sit_detail,
+        fax_detected_connect: connects(telephony.fax_detected),
+    }
 }
 
 /// Times and numbers of outgoing connections.
