@@ -114,7 +114,7 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
             native_body: notifications.body == config::Body::Native,
             frozen_state: notifications.state_compat == config::StateCompat::Frozen,
             application: Arc::new(application),
-            detection: detection(&config.telephony),
+            detection: detection(config),
             plugin: PluginDefaults {
                 exit_is_cancel: config.plugin.exit_is_cancel,
                 compat_reason: config.plugin.compat_reason,
@@ -156,7 +156,8 @@ pub(super) fn engine(config: &Config, public_url: &str) -> Result<EngineConfig, 
 }
 
 /// What follows a verdict where a service does not say it.
-fn detection(telephony: &config::Telephony) -> DetectionDefaults {
+fn detection(config: &Config) -> DetectionDefaults {
+    let telephony = &config.telephony;
     let connects = |choice| choice == config::OnDetected::Connect;
     DetectionDefaults {
         am_detected_connect: connects(telephony.am_detected),
