@@ -197,7 +197,10 @@ mod tests {
 
     #[test]
     fn of_very_many_names_the_nearest_are_told() {
-        let variable = ("RINGBACK_HTTP_NOTHING_LIKE_IT".to_owned(), "1".to_owned());
+        let variable = (
+            "RINGBACK_HTTP_SOMETHING_QUITE_DIFFERENT_FROM_ALL_OF_THEM".to_owned(),
+            "1".to_owned(),
+        );
         let found = parse("", &[variable]).unwrap_err();
         assert!(found[0].remedy.contains("nearest are"), "{found:?}");
         assert!(found[0].remedy.len() < 200, "{found:?}");

@@ -119,6 +119,7 @@ fn malformed(text: &str, errors: &[toml::de::Error]) -> Vec<Problem> {
             remedy: String::new(),
         });
     }
+    problems.sort_by_key(|problem| problem.line);
     problems.truncate(PROBLEMS_MAX);
     problems
 }

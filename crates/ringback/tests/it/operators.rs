@@ -9,20 +9,17 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::command::ringback;
-use crate::common::{PROGRAM, server, service, site};
+use crate::common::{agents, server, service, site};
 
 async fn busy() -> Line {
     Line::start(|_, _| Behaviour::Refuse(Duration::ZERO, 486)).await
 }
 
 /// What `ringback doctor` says beside a running server.
-fn doctor(server: &Server) -> String {
-    let output = std::process::Command::new(PROGRAM)
-        .args(["doctor", "--config", "ringback.toml"])
-        .current_dir(server.folder())
-        .output()
-        .expect("the program starts");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+async fn doctor(server: &Server) -> String {
+    let config = server.folder().join("ringback.toml");
+    let config = config.display().to_string();
+    ringback(&["doctor", "--config", &config]).await.stdout
 }
 
 #[tokio::test]
@@ -51,7 +48,7 @@ async fn what_a_service_names_and_lacks_is_told() {
         let at = text.lines().position(|l| l.starts_with(line)).unwrap() + 1;
         assert_eq!(found["line"], at, "{found}");
     }
-    let shown = doctor(&server);
+    let shown = doctor(&server).await;
     for part in [
         "missing.wav",
         "nosuchtrunk",
@@ -242,6 +239,7 @@ async fn metrics_tell_what_happened_to_who_bears_the_token() {
         .await;
     let operator = server.api.login("op", "secret");
     let text = service("desk", &receiver, &["_max_dial_attempts = 1"]);
+    operator.import_agents(&agents(&[("kim", "7001")])).await;
     operator.import_services(&text).await;
     let id = operator.call_back("desk", "5115").await;
     operator.state(&id, "COMPLETED", PATIENCE).await;
