@@ -1,0 +1,159 @@
+//! What happened outside, by what the session waits for.
+
+use serde_json::Value as Json;
+
+use super::{MESSAGES_MAX, Phase, Session, Then};
+use crate::effect::Effect;
+use crate::limits::KEYS_AHEAD_MAX;
+use crate::world::Thrown;
+
+impl Session {
+    pub(super) fn hangup(&mut self) {
+        if self.hung_up {
+            return;
+        }
+        self.hung_up = true;
+        self.queue.clear();
+        self.keys.clear();
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            waits @ (Phase::Listen(_) | Phase::Receive { .. }) => {
+                self.phase = waits;
+                self.stop_outside();
+                self.throw(Thrown::plain("connection.disconnect.hangup"));
+            }
+            Phase::Flush { id, then, .. } => {
+                self.effect(Effect::StopPlay(id));
+                match *then {
+                    Then::End(ending) => self.finish(ending),
+                    Then::Record | Then::Transfer(_) | Then::Receive(..) => {
+                        self.throw(Thrown::plain("connection.disconnect.hangup"));
+                    }
+                }
+            }
+            // What was recorded is kept for the handler: it comes first.
+            Phase::Record(recorder) => {
+                self.effect(Effect::StopRecord(recorder.id));
+                self.hangup_pending = true;
+                self.phase = Phase::Record(recorder);
+            }
+            Phase::Transfer(transferring) => {
+                self.effect(Effect::StopTransfer(transferring.id));
+                self.throw(Thrown::plain("connection.disconnect.hangup"));
+            }
+            // Transitioning: it is told when the page waits next.
+            other => {
+                self.hangup_pending = true;
+                self.phase = other;
+                if let Some((id, answer)) = self.end_hold() {
+                    self.fetched(id, answer);
+                }
+            }
+        }
+    }
+
+    pub(super) fn key(&mut self, key: char) {
+        if crate::grammar::key_bit(key).is_none() || self.hung_up {
+            return;
+        }
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Listen(listen) => self.heard(listen, key),
+            Phase::Record(recorder) => self.key_while_recording(recorder, key),
+            Phase::Flush {
+                id,
+                barge_in: true,
+                rest,
+                then,
+            } if matches!(*then, Then::Record) => {
+                self.effect(Effect::StopPlay(id));
+                let rest = rest.into_iter().filter(|group| !group.barge_in);
+                self.flush_on(rest.collect(), *then);
+            }
+            Phase::Transfer(transferring) => self.key_in_transfer(transferring, key),
+            Phase::Flush {
+                id,
+                barge_in,
+                rest,
+                then,
+            } if then.takes_keys() => self.key_before_transfer((id, barge_in), rest, *then, key),
+            other => {
+                self.phase = other;
+                if self.keys.len() < KEYS_AHEAD_MAX {
+                    self.keys.push_back(key);
+                }
+            }
+        }
+    }
+
+    pub(super) fn time(&mut self) {
+        if matches!(self.phase, Phase::Fetch { .. }) {
+            return self.time_of_hold();
+        }
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Listen(listen) => self.time_of_listen(listen),
+            Phase::Receive { run, deadline } if deadline <= self.now_ms => {
+                drop(run);
+                let message = "no message came in time";
+                self.throw(Thrown::new(
+                    "error.com.genesyslab.composer.receiveerror",
+                    message,
+                ));
+            }
+            other => self.phase = other,
+        }
+    }
+
+    pub(super) fn message(&mut self, data: Json) {
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Receive { run, .. } => {
+                self.phase = Phase::Run(run);
+                let done = self.received(&data);
+                self.caught(done);
+            }
+            other => {
+                self.phase = other;
+                if self.messages.len() < MESSAGES_MAX {
+                    self.messages.push_back(data);
+                }
+            }
+        }
+    }
+
+    pub(super) fn played(&mut self, id: u64) {
+        if self.hold_played(id) {
+            return;
+        }
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Listen(listen) if listen.playing() == Some(id) => self.played_group(listen),
+            Phase::Flush {
+                id: playing,
+                rest,
+                then,
+                ..
+            } if playing == id => self.flush_on(rest, *then),
+            other => self.phase = other,
+        }
+    }
+
+    pub(super) fn unplayable(&mut self, id: u64, thrown: Thrown) {
+        if self.hold_played(id) {
+            return;
+        }
+        let waits_for_it = match &self.phase {
+            Phase::Listen(listen) => listen.playing() == Some(id),
+            Phase::Flush { id: playing, .. } => *playing == id,
+            _ => false,
+        };
+        if !waits_for_it {
+            return;
+        }
+        let old = std::mem::replace(&mut self.phase, Phase::Ended);
+        if let Phase::Flush { then, .. } = old
+            && let Then::End(ending) = *then
+        {
+            // The page has ended already; nobody is left to handle an event.
+            self.finish(ending);
+            return;
+        }
+        self.throw(thrown);
+    }
+}
