@@ -10,8 +10,10 @@ mod hold;
 mod input;
 mod line;
 mod listen;
+mod marks;
 mod meaning;
 mod prompt;
+mod record;
 mod run;
 mod subdialog;
 
@@ -23,9 +25,11 @@ use serde_json::{Map, Value as Json};
 
 use self::document::Purpose;
 use self::hold::Hold;
-use self::line::{Recorder, Transferring, Watch as KeyWatch};
-use self::listen::Listen;
+use self::line::{Transferring, Watch as KeyWatch};
+use self::listen::{Active, Listen};
+use self::marks::Marks;
 use self::prompt::{Group, Queued};
+use self::record::Recorder;
 use self::run::Run;
 use crate::effect::{Effect, Ending, Input, Trace, Waiting};
 use crate::grammar::{Fetched, Grammar};
@@ -154,7 +158,10 @@ enum Phase {
 #[derive(Debug)]
 enum Then {
     End(Ending),
-    Record,
+    /// The call is released; the page learns of it.
+    Release,
+    /// With the grammars that end it.
+    Record(Vec<Active>),
     /// `gvp:receive`, for so long.
     Receive(Box<Run>, u64),
     /// With the grammars that call it off.
@@ -201,6 +208,11 @@ pub struct Session {
     recordings: HashSet<String>,
     hung_up: bool,
     hangup_pending: bool,
+    /// The page released the call, with these values.
+    released: Option<Map<String, Json>>,
+    marks: Marks,
+    /// `xml:base` of the prompt that is put together.
+    prompt_base: Option<Arc<str>>,
     /// An input for a dialog that was entered by its grammar.
     carried: Option<input::Carried>,
     /// Messages of `gvp:receive` that nobody asked for yet.
@@ -239,6 +251,9 @@ impl Session {
             recordings: HashSet::new(),
             hung_up: false,
             hangup_pending: false,
+            released: None,
+            marks: Marks::default(),
+            prompt_base: None,
             carried: None,
             messages: VecDeque::new(),
         })
@@ -262,7 +277,11 @@ impl Session {
         self.stretch(now_ms);
         match input {
             Input::Fetched { id, answer } => self.fetched(id, answer),
-            Input::Played(id) => self.played(id),
+            Input::Begun { id, marks } => self.begun(id, marks),
+            Input::Played(id) => {
+                self.silent(id);
+                self.played(id);
+            }
             Input::Unplayable(id) => {
                 let message = "the audio cannot be had and text cannot be spoken";
                 self.unplayable(id, Thrown::new("error.noresource", message));
@@ -291,6 +310,7 @@ impl Session {
     pub fn next_time(&self) -> Option<i64> {
         match &self.phase {
             Phase::Listen(listen) => listen.deadline(),
+            Phase::Record(recorder) => recorder.deadline(),
             Phase::Receive { deadline, .. } => Some(*deadline),
             Phase::Fetch { .. } => self.hold.as_ref().and_then(|hold| hold.next_time()),
             _ => None,
@@ -451,6 +471,10 @@ impl Session {
         }
         self.stop_outside();
         self.phase = Phase::Ended;
+        let ending = match self.released.take() {
+            Some(names) => self.release_with(names, ending),
+            None => ending,
+        };
         self.effect(Effect::Ended(Box::new(ending)));
     }
 

@@ -9,7 +9,7 @@ use vxml::{Effect, FetchRequest, Play, RecordRequest, Session};
 
 use super::VoiceXml;
 use super::cell::{Beginning, Body, Cell, Input, Playing, Recording};
-use super::prompts::Unspeakable;
+use super::prompts::{Rendered, Unspeakable};
 use crate::shard::{Act, PLUGIN_PLAYS};
 
 /// Longest line of a log.
@@ -176,14 +176,14 @@ impl VoiceXml {
         cell: &Arc<Cell>,
         body: &mut Body,
         id: u64,
-        clip: Result<Clip, Unspeakable>,
+        rendered: Result<Rendered, Unspeakable>,
         now_ms: i64,
     ) {
         let Some(playing) = body.playing.as_mut().filter(|playing| playing.id == id) else {
             // A key came before, or the application went on.
             return;
         };
-        match clip {
+        match rendered {
             Err(Unspeakable::Nobody) => {
                 body.playing = None;
                 handle(body, vxml::Input::Unplayable(id), now_ms);
@@ -192,11 +192,12 @@ impl VoiceXml {
                 body.playing = None;
                 handle(body, vxml::Input::NoVoice { id, lang }, now_ms);
             }
-            Ok(clip) if clip.samples().is_empty() => {
+            Ok(Rendered { clip, marks }) if clip.samples().is_empty() => {
+                handle(body, vxml::Input::Begun { id, marks }, now_ms);
                 body.playing = None;
                 handle(body, vxml::Input::Played(id), now_ms);
             }
-            Ok(clip) => {
+            Ok(Rendered { clip, marks }) => {
                 playing.number = self.number();
                 let number = playing.number;
                 let act = if playing.repeats {
@@ -209,6 +210,7 @@ impl VoiceXml {
                     }
                 };
                 let played = self.control(cell, act);
+                handle(body, vxml::Input::Begun { id, marks }, now_ms);
                 let (all, cell) = (self.clone(), Arc::clone(cell));
                 self.inner
                     .supervisor

@@ -1,7 +1,9 @@
 //! Puts the prompts of an application together: audio, spoken text, silence, recordings.
 
+use std::time::Duration;
+
 use telephony::media::audio::Clip;
-use vxml::{Segment, Spoken};
+use vxml::{AudioFetch, Mark, Segment, Spoken};
 
 use super::recordings::Recordings;
 use crate::limits;
@@ -31,10 +33,33 @@ pub(super) struct Prompts {
 #[derive(Debug, Default)]
 struct Tape {
     samples: Vec<i16>,
+    marks: Vec<Mark>,
     cut: bool,
 }
 
+/// A play that is put together.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    pub(super) clip: Clip,
+    pub(super) marks: Vec<Mark>,
+}
+
 impl Tape {
+    fn mark(&mut self, name: &str) {
+        let at_ms = self.samples.len() / SAMPLES_PER_MS;
+        self.marks.push(Mark {
+            name: name.to_owned(),
+            at_ms: u64::try_from(at_ms).unwrap_or(u64::MAX),
+        });
+    }
+
+    fn end(self) -> Rendered {
+        Rendered {
+            clip: Clip::from_samples(self.samples),
+            marks: self.marks,
+        }
+    }
+
     fn add(&mut self, samples: &[i16]) {
         let room = limits::PROMPT_SAMPLES_MAX.saturating_sub(self.samples.len());
         self.cut |= samples.len() > room;
@@ -61,7 +86,7 @@ impl Prompts {
         prompts: &[Spoken],
         recordings: &Recordings,
         asks: &Asks,
-    ) -> Result<Clip, Unspeakable> {
+    ) -> Result<Rendered, Unspeakable> {
         let mut tape = Tape::default();
         for prompt in prompts {
             // Fallbacks are taken in place of what failed: the next is always on top.
@@ -69,11 +94,11 @@ impl Prompts {
             while let Some(segment) = rest.pop() {
                 if tape.cut {
                     tracing::warn!("a prompt of more than ten minutes is cut");
-                    return Ok(Clip::from_samples(tape.samples));
+                    return Ok(tape.end());
                 }
                 match segment {
                     Segment::Break(ms) => tape.pause(*ms),
-                    Segment::Mark(_) => {}
+                    Segment::Mark(name) => tape.mark(name),
                     Segment::Recording(handle) => {
                         if let Some(clip) = recordings.clip(handle) {
                             tape.add(clip.samples());
@@ -94,14 +119,32 @@ impl Prompts {
                             }
                         }
                     }
-                    Segment::Audio { url, fallback } => match self.audio(url, asks).await {
+                    Segment::Audio {
+                        url,
+                        fallback,
+                        fetch,
+                    } => match self.audio_within(url, *fetch, asks).await {
                         Some(clip) => tape.add(clip.samples()),
                         None => rest.extend(fallback.iter().rev()),
                     },
                 }
             }
         }
-        Ok(Clip::from_samples(tape.samples))
+        Ok(tape.end())
+    }
+
+    /// Audio of an address within the time that its element says. A kept copy is asked for
+    /// again each time, so its age is no question.
+    async fn audio_within(&self, url: &str, fetch: AudioFetch, asks: &Asks) -> Option<Clip> {
+        let Some(ms) = fetch.timeout_ms else {
+            return self.audio(url, asks).await;
+        };
+        let within = Duration::from_millis(ms);
+        let found = tokio::time::timeout(within, self.audio(url, asks)).await;
+        found.unwrap_or_else(|_late| {
+            tracing::warn!(callback.id = %asks.callback, "audio of an application is late");
+            None
+        })
     }
 
     /// Audio of an address; `file:` is refused to pages.
@@ -145,13 +188,14 @@ mod tests {
         };
         let recordings = Recordings::default();
         let rendered = prompts().render(&[prompt], &recordings, &asks).await;
-        rendered.map(|clip| clip.duration_ms())
+        rendered.map(|rendered| rendered.clip.duration_ms())
     }
 
     fn missing(fallback: Vec<Segment>) -> Segment {
         Segment::Audio {
             url: "file:///etc/passwd".to_owned(),
             fallback,
+            fetch: AudioFetch::default(),
         }
     }
 
@@ -180,6 +224,29 @@ mod tests {
             render(vec![gone, Segment::Mark("m".to_owned())]).await,
             Ok(0)
         );
+    }
+
+    #[tokio::test]
+    async fn marks_stand_where_they_are_heard() {
+        let mark = |name: &str| Segment::Mark(name.to_owned());
+        let segments = vec![
+            mark("a"),
+            Segment::Break(500),
+            mark("b"),
+            Segment::Break(20),
+        ];
+        let prompt = Spoken {
+            lang: None,
+            segments,
+        };
+        let asks = Asks {
+            callback: callback::CallbackId::new("1-a"),
+            service: String::new(),
+        };
+        let rendered = prompts().render(&[prompt], &Recordings::default(), &asks);
+        let marks = rendered.await.unwrap().marks;
+        let found: Vec<_> = marks.iter().map(|m| (m.name.as_str(), m.at_ms)).collect();
+        assert_eq!(found, [("a", 0), ("b", 500)]);
     }
 
     #[tokio::test]

@@ -1,9 +1,9 @@
 //! What happened outside, by what the session waits for.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::{MESSAGES_MAX, Phase, Session, Then};
-use crate::effect::Effect;
+use crate::effect::{Effect, Ending};
 use crate::limits::KEYS_AHEAD_MAX;
 use crate::world::Thrown;
 
@@ -25,7 +25,7 @@ impl Session {
                 self.effect(Effect::StopPlay(id));
                 match *then {
                     Then::End(ending) => self.finish(ending),
-                    Then::Record | Then::Transfer(_) | Then::Receive(..) => {
+                    Then::Release | Then::Record(_) | Then::Transfer(_) | Then::Receive(..) => {
                         self.throw(Thrown::plain("connection.disconnect.hangup"));
                     }
                 }
@@ -52,7 +52,7 @@ impl Session {
     }
 
     pub(super) fn key(&mut self, key: char) {
-        if crate::grammar::key_bit(key).is_none() || self.hung_up {
+        if crate::grammar::key_bit(key).is_none() || self.hung_up || !self.hears_keys() {
             return;
         }
         match std::mem::replace(&mut self.phase, Phase::Ended) {
@@ -63,7 +63,7 @@ impl Session {
                 barge_in: true,
                 rest,
                 then,
-            } if matches!(*then, Then::Record) => {
+            } if matches!(*then, Then::Record(_)) => {
                 self.effect(Effect::StopPlay(id));
                 let rest = rest.into_iter().filter(|group| !group.barge_in);
                 self.flush_on(rest.collect(), *then);
@@ -84,12 +84,56 @@ impl Session {
         }
     }
 
+    /// Whether `inputmodes` lets keys count (V2.0 6.3.6).
+    fn hears_keys(&mut self) -> bool {
+        match self.property("inputmodes") {
+            Ok(Some(modes)) => modes.split_whitespace().any(|mode| mode == "dtmf"),
+            _ => true,
+        }
+    }
+
+    /// `<disconnect>`: what is queued is heard, then the call is over for the page, which may
+    /// still do something about it (V2.0 5.3.11).
+    pub(super) fn disconnect(&mut self, names: Map<String, Json>) {
+        if self.hung_up {
+            return self.finish(Ending::Disconnect { names });
+        }
+        self.released = Some(names);
+        self.flush(Then::Release);
+    }
+
+    pub(super) fn release(&mut self) {
+        self.hung_up = true;
+        self.queue.clear();
+        self.keys.clear();
+        self.throw(Thrown::plain("connection.disconnect.hangup"));
+    }
+
+    /// How a session ends that released its call: with what `<disconnect>` said, else with what
+    /// the page said afterwards.
+    pub(super) fn release_with(&mut self, names: Map<String, Json>, ending: Ending) -> Ending {
+        match ending {
+            Ending::Stopped => Ending::Stopped,
+            Ending::Exit { names: later, .. } | Ending::Disconnect { names: later }
+                if names.is_empty() =>
+            {
+                Ending::Disconnect { names: later }
+            }
+            Ending::Error { event, message } => {
+                self.warn(format!("after the end of the call: {event}: {message}"));
+                Ending::Disconnect { names }
+            }
+            _ => Ending::Disconnect { names },
+        }
+    }
+
     pub(super) fn time(&mut self) {
         if matches!(self.phase, Phase::Fetch { .. }) {
             return self.time_of_hold();
         }
         match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Listen(listen) => self.time_of_listen(listen),
+            Phase::Record(recorder) => self.time_of_record(recorder),
             Phase::Receive { run, deadline } if deadline <= self.now_ms => {
                 drop(run);
                 let message = "no message came in time";
@@ -146,13 +190,13 @@ impl Session {
         if !waits_for_it {
             return;
         }
-        let old = std::mem::replace(&mut self.phase, Phase::Ended);
-        if let Phase::Flush { then, .. } = old
-            && let Then::End(ending) = *then
-        {
-            // The page has ended already; nobody is left to handle an event.
-            self.finish(ending);
-            return;
+        if let Phase::Flush { then, .. } = std::mem::replace(&mut self.phase, Phase::Ended) {
+            match *then {
+                // The page has ended already; nobody is left to handle an event.
+                Then::End(ending) => return self.finish(ending),
+                Then::Release => return self.release(),
+                _ => {}
+            }
         }
         self.throw(thrown);
     }
