@@ -24,7 +24,7 @@ mod strategy;
 mod treat;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -44,15 +44,12 @@ use self::interaction::Happened;
 use self::objects::object_model;
 pub use self::sight::SessionChanges;
 use self::sight::Sights;
-use crate::clock::{Clock, Stopwatch};
+use crate::clock::Clock;
 use crate::limits;
-use crate::pool::{Pool, Turn};
+use crate::pool::{Host, Next, Pool};
 use crate::shard::Command;
 use crate::supervisor::Supervisor;
 use crate::voicexml::VoiceXml;
-
-/// Threads that run sessions; a hanging one is replaced, so few are enough.
-const THREADS: usize = 2;
 
 /// What happens on the call of a plugin's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +133,6 @@ struct Inner {
     sights: Sights,
     client: reqwest::Client,
     clock: Arc<dyn Clock>,
-    watch: Arc<Stopwatch>,
     commands: mpsc::Sender<Command>,
     supervisor: Supervisor,
     max_stuck: usize,
@@ -154,8 +150,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Sessions {
     /// Starts the threads.
     pub(crate) fn start(parts: Parts) -> Self {
-        let watch = Arc::new(Stopwatch::start());
-        let pool = Pool::new("session", Arc::clone(&watch));
+        let pool = Pool::new("session");
         let (max_age_s, timeout_s) = (parts.config.max_age_s, parts.config.fetch_timeout_s);
         let fetch = Fetching {
             client: parts.client.clone(),
@@ -172,7 +167,6 @@ impl Sessions {
             sights: Sights::default(),
             client: parts.client,
             clock: parts.clock,
-            watch,
             commands: parts.commands,
             supervisor: parts.supervisor.clone(),
             public_url: parts.public_url,
@@ -180,16 +174,8 @@ impl Sessions {
             lists: OnceLock::new(),
             voicexml: OnceLock::new(),
         });
-        let weak = Arc::downgrade(&inner);
-        let turn: Turn<Cell> = Arc::new(move |cell, since| Self::turn(&weak, cell, since));
-        for _ in 0..THREADS {
-            pool.add_thread(&turn);
-        }
-        pool.watch(&turn);
-        let sessions = Self { inner };
-        let watchdog = sessions.clone().look_after(turn);
-        parts.supervisor.spawn("session watchdog", watchdog);
-        sessions
+        pool.start(Hosting(Arc::downgrade(&inner)));
+        Self { inner }
     }
 
     /// Lets the threads end.
@@ -199,8 +185,8 @@ impl Sessions {
 
     /// Why the process should be started anew; `None` when it is healthy.
     pub(crate) fn illness(&self) -> Option<String> {
-        let stuck = self.inner.pool.stuck();
-        (stuck >= self.inner.max_stuck.max(1)).then(|| format!("{stuck} threads hang in scripts"))
+        let stuck = self.inner.pool.illness(self.inner.max_stuck)?;
+        Some(format!("{stuck} threads hang in scripts"))
     }
 
     /// Starts the session of a plugin; what happens is told to its callback.
@@ -388,39 +374,6 @@ impl Sessions {
         self.inner.clock.now().0
     }
 
-    /// Replaces threads that hang; their sessions are over.
-    async fn look_after(self, turn: Turn<Cell>) {
-        loop {
-            tokio::time::sleep(limits::SESSION_LOOK).await;
-            for cell in self.inner.pool.set_aside(&turn) {
-                tracing::error!(session = cell.id, "a script hangs: its session is over");
-                self.forget(&cell);
-                self.tell(&cell, strategy::stuck(&cell));
-            }
-        }
-    }
-
-    /// Runs a session for a while.
-    fn turn(weak: &Weak<Inner>, cell: &Arc<Cell>, since_us: &AtomicU64) {
-        let Some(inner) = weak.upgrade() else { return };
-        let sessions = Self { inner };
-        let slow_us = u64::try_from(limits::SESSION_SLOW.as_micros()).unwrap_or(u64::MAX);
-        for _ in 0..limits::SESSION_TURN_MAX {
-            let Some(input) = cell.pop() else { return };
-            let begun_us = sessions.inner.watch.elapsed_us();
-            since_us.store(begun_us, Ordering::Relaxed);
-            sessions.take(cell, input);
-            if cell.is_dead() {
-                return;
-            }
-            if sessions.inner.watch.elapsed_us() - begun_us > slow_us {
-                break;
-            }
-        }
-        // Others have their turn, too.
-        sessions.inner.pool.ready(Arc::clone(cell));
-    }
-
     /// One input, and everything that follows from it at once.
     fn take(&self, cell: &Arc<Cell>, input: Input) {
         let now_ms = self.now_ms();
@@ -538,6 +491,41 @@ impl Sessions {
                 body.requests.clear();
                 self.tell(cell, strategy::over(cell, &ending));
             }
+        }
+    }
+}
+
+/// What the threads do for sessions; gone with them.
+struct Hosting(Weak<Inner>);
+
+impl Hosting {
+    fn sessions(&self) -> Option<Sessions> {
+        let inner = self.0.upgrade()?;
+        Some(Sessions { inner })
+    }
+}
+
+impl Host<Cell> for Hosting {
+    fn step(&self, cell: &Arc<Cell>) -> Next {
+        let Some(sessions) = self.sessions() else {
+            return Next::Rest;
+        };
+        let Some(input) = cell.pop() else {
+            return Next::Rest;
+        };
+        sessions.take(cell, input);
+        if cell.is_dead() {
+            Next::Rest
+        } else {
+            Next::More
+        }
+    }
+
+    fn hangs(&self, cell: &Arc<Cell>) {
+        tracing::error!(session = cell.id, "a script hangs: its session is over");
+        if let Some(sessions) = self.sessions() {
+            sessions.forget(cell);
+            sessions.tell(cell, strategy::stuck(cell));
         }
     }
 }

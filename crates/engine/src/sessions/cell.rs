@@ -16,7 +16,7 @@ use super::interaction::{Happened, Interaction};
 use super::interactions::Interactions;
 use super::sight::Sight;
 use crate::limits;
-use crate::pool::Hosted;
+use crate::pool::{Burden, Hosted};
 use crate::shard::Line;
 
 /// What happens to a session.
@@ -123,6 +123,7 @@ pub(super) struct Cell {
     body: Mutex<Body>,
     /// When the next tick is planned, ms; later ones need no timer of their own.
     pub(super) tick_at: AtomicI64,
+    burden: Burden,
     /// What operators see of it.
     pub(super) sight: Arc<Sight>,
     /// Places for fetches and requests over HTTP.
@@ -140,6 +141,10 @@ impl std::fmt::Debug for Cell {
 impl Hosted for Cell {
     fn name(&self) -> &str {
         &self.id
+    }
+
+    fn burden(&self) -> &Burden {
+        &self.burden
     }
 }
 
@@ -204,6 +209,7 @@ impl Cell {
                 plays: 0,
             }),
             tick_at: AtomicI64::new(i64::MAX),
+            burden: Burden::default(),
             fetches: Arc::new(Semaphore::new(limits::SESSION_FETCHES_MAX)),
         })
     }

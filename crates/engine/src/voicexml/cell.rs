@@ -14,7 +14,7 @@ use super::prompts::{Rendered, Unspeakable};
 use super::recordings::Recordings;
 use super::transfers::Transferring;
 use crate::limits;
-use crate::pool::Hosted;
+use crate::pool::{Burden, Hosted};
 use crate::shard::Line;
 use crate::treatment::Asks;
 
@@ -131,11 +131,16 @@ pub(crate) struct Cell {
     body: Mutex<Body>,
     /// When the next tick is planned, ms; later ones need no timer of their own.
     pub(super) tick_at: AtomicI64,
+    burden: Burden,
 }
 
 impl Hosted for Cell {
     fn name(&self) -> &str {
         self.call.callback.as_str()
+    }
+
+    fn burden(&self) -> &Burden {
+        &self.burden
     }
 }
 
@@ -148,6 +153,7 @@ impl Cell {
             inbox: Mutex::default(),
             body: Mutex::default(),
             tick_at: AtomicI64::new(i64::MAX),
+            burden: Burden::default(),
         })
     }
 
