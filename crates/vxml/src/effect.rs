@@ -82,7 +82,7 @@ pub enum Input {
         outcome: TransferOutcome,
     },
     /// Data from the orchestration session (`gvp:receive`).
-    Message(Json),
+    Message(Message),
     /// The time limit of the application is over: it ends without further events.
     Stop,
 }
@@ -304,10 +304,10 @@ pub enum TransferOutcome {
     Failed(String),
 }
 
-/// Data for the orchestration session.
+/// Data for the orchestration session, or from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Name of the event, when the page gives one.
+    /// Name of the event, when it has one.
     pub event: Option<String>,
     /// The data.
     pub data: Json,

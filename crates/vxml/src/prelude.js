@@ -136,7 +136,7 @@ function ($, name, value) {
 }
 
 //# lastmessage
-function ($, content) { $.a.lastmessage$ = { content }; }
+function ($, content, event) { $.a.lastmessage$ = { content, event }; }
 
 //# unset
 function ($, index) { $.l[$.names[index]] = undefined; }

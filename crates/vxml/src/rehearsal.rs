@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use serde_json::{Value as Json, json};
 
 use crate::effect::{
-    Answer, Effect, Ending, FetchError, FetchRequest, Input, LogLine, Mark, Play, RecordRequest,
-    Recording, Segment, Spoken, Trace, TransferOutcome, TransferRequest, Waiting,
+    Answer, Effect, Ending, FetchError, FetchRequest, Input, LogLine, Mark, Message, Play,
+    RecordRequest, Recording, Segment, Spoken, Trace, TransferOutcome, TransferRequest, Waiting,
 };
 use crate::model::TransferKind;
 use crate::session::Session;
@@ -455,7 +455,10 @@ impl Rehearsal {
             return;
         };
         match serde_json::from_str(answer.trim()) {
-            Ok(data) => self.session.handle(Input::Message(data), self.now_ms),
+            Ok(data) => {
+                let message = Message { event: None, data };
+                self.session.handle(Input::Message(message), self.now_ms);
+            }
             Err(_none) if answer.trim() == "hangup" => {
                 self.session.handle(Input::Hangup, self.now_ms);
             }

@@ -31,7 +31,7 @@ use self::marks::Marks;
 use self::prompt::{Group, Queued};
 use self::record::Recorder;
 use self::run::Run;
-use crate::effect::{Effect, Ending, Input, Trace, Waiting};
+use crate::effect::{Effect, Ending, Input, Message, Trace, Waiting};
 use crate::grammar::{Fetched, Grammar};
 use crate::library::Library;
 use crate::limits::Limits;
@@ -49,6 +49,9 @@ pub struct Start {
     pub speech: bool,
     /// Kinds of transfer that the line can do; others raise `error.unsupported.transfer.<kind>`.
     pub transfers: Vec<crate::model::TransferKind>,
+    /// There is an orchestration session to talk with; without it `gvp:send` and `gvp:receive`
+    /// raise `error.unsupported.send` and `error.unsupported.receive`.
+    pub messages: bool,
     /// Bounds.
     pub limits: Limits,
     /// The clock of the time limit of scripts.
@@ -67,6 +70,7 @@ impl Default for Start {
             properties: Vec::new(),
             speech: false,
             transfers: vec![Blind, Bridge, Consultation],
+            messages: true,
             limits: Limits::default(),
             watch: Arc::new(Unwatched),
             seed: 0,
@@ -216,7 +220,7 @@ pub struct Session {
     /// An input for a dialog that was entered by its grammar.
     carried: Option<input::Carried>,
     /// Messages of `gvp:receive` that nobody asked for yet.
-    messages: VecDeque<Json>,
+    messages: VecDeque<Message>,
 }
 
 /// Messages that wait for a `gvp:receive`.
@@ -295,7 +299,7 @@ impl Session {
             Input::Time => self.time(),
             Input::Recorded { id, recording } => self.recorded(id, recording),
             Input::Transferred { id, outcome } => self.transferred(id, outcome),
-            Input::Message(data) => self.message(data),
+            Input::Message(message) => self.message(message),
             Input::Stop => self.finish(Ending::Stopped),
         }
         self.drive();

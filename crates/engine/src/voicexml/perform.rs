@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use telephony::media::audio::Clip;
 use telephony::port::{RecordEnd, RecordOrder};
 use vxml::{Effect, FetchRequest, Play, RecordRequest, Session};
 

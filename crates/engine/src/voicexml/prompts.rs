@@ -243,8 +243,9 @@ mod tests {
             callback: callback::CallbackId::new("1-a"),
             service: String::new(),
         };
-        let rendered = prompts().render(&[prompt], &Recordings::default(), &asks);
-        let marks = rendered.await.unwrap().marks;
+        let recordings = Recordings::default();
+        let rendered = prompts().render(&[prompt], &recordings, &asks).await;
+        let marks = rendered.unwrap().marks;
         let found: Vec<_> = marks.iter().map(|m| (m.name.as_str(), m.at_ms)).collect();
         assert_eq!(found, [("a", 0), ("b", 500)]);
     }

@@ -266,6 +266,7 @@ impl Session {
         body: Option<script::Snippet>,
         run: &Run,
     ) -> Try<()> {
+        self.check_partner("send")?;
         let event = match event {
             Some(event) => Some(self.world.string(event, run.base)?),
             None => None,
@@ -279,12 +280,13 @@ impl Session {
     }
 
     fn receive(&mut self, max_time: Option<&Text>, run: &Run) -> Try<Flow> {
+        self.check_partner("receive")?;
         if self.hangup_pending {
             self.hangup_pending = false;
             return Err(Box::new(Thrown::plain("connection.disconnect.hangup")));
         }
         if let Some(message) = self.messages.pop_front() {
-            self.received(&message)?;
+            self.received(message)?;
             return Ok(Flow::Next);
         }
         let max_ms = match max_time {
@@ -302,7 +304,7 @@ impl Session {
         match self.messages.pop_front() {
             Some(message) => {
                 self.phase = Phase::Run(run);
-                let done = self.received(&message);
+                let done = self.received(message);
                 self.caught(done);
             }
             None => {
@@ -313,8 +315,22 @@ impl Session {
     }
 
     /// A message becomes `application.lastmessage$`.
-    pub(super) fn received(&mut self, message: &Json) -> Try<()> {
-        self.world
-            .apply(self.world.parts.lastmessage, &[Argument::Json(message)])
+    pub(super) fn received(&mut self, message: Message) -> Try<()> {
+        let event = match &message.event {
+            Some(event) => Argument::Text(event),
+            None => Argument::Undefined,
+        };
+        let arguments = [Argument::Json(&message.data), event];
+        self.world.apply(self.world.parts.lastmessage, &arguments)
+    }
+
+    /// Whether there is a session to talk with.
+    fn check_partner(&self, element: &str) -> Try<()> {
+        if self.start.messages {
+            return Ok(());
+        }
+        let event = format!("error.unsupported.{element}");
+        let message = "no session of a document started this application";
+        Err(Box::new(Thrown::new(event, message)))
     }
 }

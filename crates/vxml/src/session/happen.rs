@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::{MESSAGES_MAX, Phase, Session, Then};
-use crate::effect::{Effect, Ending};
+use crate::effect::{Effect, Ending, Message};
 use crate::limits::KEYS_AHEAD_MAX;
 use crate::world::Thrown;
 
@@ -146,17 +146,17 @@ impl Session {
         }
     }
 
-    pub(super) fn message(&mut self, data: Json) {
+    pub(super) fn message(&mut self, message: Message) {
         match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Receive { run, .. } => {
                 self.phase = Phase::Run(run);
-                let done = self.received(&data);
+                let done = self.received(message);
                 self.caught(done);
             }
             other => {
                 self.phase = other;
                 if self.messages.len() < MESSAGES_MAX {
-                    self.messages.push_back(data);
+                    self.messages.push_back(message);
                 }
             }
         }

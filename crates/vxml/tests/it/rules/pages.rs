@@ -482,3 +482,16 @@ fn times_have_units() {
     .run();
     assert_eq!(report.error(), "error.semantic");
 }
+
+/// G 7: without a session `gvp:send` and `gvp:receive` are `error.unsupported.send` and `error.unsupported.receive`.
+#[test]
+fn nobody_to_talk_with() {
+    for element in ["send", "receive"] {
+        let text = format!(
+            "<vxml version='2.1' xmlns:gvp='http://www.genesyslab.com/2006/vxml21-extension'><form><block><gvp:{element}/></block></form></vxml>"
+        );
+        let mut call = document(&text);
+        call.start.messages = false;
+        assert_eq!(call.run().error(), format!("error.unsupported.{element}"));
+    }
+}
