@@ -16,6 +16,7 @@
 mod api;
 pub mod clock;
 mod directory;
+mod freshness;
 mod imports;
 pub mod limits;
 mod load;

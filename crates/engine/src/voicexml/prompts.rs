@@ -1,14 +1,16 @@
 //! Puts the prompts of an application together: audio, spoken text, silence, recordings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use telephony::media::audio::Clip;
 use vxml::{AudioFetch, Mark, Segment, Spoken};
 
 use super::recordings::Recordings;
+use crate::clock::Clock;
 use crate::limits;
 use crate::speech::{Speech, SpeechError};
-use crate::treatment::{Asks, Treatments};
+use crate::treatment::{Asks, Copies, Treatments};
 
 /// Samples of a millisecond.
 const SAMPLES_PER_MS: usize = 8;
@@ -27,6 +29,7 @@ pub(super) enum Unspeakable {
 pub(super) struct Prompts {
     pub(super) treatments: Treatments,
     pub(super) speech: Speech,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// A prompt as far as it is put together.
@@ -133,14 +136,13 @@ impl Prompts {
         Ok(tape.end())
     }
 
-    /// Audio of an address within the time that its element says. A kept copy is asked for
-    /// again each time, so its age is no question.
+    /// Audio of an address as its element says.
     async fn audio_within(&self, url: &str, fetch: AudioFetch, asks: &Asks) -> Option<Clip> {
         let Some(ms) = fetch.timeout_ms else {
-            return self.audio(url, asks).await;
+            return self.remote(url, fetch, asks).await;
         };
         let within = Duration::from_millis(ms);
-        let found = tokio::time::timeout(within, self.audio(url, asks)).await;
+        let found = tokio::time::timeout(within, self.remote(url, fetch, asks)).await;
         found.unwrap_or_else(|_late| {
             tracing::warn!(callback.id = %asks.callback, "audio of an application is late");
             None
@@ -149,6 +151,10 @@ impl Prompts {
 
     /// Audio of an address; `file:` is refused to pages.
     pub(super) async fn audio(&self, url: &str, asks: &Asks) -> Option<Clip> {
+        self.remote(url, AudioFetch::default(), asks).await
+    }
+
+    async fn remote(&self, url: &str, fetch: AudioFetch, asks: &Asks) -> Option<Clip> {
         let is_remote = url.starts_with("http://") || url.starts_with("https://");
         if !is_remote {
             tracing::warn!(
@@ -157,7 +163,12 @@ impl Prompts {
             );
             return None;
         }
-        self.treatments.find(url, asks).await.ok()
+        let copies = Copies {
+            now_ms: self.clock.now().0,
+            max_age_s: fetch.max_age_s,
+            max_stale_s: fetch.max_stale_s,
+        };
+        self.treatments.find_kept(url, asks, copies).await.ok()
     }
 }
 
@@ -165,6 +176,15 @@ impl Prompts {
 mod tests {
     use super::*;
     use crate::speech::Synthesiser;
+
+    #[derive(Debug)]
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> callback::Timestamp {
+            callback::Timestamp(0)
+        }
+    }
 
     fn prompts() -> Prompts {
         // Refused when a provider is there already, which is as good.
@@ -174,6 +194,7 @@ mod tests {
         Prompts {
             treatments: Treatments::new("does-not-exist".into()).unwrap(),
             speech: Speech::new(Synthesiser::None).unwrap(),
+            clock: Arc::new(Still),
         }
     }
 
