@@ -1,13 +1,12 @@
 //! Plugins behind HTTP: the question as JSON, the answer in the response or later.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use callback::plugin::{Answer, Question};
 use serde_json::{Map, Value};
 
 use crate::limits;
-use crate::notify::{check_literal, describe, operators_resolver};
+use crate::notify::{check_operators_url, describe, operators_resolver};
 
 /// What came of a question.
 #[derive(Debug, PartialEq)]
@@ -51,12 +50,8 @@ impl HttpPlugins {
         let Ok(url) = reqwest::Url::parse(&question.url) else {
             return Asked::Failed("the plugin's address is no URL".to_owned());
         };
-        let host = url.host_str().unwrap_or_default();
-        let literal = host.trim_start_matches('[').trim_end_matches(']');
-        if let Ok(address) = literal.parse::<IpAddr>()
-            && let Err(refused) = check_literal(address, false)
-        {
-            return Asked::Failed(refused.to_string());
+        if let Err(refused) = check_operators_url(url.as_str()) {
+            return Asked::Failed(refused);
         }
         let ttl = Duration::from_secs(u64::try_from(question.ttl_s).unwrap_or(1));
         let body = Value::Object(question.parameters(reply_url)).to_string();

@@ -1,7 +1,6 @@
 //! SCXML documents over HTTP: fetched with all they include, compiled, kept by validator.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use scxml::{Document, Loader};
 
 use crate::clock::Clock;
 use crate::limits;
-use crate::notify::{check_literal, describe};
+use crate::notify::{check_operators_url, describe};
 
 /// Why there is no document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -189,11 +188,7 @@ pub(super) fn check_address(url: &str) -> Result<reqwest::Url, String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err("it is neither http nor https".to_owned());
     }
-    let host = url.host_str().unwrap_or_default();
-    let literal = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = literal.parse::<IpAddr>() {
-        check_literal(address, false).map_err(|refused| refused.to_string())?;
-    }
+    check_operators_url(url.as_str())?;
     Ok(url)
 }
 

@@ -67,7 +67,7 @@ impl Sessions {
                 request.deliver(&sessions.inner.client, &cell).await
             };
             drop(place);
-            let input = Input::Event(session, answer(&request_id, fetched));
+            let input = Input::Answer(session, answer(&request_id, fetched));
             sessions.push(&cell, input);
         });
     }
