@@ -6,7 +6,7 @@ use callback::plugin::{Answer, Question};
 use serde_json::{Map, Value};
 
 use crate::limits;
-use crate::notify::{check_operators_url, describe, operators_resolver};
+use crate::notify::{check_operators_url, describe, operators_resolver, read_body};
 
 /// What came of a question.
 #[derive(Debug, PartialEq)]
@@ -70,24 +70,15 @@ impl HttpPlugins {
     }
 }
 
-async fn read(mut response: reqwest::Response) -> Asked {
+async fn read(response: reqwest::Response) -> Asked {
     let status = response.status();
     if !status.is_success() {
         return Asked::Failed(format!("status {}", status.as_u16()));
     }
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(error) => return Asked::NoAnswer(describe(&error)),
-        }
-        if bytes.len() > limits::PLUGIN_ANSWER_MAX {
-            let max = limits::PLUGIN_ANSWER_MAX;
-            return Asked::NoAnswer(format!("larger than {max} bytes"));
-        }
+    match read_body(response, limits::PLUGIN_ANSWER_MAX).await {
+        Ok(bytes) => judge(&bytes),
+        Err(error) => Asked::NoAnswer(error.to_string()),
     }
-    judge(&bytes)
 }
 
 /// Nothing, or an object without `action`, means later.
