@@ -21,7 +21,7 @@ pub(crate) fn freshness(headers: &HeaderMap, default_s: i64) -> Option<i64> {
     }
     let age_s = text("age").and_then(|age| age.parse::<i64>().ok());
     let fresh_s = match given {
-        Some(given) => given - age_s.unwrap_or(0),
+        Some(given) => given.saturating_sub(age_s.unwrap_or(0)),
         // A date of expiry is compared with nobody's clock: such an answer is asked for again.
         None if headers.contains_key("expires") => 0,
         None => default_s,

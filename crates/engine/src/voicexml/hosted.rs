@@ -10,7 +10,7 @@ use vxml::{Connection, Message, Start, ThreadTime};
 
 use super::VoiceXml;
 use super::cell::{Beginning, Call, Cell, Input, Owner};
-use crate::shard::Line;
+use crate::shard::{Act, Line};
 
 /// An application that is wanted.
 #[derive(Debug)]
@@ -78,10 +78,13 @@ impl VoiceXml {
         true
     }
 
-    /// Ends the application on a line.
+    /// Ends the application on a line, with what it does there: another one may begin at once.
     pub(crate) fn end_on(&self, line: &Line) {
-        if let Some(cell) = self.of_token(line.key()) {
-            self.push(&cell, Input::Handle(Box::new(vxml::Input::Stop)));
+        if let Some(cell) = self.of_token(line.key())
+            && self.forget(&cell)
+        {
+            self.act_and_forget(&cell, Act::Stop);
+            self.act_and_forget(&cell, Act::StopRecord);
         }
     }
 
