@@ -14,8 +14,9 @@ use super::prompts::Unspeakable;
 use super::recordings::Recordings;
 use super::transfers::Transferring;
 use crate::limits;
-use crate::pool::Hosted;
+use crate::pool::{Burden, Hosted};
 use crate::shard::Line;
+use crate::supervisor::Timer;
 use crate::treatment::Asks;
 
 /// What happens to an application.
@@ -131,11 +132,18 @@ pub(crate) struct Cell {
     body: Mutex<Body>,
     /// When the next tick is planned, ms; later ones need no timer of their own.
     pub(super) tick_at: AtomicI64,
+    /// The timer for it.
+    pub(super) tick: Timer,
+    burden: Burden,
 }
 
 impl Hosted for Cell {
     fn name(&self) -> &str {
         self.call.callback.as_str()
+    }
+
+    fn burden(&self) -> &Burden {
+        &self.burden
     }
 }
 
@@ -148,6 +156,8 @@ impl Cell {
             inbox: Mutex::default(),
             body: Mutex::default(),
             tick_at: AtomicI64::new(i64::MAX),
+            tick: Timer::default(),
+            burden: Burden::default(),
         })
     }
 
