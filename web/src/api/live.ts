@@ -1,6 +1,6 @@
 // The live channel: server-sent events of all callbacks, taken up again where they broke off.
 import { useSyncExternalStore } from "react";
-import { OWN_PAGE, tellLoggedOut } from "./client";
+import { OWN_PAGE, untilLoggedIn } from "./client";
 import { PAUSES_MS, readEvents } from "./stream";
 
 export interface LiveEvent {
@@ -61,7 +61,10 @@ async function listen(signal: AbortSignal): Promise<void> {
     try {
       const query = last ? `?since_id=${encodeURIComponent(last)}` : "";
       const response = await fetch(`/api/v1/events/tail${query}`, { signal, headers: OWN_PAGE });
-      if (response.status === 401) return tellLoggedOut();
+      if (response.status === 401) {
+        await untilLoggedIn(signal);
+        continue;
+      }
       if (!response.ok || !response.body) throw new Error(String(response.status));
       failures = 0;
       setState("live");

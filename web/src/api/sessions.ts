@@ -1,7 +1,7 @@
 // SCXML sessions: what runs, how it changes, what can be done with one.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { OWN_PAGE, api, good, tellLoggedOut, type ScxmlSession } from "./client";
+import { OWN_PAGE, api, good, untilLoggedIn, type ScxmlSession } from "./client";
 import { PAUSES_MS, readEvents } from "./stream";
 
 const LIST = ["sessions"];
@@ -50,7 +50,10 @@ async function listen(signal: AbortSignal, all: () => void, one: (session: Scxml
   while (!signal.aborted) {
     try {
       const response = await fetch("/api/v1/sessions/changes", { signal, headers: OWN_PAGE });
-      if (response.status === 401) return tellLoggedOut();
+      if (response.status === 401) {
+        await untilLoggedIn(signal);
+        continue;
+      }
       if (!response.ok || !response.body) throw new Error(String(response.status));
       failures = 0;
       await readEvents(response.body, (sent) => (sent.event === "session" ? one(sent.data as ScxmlSession) : all()));
