@@ -3,6 +3,7 @@ import { ActionIcon, Badge, Burger, Button, Center, Loader, Tooltip, useComputed
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Suspense, lazy, useEffect, useState } from "react";
 import { Link, NavLink, Navigate, Route, Routes, useLocation } from "react-router";
+import { askingAnew } from "./api/anew";
 import { api, good, onLoggedOut, type Session } from "./api/client";
 import { onLive, startLive, useLiveState } from "./api/live";
 import { ErrorNote } from "./components/notes";
@@ -59,16 +60,13 @@ function Inside({ session }: { session: Session }) {
   const [open, setOpen] = useState(false);
   const { pathname } = useLocation();
   useEffect(() => startLive(), []);
-  useEffect(
-    () =>
-      onLive((events) => {
-        for (const id of new Set(events.map((event) => event.callback_id)))
-          void queries.invalidateQueries({ queryKey: ["callback", id] });
-        for (const key of ["callbacks", "overview", "agents", "deliveries"])
-          void queries.invalidateQueries({ queryKey: [key] });
-      }),
-    [queries],
-  );
+  useEffect(() => {
+    const ask = askingAnew(queries);
+    return onLive((events) => {
+      for (const id of new Set(events.map((event) => event.callback_id))) ask(["callback", id]);
+      for (const key of ["callbacks", "overview", "agents", "deliveries"]) ask([key]);
+    });
+  }, [queries]);
   useEffect(() => {
     setOpen(false);
     const page = PAGES.find((known) => pathname.startsWith(known.path));
