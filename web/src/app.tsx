@@ -1,12 +1,13 @@
 // Login, navigation and the pages.
 import { ActionIcon, Badge, Burger, Button, Center, Loader, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Suspense, lazy, useEffect, useState } from "react";
+import { Suspense, lazy, useEffect, useRef, useState } from "react";
 import { Link, NavLink, Navigate, Route, Routes, useLocation } from "react-router";
 import { askingAnew } from "./api/anew";
 import { api, good, onLoggedOut, type Session } from "./api/client";
 import { onLive, startLive, useLiveState } from "./api/live";
 import { ErrorNote } from "./components/notes";
+import { toastError } from "./components/toasts";
 import { Login } from "./pages/login";
 import { t, type TextKey } from "./text";
 
@@ -59,6 +60,8 @@ function Inside({ session }: { session: Session }) {
   const queries = useQueryClient();
   const [open, setOpen] = useState(false);
   const { pathname } = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const before = useRef(pathname);
   useEffect(() => startLive(), []);
   useEffect(() => {
     const ask = askingAnew(queries);
@@ -71,6 +74,9 @@ function Inside({ session }: { session: Session }) {
     setOpen(false);
     const page = PAGES.find((known) => pathname.startsWith(known.path));
     document.title = page ? `${t(page.title)} · Ringback` : "Ringback";
+    // Keyboard and screen reader go on in the page that was opened, not in what led to it.
+    if (before.current !== pathname && before.current !== "/") main.current?.focus();
+    before.current = pathname;
   }, [pathname]);
   return (
     <div className="shell" data-open={open}>
@@ -96,7 +102,7 @@ function Inside({ session }: { session: Session }) {
         <span className="grow" />
         <span className="version">{t("nav.version", { version: session.version })}</span>
       </nav>
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} ref={main}>
         <Suspense fallback={<Waiting />}>
           <Routes>
             <Route path="/" element={<Navigate to="/overview" replace />} />
@@ -152,9 +158,13 @@ function SchemeButton() {
 function LogoutButton() {
   const queries = useQueryClient();
   const logOut = async () => {
-    await good(api.DELETE("/api/v1/session"));
-    queries.clear();
-    window.location.assign("/ui/");
+    try {
+      await good(api.DELETE("/api/v1/session"));
+      queries.clear();
+      window.location.assign("/ui/");
+    } catch (error) {
+      toastError(error);
+    }
   };
   return (
     <Button variant="subtle" color="gray" size="compact-sm" onClick={() => void logOut()}>
