@@ -32,6 +32,24 @@ test.describe("services", () => {
     expect(services.find((one) => one.name === "fromtemplate")?.options._wait_for_agent).toBe("false");
   });
 
+  test("who is called first is told as it is", async ({ page }) => {
+    await service(demo(), "free");
+    await service(demo(), "once", { _wait_for_agent: "false" });
+    await service(demo(), "agents", { _userterminated_first_connect_party: "AGENT", _wait_for_agent: "false" });
+    await open(page, demo(), "/services", "Services");
+    await expect(page.getByRole("row", { name: /^free / })).toContainText("Customer, when an agent is free");
+    await expect(page.getByRole("row", { name: /^once / })).toContainText("Customer, at once");
+    await expect(page.getByRole("row", { name: /^agents / })).toContainText("Agent first");
+    await page.getByRole("button", { name: "New service" }).click();
+    await page.getByLabel("Name").fill("agentfirst");
+    await page.getByRole("textbox", { name: "Template" }).click();
+    await page.getByRole("option", { name: "Agent first" }).click();
+    await page.getByRole("button", { name: "Make it" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "agentfirst" })).toBeVisible();
+    await page.getByRole("link", { name: "Services" }).first().click();
+    await expect(page.getByRole("row", { name: /^agentfirst/ })).toContainText("Agent first");
+  });
+
   test("a name that is taken or impossible is refused in the form", async ({ page }) => {
     await open(page, demo(), "/services", "Services");
     await page.getByRole("button", { name: "New service" }).click();

@@ -35,11 +35,24 @@ export const useServiceHealth = () =>
     },
   });
 
+export type Contact = "agent_first" | "agent_free" | "customer_first";
+
+/** Who is called first, and the customer when. */
+export function contactOf(options: Record<string, string>): Contact {
+  if (options._userterminated_first_connect_party?.toUpperCase() === "AGENT") return "agent_first";
+  return /^(true|1|yes)$/i.test(options._wait_for_agent || "true") ? "agent_free" : "customer_first";
+}
+
 /** Starting points for a new service. */
 export const TEMPLATES: Record<string, Record<string, string>> = {
-  agent_first: {
+  agent_free: {
     _type: "ors", _service: "callback", _call_direction: "USERTERMINATED", _wait_for_agent: "true",
     _urs_virtual_queue: "VQ_{name}", _target: "{name}@Stats.GA",
+  },
+  agent_first: {
+    _type: "ors", _service: "callback", _call_direction: "USERTERMINATED", _wait_for_agent: "true",
+    _urs_virtual_queue: "VQ_{name}", _target: "{name}@Stats.GA", _userterminated_first_connect_party: "AGENT",
+    _treatment_waiting_for_agent: "music.wav",
   },
   customer_first: {
     _type: "ors", _service: "callback", _call_direction: "USERTERMINATED", _wait_for_agent: "false",
