@@ -9,6 +9,18 @@ test.describe("services", () => {
     await expect(row).toContainText(/Well|notes/);
   });
 
+  test("health is judged without asking for a password", async ({ page }) => {
+    await service(demo(), "secretive", { password: "hunter2-in-clear", _prioritty: "5" });
+    const seen: string[] = [];
+    page.on("request", (request) => seen.push(`${request.url()} ${request.postData() ?? ""}`));
+    await open(page, demo(), "/services", "Services");
+    await expect(page.getByRole("row", { name: /^secretive/ })).toContainText("notes");
+    await expect(page.getByRole("row", { name: /^secretive/ })).not.toContainText("errors");
+    expect(seen.some((one) => one.includes("/services/import?dry_run=true"))).toBe(true);
+    expect(seen.filter((one) => /services\/export|hunter2/.test(one))).toEqual([]);
+    await ask(demo(), "DELETE", "/api/v1/services/secretive");
+  });
+
   test("without services the page says what to do", async ({ page }) => {
     await open(page, empty(), "/services", "Services");
     await expect(page.getByText("No services yet.")).toBeVisible();
