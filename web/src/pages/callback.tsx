@@ -8,6 +8,7 @@ import { api, good, type CallbackRecord } from "../api/client";
 import { titleOf, useSessions } from "../api/sessions";
 import { DeliveryList } from "../components/deliveries";
 import { Dialog } from "../components/dialog";
+import { Fact } from "../components/fact";
 import { Empty, ErrorNote } from "../components/notes";
 import { AskingButton } from "../components/question";
 import { Status } from "../components/status";
@@ -193,7 +194,7 @@ function Summary({ record }: { record: CallbackRecord }) {
         {data.length === 0 && <span className="quiet">{t("callback.no_data")}</span>}
         <dl className="facts">
           {data.map(([key, value]) => (
-            <Fact key={key} name={key} value={typeof value === "string" ? value : JSON.stringify(value)} />
+            <Fact key={key} own name={key} value={typeof value === "string" ? value : JSON.stringify(value)} />
           ))}
         </dl>
         {pending.length > 0 && (
@@ -201,21 +202,12 @@ function Summary({ record }: { record: CallbackRecord }) {
             <h3>{t("callback.pending")}</h3>
             <dl className="facts small">
               {pending.map(([key, value]) => (
-                <Fact key={key} name={key} value={value} />
+                <Fact key={key} own name={key} value={value} />
               ))}
             </dl>
           </>
         )}
       </section>
     </div>
-  );
-}
-
-function Fact({ name, value }: { name: string; value: string }) {
-  return (
-    <>
-      <dt className="mono">{name}</dt>
-      <dd>{value}</dd>
-    </>
   );
 }

@@ -118,7 +118,6 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
     return () => window.removeEventListener("beforeunload", warn);
   }, [changed.length]);
   const errors = check.data?.errors.length ?? 0;
-  const general = (check.data?.errors ?? []).filter((fault) => !fault.option);
   return (
     <div className="stack">
       <div className="head">
@@ -155,7 +154,6 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
           </ul>
         </Alert>
       )}
-      {errors === 0 && general.length > 0 && <ErrorNote error={general[0]?.message} />}
       <Tabs value={tab} onChange={(next) => setTab(next ?? "options")}>
         <Tabs.List>
           <Tabs.Tab value="options">{t("service.options")}</Tabs.Tab>

@@ -5,6 +5,7 @@ import { Link, useParams } from "react-router";
 import type { ScxmlLine, ScxmlSession } from "../api/client";
 import { endSession, sendEvent, titleOf, useSession, useSessionChanges, useSessionChart } from "../api/sessions";
 import { Diagram } from "../components/diagram";
+import { Fact } from "../components/fact";
 import { Empty, ErrorNote } from "../components/notes";
 import { AskingButton } from "../components/question";
 import { Status } from "../components/status";
@@ -117,19 +118,10 @@ function Facts({ session }: { session: ScxmlSession }) {
       <h2>{t("session.facts")}</h2>
       <dl className="facts">
         {rows.map(([name, value], n) => (
-          <Pair key={`${name}${n}`} name={name} value={value} />
+          <Fact key={`${name}${n}`} name={name} value={value} />
         ))}
       </dl>
     </section>
-  );
-}
-
-function Pair({ name, value }: { name: string; value: ReactNode }) {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </>
   );
 }
 
