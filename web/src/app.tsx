@@ -67,7 +67,7 @@ function Inside({ session }: { session: Session }) {
     const ask = askingAnew(queries);
     return onLive((events) => {
       for (const id of new Set(events.map((event) => event.callback_id))) ask(["callback", id]);
-      for (const key of ["callbacks", "overview", "agents", "deliveries"]) ask([key]);
+      for (const key of ["callbacks", "overview", "agents"]) ask([key]);
     });
   }, [queries]);
   useEffect(() => {

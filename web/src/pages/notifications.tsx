@@ -3,6 +3,7 @@ import { Button, SegmentedControl, Table, Tabs, TextInput } from "@mantine/core"
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo, useState, type FormEvent } from "react";
 import { api, good, type Delivery } from "../api/client";
+import { useDeliveries } from "../api/deliveries";
 import { DeliveryList } from "../components/deliveries";
 import { Dialog } from "../components/dialog";
 import { Empty, ErrorNote } from "../components/notes";
@@ -17,10 +18,7 @@ const SHOWN_AT_ONCE = 50;
 export default function Notifications() {
   const queries = useQueryClient();
   const [test, setTest] = useState(false);
-  const all = useQuery({
-    queryKey: ["deliveries"],
-    queryFn: async () => (await good(api.GET("/api/v1/deliveries"))).deliveries,
-  });
+  const all = useDeliveries();
   const failed = (all.data ?? []).filter((delivery) => delivery.state === "failed").length;
   const retry = async () => {
     try {

@@ -5,6 +5,7 @@ import { Suspense, lazy, type ReactNode } from "react";
 import { Link } from "react-router";
 import { NO_FILTER, STATES, listCallbacks } from "../api/callbacks";
 import { api, good, type Schemas } from "../api/client";
+import { useDeliveries } from "../api/deliveries";
 import { Empty, ErrorNote } from "../components/notes";
 import { Status } from "../components/status";
 import { lasting } from "../components/time";
@@ -36,15 +37,11 @@ export default function Overview() {
 
 function Inside({ now }: { now: Schemas["Overview"] }) {
   const recent = useQuery({
-    queryKey: ["callbacks", "recent"],
+    queryKey: ["recent"],
     queryFn: () => listCallbacks(NO_FILTER, 0, COUNTED_MAX),
-    staleTime: 5000,
+    refetchInterval: LOOK_MS,
   });
-  const deliveries = useQuery({
-    queryKey: ["deliveries"],
-    queryFn: async () => (await good(api.GET("/api/v1/deliveries"))).deliveries,
-    staleTime: 5000,
-  });
+  const deliveries = useDeliveries();
   return (
     <>
       <Problems now={now} failed={(deliveries.data ?? []).filter((one) => one.state === "failed").length} />
