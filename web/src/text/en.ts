@@ -335,6 +335,7 @@ export const en = {
   "event.rb.nothing_published": "Nothing can be told",
   "event.rb.answered": "Answered",
   "event.rb.verdict": "The detector's verdict",
+  "event.rb.screening_answered": "The assistant that asks who is calling was told",
   "event.rb.machine_message": "Message for the machine",
   "event.rb.retry_planned": "Another dial is planned",
   "event.rb.agent_failed": "The agent did not take it",
