@@ -9,9 +9,9 @@ use vxml::{Ending, Message};
 use super::cell::{Body, Cell, Input};
 use super::dialog::plain;
 use super::interaction::Happened;
-use super::{Sessions, event};
+use super::{Sessions, event, lock};
 use crate::limits;
-use crate::shard::Act;
+use crate::shard::{Act, Line};
 use crate::voicexml::{Application, Owner};
 
 /// What a page says about itself to the session that started it.
@@ -188,8 +188,17 @@ impl Sessions {
         };
         let (ending, documents) = ending;
         let (error, why) = match &ending {
-            Ending::Exit { .. } | Ending::End | Ending::Transferred => {
+            Ending::Exit { .. } | Ending::End => {
                 return self.end_with(body, id, result(&ending));
+            }
+            Ending::Transferred => {
+                self.end_with(body, id, result(&ending));
+                // The call is with its destination; the end of the session is not its end.
+                if let Line::Placed(call) = &line {
+                    lock(&self.inner.calls).remove(call.as_str());
+                    self.leave(body, id, "detach");
+                }
+                return;
             }
             Ending::Disconnect { .. } => {
                 self.end_with(body, id, result(&ending));

@@ -22,6 +22,7 @@ use super::{Act, Command, PLUGIN_PLAYS, QueueOrder, Reply, Shard};
 use crate::limits;
 use crate::sessions::{Over, Signal};
 use crate::supervisor::Supervisor;
+use crate::voicexml::OtherSide;
 
 /// A call that sessions and applications act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -405,6 +406,11 @@ impl Shard {
                 self.placed.remove(call.as_str());
                 self.placed_over(call, &ended);
                 self.part(call.as_str());
+                let voicexml = &self.parts.plugins.voicexml;
+                voicexml.line_over(call);
+                if voicexml.leg(call, OtherSide::Over(ended.clone())) {
+                    return;
+                }
                 Signal::Over(Over {
                     answered: ended.answered,
                     call_state: ended.call_state,
@@ -419,6 +425,10 @@ impl Shard {
             EventKind::Ringing | EventKind::EarlyMedia => Signal::Ringing,
             EventKind::Answered { .. } => {
                 self.placed_answered(call);
+                let voicexml = &self.parts.plugins.voicexml;
+                if voicexml.leg(call, OtherSide::Answered) {
+                    return;
+                }
                 Signal::Answered
             }
             EventKind::Verdict(verdict) => Signal::Judged(verdict.call_state),
