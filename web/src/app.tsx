@@ -1,28 +1,29 @@
 // Login, navigation and the pages.
-import { ActionIcon, Badge, Burger, Button, Center, Loader, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Suspense, lazy, useEffect, useRef, useState } from "react";
+import { ActionIcon, Alert, Badge, Burger, Button, Center, Loader, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { onlineManager, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Suspense, useEffect, useRef, useState } from "react";
 import { Link, NavLink, Navigate, Route, Routes, useLocation } from "react-router";
 import { askingAnew } from "./api/anew";
-import { api, good, onLoggedOut, type Session } from "./api/client";
+import { api, good, onLoggedOut, tellLoggedIn, type Session } from "./api/client";
 import { onLive, startLive, useLiveState } from "./api/live";
+import { Fence, lazyPage } from "./components/lazy_page";
 import { ErrorNote } from "./components/notes";
 import { toastError } from "./components/toasts";
 import { Login } from "./pages/login";
 import { t, type TextKey } from "./text";
 
-const Overview = lazy(() => import("./pages/overview"));
-const Services = lazy(() => import("./pages/services"));
-const ServicePage = lazy(() => import("./pages/service"));
-const Treatments = lazy(() => import("./pages/treatments"));
-const Transactions = lazy(() => import("./pages/transactions"));
-const TransactionPage = lazy(() => import("./pages/transaction"));
-const Callbacks = lazy(() => import("./pages/callbacks"));
-const CallbackPage = lazy(() => import("./pages/callback"));
-const Notifications = lazy(() => import("./pages/notifications"));
-const Agents = lazy(() => import("./pages/agents"));
-const Sessions = lazy(() => import("./pages/sessions"));
-const SessionPage = lazy(() => import("./pages/session"));
+const Overview = lazyPage(() => import("./pages/overview"));
+const Services = lazyPage(() => import("./pages/services"));
+const ServicePage = lazyPage(() => import("./pages/service"));
+const Treatments = lazyPage(() => import("./pages/treatments"));
+const Transactions = lazyPage(() => import("./pages/transactions"));
+const TransactionPage = lazyPage(() => import("./pages/transaction"));
+const Callbacks = lazyPage(() => import("./pages/callbacks"));
+const CallbackPage = lazyPage(() => import("./pages/callback"));
+const Notifications = lazyPage(() => import("./pages/notifications"));
+const Agents = lazyPage(() => import("./pages/agents"));
+const Sessions = lazyPage(() => import("./pages/sessions"));
+const SessionPage = lazyPage(() => import("./pages/session"));
 
 const PAGES: { path: string; title: TextKey }[] = [
   { path: "/overview", title: "nav.overview" },
@@ -45,15 +46,36 @@ export function App() {
       ),
     [queries],
   );
+  const [was, setWas] = useState(false);
+  const authenticated = session.data?.authenticated === true;
+  useEffect(() => {
+    // Without a session nothing is asked in the background.
+    onlineManager.setOnline(authenticated || session.data === undefined);
+    if (!authenticated) return;
+    if (was) void queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "session" });
+    setWas(true);
+    tellLoggedIn();
+    // Only a change of the session matters here.
+  }, [authenticated, session.data === undefined]);
   if (session.isPending) return <Waiting />;
-  if (session.error)
+  if (!session.data)
     return (
       <main className="narrow">
         <ErrorNote error={session.error} retry={() => void session.refetch()} />
       </main>
     );
-  if (!session.data.authenticated) return <Login />;
-  return <Inside session={session.data} />;
+  const out = !session.data.authenticated;
+  return (
+    <>
+      {out && <Login again={was} />}
+      {/* What was typed stays there while a new session is made. */}
+      {(was || !out) && (
+        <div className="inside" hidden={out} inert={out}>
+          <Inside session={session.data} />
+        </div>
+      )}
+    </>
+  );
 }
 
 function Inside({ session }: { session: Session }) {
@@ -103,6 +125,8 @@ function Inside({ session }: { session: Session }) {
         <span className="version">{t("nav.version", { version: session.version })}</span>
       </nav>
       <main id="main" tabIndex={-1} ref={main}>
+        <Connection />
+        <Fence key={pathname}>
         <Suspense fallback={<Waiting />}>
           <Routes>
             <Route path="/" element={<Navigate to="/overview" replace />} />
@@ -121,8 +145,37 @@ function Inside({ session }: { session: Session }) {
             <Route path="*" element={<Nowhere />} />
           </Routes>
         </Suspense>
+        </Fence>
       </main>
     </div>
+  );
+}
+
+/** So long is a broken channel only a word at the edge: most are back by then. */
+const BROKEN_MS = 2000;
+
+/** Says that what is shown may be old; once the server is back everything is read again. */
+function Connection() {
+  const queries = useQueryClient();
+  const live = useLiveState();
+  const [lost, setLost] = useState(false);
+  const broke = useRef(false);
+  useEffect(() => {
+    if (live === "live") {
+      setLost(false);
+      if (broke.current) void queries.invalidateQueries();
+      broke.current = false;
+      return;
+    }
+    broke.current ||= live === "waiting";
+    const timer = setTimeout(() => setLost(broke.current), BROKEN_MS);
+    return () => clearTimeout(timer);
+  }, [live, queries]);
+  if (!lost) return null;
+  return (
+    <Alert color="orange" className="connection" role="alert" title={t("live.lost")}>
+      {t("live.lost.hint")}
+    </Alert>
   );
 }
 

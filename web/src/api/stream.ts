@@ -1,5 +1,5 @@
 // Server-sent events, read from an answer as they come and taken up again where they broke off.
-import { OWN_PAGE, tellLoggedOut } from "./client";
+import { OWN_PAGE, untilLoggedIn } from "./client";
 
 
 export interface Sent {
@@ -13,7 +13,7 @@ export type StreamState = "connecting" | "live" | "waiting";
 /** How long is waited before a broken stream is taken up again, by the number of tries. */
 const PAUSES_MS = [500, 1000, 2000, 5000, 10000];
 
-/** Reads the events of an address, `since_id` the last one that had an id, until the signal or the end of the login. */
+/** Reads the events of an address, `since_id` the last one that had an id, until the signal; without a login it waits. */
 export async function follow(
   url: string,
   signal: AbortSignal,
@@ -27,7 +27,10 @@ export async function follow(
     try {
       const query = last ? `?since_id=${encodeURIComponent(last)}` : "";
       const response = await fetch(`${url}${query}`, { signal, headers: OWN_PAGE });
-      if (response.status === 401) return tellLoggedOut();
+      if (response.status === 401) {
+        await untilLoggedIn(signal);
+        continue;
+      }
       if (!response.ok || !response.body) throw new Error(String(response.status));
       failures = 0;
       tell("live");

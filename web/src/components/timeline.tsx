@@ -1,7 +1,7 @@
 // Everything that happened to a callback, in order, with what was told to whom.
-import { Badge, Loader, Table } from "@mantine/core";
+import { Loader, Table } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { api, good, type Delivery, type LogEvent } from "../api/client";
 import { t, tOr } from "../text";
 import { Fact } from "./fact";
@@ -185,15 +185,56 @@ function Bar({ part }: { part: number }) {
   );
 }
 
+/** One notification: how it stands, and each attempt once it is asked for. */
 function Told({ delivery }: { delivery: Delivery }) {
+  const [open, setOpen] = useState(false);
   const last = delivery.attempts[delivery.attempts.length - 1];
   return (
-    <span className="row small">
-      <Status word={delivery.state} />
-      <span className="wrap">{t("timeline.told", { channel: delivery.channel, target: delivery.target })}</span>
-      {delivery.attempts.length > 1 && <Badge variant="default">{t("timeline.attempts", { n: delivery.attempts.length })}</Badge>}
-      {last && <span className="quiet">{attemptText(last)}</span>}
-    </span>
+    <div className="tight small">
+      <span className="row">
+        <Status word={delivery.state} />
+        <span className="wrap">{t("timeline.told", { channel: delivery.channel, target: delivery.target })}</span>
+        {last && <span className="quiet">{attemptText(last)}</span>}
+        <button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>
+          {t("deliveries.attempts", { n: delivery.attempts.length })}
+        </button>
+      </span>
+      {open && <Attempts delivery={delivery} />}
+    </div>
+  );
+}
+
+/** Every attempt, with request and answer where they are kept. */
+export function Attempts({ delivery }: { delivery: Delivery }) {
+  const untraced = delivery.attempts.length > 0 && !delivery.attempts.some((attempt) => attempt.request);
+  return (
+    <div className="stack">
+      {delivery.attempts.length === 0 && <span className="quiet">{t("deliveries.no_attempt")}</span>}
+      {delivery.attempts.map((attempt, n) => (
+        <div key={n} className="tight">
+          <span>
+            {n + 1}. <Time at={attempt.at} /> · {attemptText(attempt)}
+            {attempt.status && attempt.error ? ` · ${attempt.error}` : ""}
+          </span>
+          {attempt.request && (
+            <pre className="pre" aria-label={t("deliveries.request")}>
+              {attempt.request}
+            </pre>
+          )}
+          {attempt.answer && (
+            <pre className="pre" aria-label={t("deliveries.answer")}>
+              {attempt.answer}
+            </pre>
+          )}
+        </div>
+      ))}
+      {untraced && <span className="quiet small">{t("deliveries.no_trace")}</span>}
+      {delivery.next_at && (
+        <span>
+          {t("deliveries.next")}: <Time at={delivery.next_at} />
+        </span>
+      )}
+    </div>
   );
 }
 
