@@ -1,7 +1,6 @@
 // Server-sent events, read from an answer as they come and taken up again where they broke off.
 import { OWN_PAGE, untilLoggedIn } from "./client";
 
-
 export interface Sent {
   id: string | undefined;
   event: string | undefined;
@@ -13,7 +12,7 @@ export type StreamState = "connecting" | "live" | "waiting";
 /** How long is waited before a broken stream is taken up again, by the number of tries. */
 const PAUSES_MS = [500, 1000, 2000, 5000, 10000];
 
-/** Reads the events of an address, `since_id` the last one that had an id, until the signal; without a login it waits. */
+/** Reads the events of an address, `since_id` the last one that had an id, until the signal; without a login it waits for one. */
 export async function follow(
   url: string,
   signal: AbortSignal,
