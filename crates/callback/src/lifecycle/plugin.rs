@@ -165,10 +165,7 @@ fn transfer(run: &mut Run<'_>, call: PluginCall, event: PluginEvent) {
         PluginEvent::CallOut(out) => bridge::call(run, *out),
         PluginEvent::Join => bridge::join(run),
         PluginEvent::LetGo => bridge::let_go(run),
-        PluginEvent::PassOn => {
-            run.disarm(TimerKind::PluginAnswer);
-            bridge::pass_on(run);
-        }
+        PluginEvent::PassOn => bridge::pass_on(run),
         _ => {}
     }
 }

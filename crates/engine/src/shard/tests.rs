@@ -1,6 +1,7 @@
 //! Tests of the shard without its task: rounds are made and committed by hand.
 
 mod agents;
+mod control;
 mod line;
 
 use std::sync::Mutex;
