@@ -128,13 +128,9 @@ pub(super) fn answered(run: &mut Run<'_>) {
 
 /// The destination cannot be reached: once more, then the customer is told.
 pub(super) fn failed(run: &mut Run<'_>, destination: String, tries: u32, detail: &str) {
-    run.emit_with(
-        EventId::AgentFailed,
-        &[
-            ("detail", Value::from(detail)),
-            ("failures", Value::from(tries)),
-        ],
-    );
+    let mut details = run.with_line(detail);
+    details.push(("failures", Value::from(tries)));
+    run.emit_with(EventId::AgentFailed, &details);
     if tries < TRIES_MAX {
         dial(run, destination, tries + 1);
     } else {

@@ -187,13 +187,9 @@ fn not_answered(run: &mut Run<'_>, outcome: Released, detail: &str) {
     run.callback.transfer_failures += 1;
     let failures = run.callback.transfer_failures;
     run.act(Effect::ReleaseAgent(found.agent, outcome));
-    run.emit_with(
-        EventId::AgentFailed,
-        &[
-            ("detail", Value::from(detail)),
-            ("failures", Value::from(failures)),
-        ],
-    );
+    let mut details = run.with_line(detail);
+    details.push(("failures", Value::from(failures)));
+    run.emit_with(EventId::AgentFailed, &details);
     run.disarm(TimerKind::Guard);
     if routes {
         run.act(Effect::Enqueue(Need::Agent));
