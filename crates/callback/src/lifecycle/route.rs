@@ -54,6 +54,8 @@ fn dial(run: &mut Run<'_>, destination: String, tries: u32) {
 
 /// The customer's side is asked to call the destination itself; when it cannot, it is bridged.
 fn refer(run: &mut Run<'_>, destination: String, tries: u32) {
+    // No leg of ours, but those of before are not the present one any more.
+    run.callback.agent_legs += 1;
     let settings = run.callback.settings.clone();
     let effect = Effect::Refer {
         leg: run.callback.customer_leg(),
