@@ -118,6 +118,32 @@ fn a_document_that_cannot_be_loaded_is_a_failed_submission() {
 }
 
 #[test]
+fn a_document_that_has_run_before_is_fetched_as_often_as_a_new_one() {
+    let mut crashed = running();
+    crashed.input(Input::Recover);
+    let mut moved = running();
+    let desired = moved.now.plus_seconds(3600);
+    moved.input(Input::Reschedule { desired });
+    moved.after(3600, TimerKind::Due);
+    assert!(order(&moved).is_some());
+    for mut walk in [crashed, moved] {
+        walk.fails();
+        assert!(matches!(walk.callback.phase, Phase::Submitting { .. }));
+        walk.after(10, TimerKind::Submit);
+        walk.runs();
+        assert!(matches!(walk.callback.phase, Phase::Strategy { .. }));
+        walk.input(Input::Recover);
+        while walk.callback.is_open() {
+            walk.fails();
+            walk.after(10, TimerKind::Submit);
+        }
+        assert_eq!(walk.reason(), Some(Reason::FailQueueing));
+        let last = walk.events.last().map(String::as_str);
+        assert_eq!(last, Some("service_exit COMPLETED.FAIL_QUEUEING"));
+    }
+}
+
+#[test]
 fn a_conversation_that_a_document_leads_goes_on() {
     let told = |walk: &mut Walk, state| {
         walk.input(Input::Update(Box::new(Change {
