@@ -1,7 +1,6 @@
 //! What sessions and pages may do with the calls that they have.
 
-use callback::lifecycle::CallOut;
-use callback::plugin::PluginCall;
+use callback::plugin::{OtherLeg, PluginCall};
 use callback::record::Phase;
 
 use super::*;
@@ -27,17 +26,22 @@ async fn who_has_left_cannot_be_passed_on_to() {
     let mut stage = Stage::new(ROOMY, 0).await;
     let id = page(&mut stage).await;
     let round = &mut Round::default();
-    let shard = &mut stage.shard;
-    let mut control = |act| shard.control(&id, "page".to_owned(), act, round);
-    assert_eq!(control(Act::PassOn), Err("invalidstate.null"));
-    let call = CallOut {
-        destination: "7001".to_owned(),
-        kind: "consultation",
-        ring_timeout_s: None,
-        aai: None,
-    };
-    control(Act::CallOut(Box::new(call))).unwrap();
-    control(Act::PassOn).unwrap();
+    let passed = stage
+        .shard
+        .control(&id, "page".to_owned(), Act::PassOn, round);
+    assert_eq!(passed, Err("invalidstate.null"));
+    let mut callback = Callback::clone(&stage.shard.callbacks[&id]);
+    callback.agent_legs = 1;
+    callback.plugin.other = Some(OtherLeg {
+        leg: 1,
+        talks: false,
+        left_s: 0,
+    });
+    stage.shard.callbacks.insert(id.clone(), Arc::new(callback));
+    let passed = stage
+        .shard
+        .control(&id, "page".to_owned(), Act::PassOn, round);
+    assert_eq!(passed, Ok(()));
     let reason = stage.shard.callbacks[&id].reason;
     assert_eq!(reason, Some(callback::record::Reason::TransferredToRp));
 }
