@@ -139,6 +139,10 @@ impl Shard {
         reply: Reply<Result<Arc<Callback>, Error>>,
         round: &mut Round,
     ) {
+        if reply.is_closed() {
+            // It was told that this could not be done in time: so it is not done.
+            return;
+        }
         let NewRecord {
             callback,
             resolved,

@@ -297,6 +297,22 @@ async fn who_was_told_of_a_failure_gets_nothing_changed_later() {
 }
 
 #[tokio::test]
+async fn who_was_told_of_a_failure_gets_no_callback_later() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    let (reply, answer) = oneshot::channel();
+    drop(answer);
+    let mut round = Round::default();
+    let command = Command::Create {
+        new: Box::new(record(json!({}), stage.shard.now, Some("key"))),
+        reply,
+    };
+    stage.shard.on_command(command, &mut round).await;
+    stage.shard.commit(round).await;
+    assert!(stage.shard.callbacks.is_empty());
+    assert!(stage.shard.recent_keys.is_empty());
+}
+
+#[tokio::test]
 async fn nothing_is_dialed_that_the_store_did_not_take() {
     let mut stage = Stage::new(ROOMY, 0).await;
     stage.create(json!({})).await.unwrap();
