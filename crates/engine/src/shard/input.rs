@@ -225,7 +225,12 @@ impl Shard {
     pub(super) fn on_decision(&mut self, decision: Decision, round: &mut Round) {
         match decision {
             Decision::Contact { callback } => {
-                if let Some(record) = self.callbacks.get(&callback) {
+                // A queue moves on once with each: not with retries, nor with what follows when an
+                // agent or the customer was asked first.
+                let first = |record: &&Arc<Callback>| {
+                    record.phase == Phase::Waiting && record.attempts == 0 && !record.asks_first()
+                };
+                if let Some(record) = self.callbacks.get(&callback).filter(first) {
                     self.pace.turn(&record.settings.virtual_queue, self.now);
                 }
                 self.turns.push_back(callback);

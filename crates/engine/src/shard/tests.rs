@@ -3,6 +3,7 @@
 mod agents;
 mod control;
 mod line;
+mod pace;
 
 use std::sync::Mutex;
 
