@@ -123,7 +123,7 @@ impl Shard {
 
     /// Turns events into rows and dials into intents.
     fn note(
-        &self,
+        &mut self,
         callback: &Callback,
         raised: Vec<events::Event>,
         effects: &[Effect],
@@ -165,6 +165,11 @@ impl Shard {
                 Effect::Dial(dial) => dial.leg.to_string(),
                 Effect::Offer(offer) => offer.leg.to_string(),
                 Effect::RouteOut(route) => route.leg.to_string(),
+                // At once: one of the two may leave before the round is durable.
+                Effect::HandOver { customer, other } => {
+                    self.handed_over(customer.to_string(), other.to_string());
+                    continue;
+                }
                 Effect::Enqueue(_)
                 | Effect::Leave
                 | Effect::HangUp { .. }
@@ -176,7 +181,6 @@ impl Shard {
                 | Effect::TellQueue { .. }
                 | Effect::RunStrategy(_)
                 | Effect::EndPlugin { .. }
-                | Effect::HandOver { .. }
                 | Effect::Refer { .. }
                 | Effect::Silence { .. }
                 | Effect::AgentTalking(_)

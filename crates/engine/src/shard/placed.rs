@@ -12,11 +12,12 @@ use store::IntentRow;
 use telephony::media::cpd;
 use telephony::port::{
     CallId, CallerId, Command as TelephonyCommand, Destination, Detection, EventKind, HangUpCause,
-    Originate, Room, TrunkNumber,
+    Originate, Room,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use super::control::to_telephony;
+use super::plugin::ways;
 use super::round::Round;
 use super::{Act, Command, PLUGIN_PLAYS, QueueOrder, Reply, Shard};
 use crate::limits;
@@ -294,14 +295,7 @@ impl Shard {
             Room::Down => return refused("invalidserver", "no trunk is up"),
             Room::Unknown => return refused("invalidserver", "there is no such trunk"),
         };
-        let plan = &self.parts.dialplan;
-        let mut ways: Vec<TrunkNumber> = trunks
-            .iter()
-            .map(|trunk| TrunkNumber {
-                trunk: trunk.name.clone(),
-                number: number::dial_string(plan, cleaned, "", trunk.number_format, ""),
-            })
-            .collect();
+        let mut ways = ways(&self.parts.dialplan, trunks, cleaned, "");
         // Stable: the others stay in order.
         ways.sort_by_key(|way| way.trunk != taken);
         Ok(Destination::Trunks(ways))
@@ -354,9 +348,7 @@ impl Shard {
             a: a.clone(),
             b: b.clone(),
         });
-        let (a, b) = (a.as_str().to_owned(), b.as_str().to_owned());
-        self.handed.insert(a.clone(), b.clone());
-        self.handed.insert(b, a);
+        self.handed_over(a.as_str().to_owned(), b.as_str().to_owned());
     }
 
     /// What telephony reports about a call that is no leg of a callback.

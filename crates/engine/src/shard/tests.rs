@@ -2,6 +2,7 @@
 
 mod agents;
 mod control;
+mod legs;
 mod line;
 mod pace;
 
@@ -11,7 +12,7 @@ use callback::request::{self, Request};
 use callback::service::{Resolver, ServerDefaults, Service};
 use serde_json::{Value, json};
 use store::SqliteStore;
-use telephony::port::{CallId, Refused, Room, Stats, TrunkView};
+use telephony::port::{CallId, EventKind, Refused, Room, Stats, TrunkView};
 
 use super::*;
 use crate::clock::SystemClock;

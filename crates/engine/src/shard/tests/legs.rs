@@ -1,0 +1,71 @@
+//! Legs that are joined, or called for others, and who leaves meanwhile.
+
+use callback::record::Phase;
+use telephony::port::{Ended, EndedBy, HangUpCause};
+
+use super::*;
+
+fn ended(call: &LegKey) -> TelephonyEvent {
+    TelephonyEvent::Call {
+        call: CallId::new(call.to_string().as_str()),
+        kind: EventKind::Ended(hung_up()),
+    }
+}
+
+fn hung_up() -> Ended {
+    Ended {
+        by: EndedBy::Remote,
+        answered: true,
+        call_state: 0,
+        detail: "hangup",
+        status: 200,
+        q850: None,
+        reason: None,
+        trunk: None,
+    }
+}
+
+fn answered(call: &LegKey) -> TelephonyEvent {
+    TelephonyEvent::Call {
+        call: CallId::new(call.to_string().as_str()),
+        kind: EventKind::Answered { late: false },
+    }
+}
+
+/// A callback whose customer hears music while the destination of `route_to_rp` rings.
+async fn routing_out(stage: &mut Stage) -> (LegKey, LegKey) {
+    let id = stage.create(json!({})).await.unwrap().id.clone();
+    let mut callback = Callback::clone(&stage.shard.callbacks[&id]);
+    (callback.attempts, callback.agent_legs) = (1, 1);
+    callback.phase = Phase::RoutingOut {
+        destination: "5100".to_owned(),
+        tries: 1,
+    };
+    let legs = (callback.customer_leg(), callback.agent_leg());
+    stage.shard.callbacks.insert(id, Arc::new(callback));
+    legs
+}
+
+#[tokio::test]
+async fn a_destination_is_not_left_alone_whenever_the_customer_leaves() {
+    for together in [false, true] {
+        let mut stage = Stage::new(ROOMY, 0).await;
+        let (customer, destination) = routing_out(&mut stage).await;
+        let mut round = Round::default();
+        stage.shard.on_event(answered(&destination), &mut round);
+        if !together {
+            stage.shard.commit(round).await;
+            round = Round::default();
+        }
+        stage.shard.on_event(ended(&customer), &mut round);
+        stage.shard.commit(round).await;
+        let hang_up = TelephonyCommand::HangUp {
+            call: CallId::new(destination.to_string().as_str()),
+            cause: HangUpCause::Normal,
+        };
+        let told = stage.line.told.lock().unwrap();
+        let told: Vec<String> = told.iter().map(|told| format!("{told:?}")).collect();
+        assert!(told.contains(&format!("{hang_up:?}")), "{told:?}");
+        assert!(stage.shard.handed.is_empty());
+    }
+}
