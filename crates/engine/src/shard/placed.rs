@@ -174,6 +174,11 @@ impl Shard {
         if self.parts.shared.draining.load(Ordering::Relaxed) {
             return refused("unknown", "the server is going down");
         }
+        if let Some((customer, agent)) = &order.agent
+            && !self.is_found_for(customer, agent)
+        {
+            return refused("unknown", "the agent is not kept for this call any more");
+        }
         if self.placed.len() >= limits::PLACED_CALLS_MAX || self.is_congested() {
             return Err(NotPlaced::Later);
         }

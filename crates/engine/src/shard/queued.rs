@@ -93,6 +93,12 @@ impl Shard {
         true
     }
 
+    /// The agent was found for the call and is still kept for it.
+    pub(super) fn is_found_for(&self, call: &CallId, agent: &AgentId) -> bool {
+        let queued = self.queued.get(&key(call));
+        queued.is_some_and(|queued| queued.found.as_ref() == Some(agent))
+    }
+
     /// The phone of the agent who was found for a call is called.
     pub(super) fn agent_placed(&mut self, leg: String, customer: &CallId, agent: AgentId) {
         let customer = key(customer);
