@@ -37,8 +37,7 @@ pub(super) fn ask(run: &mut Run<'_>, call_state: u8, live: bool) {
     if !live {
         run.let_waiting_agent_go();
     }
-    let token = format!("{:032x}", run.context.random);
-    run.callback.plugin.ask(token);
+    run.ask_anew();
     run.callback.phase = Phase::Plugin {
         call_state,
         call,

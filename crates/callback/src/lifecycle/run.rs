@@ -206,6 +206,13 @@ impl<'a> Run<'a> {
         });
     }
 
+    /// Begins a question with a token of its own, by which its answers are known.
+    pub(super) fn ask_anew(&mut self) -> String {
+        let token = format!("{:032x}", self.context.random);
+        self.callback.plugin.ask(token.clone());
+        token
+    }
+
     /// Ends what the plugin's session still does.
     pub(super) fn end_plugin(&mut self) {
         if let Some(token) = self.callback.plugin.token() {

@@ -31,8 +31,7 @@ pub(super) fn start(run: &mut Run<'_>, submissions: u32) {
     let Some(strategy) = run.callback.settings.strategy.clone() else {
         return;
     };
-    let token = format!("{:032x}", run.context.random);
-    run.callback.plugin.ask(token.clone());
+    let token = run.ask_anew();
     run.callback.state = State::Queued;
     run.callback.phase = Phase::Strategy { submissions };
     run.arm_in(TimerKind::Guard, START_S);

@@ -124,7 +124,7 @@ async fn a_client_that_goes_away_has_asked_all_the_same() {
     let directory = AgentDirectory::new();
     let started = Engine::start(config, store, Arc::new(Nowhere), receiver, directory);
     let engine = started.await.unwrap();
-    let service = (*made(1, engine.now()).settings).service.clone();
+    let service = made(1, engine.now()).service().clone();
     let options = [
         "_type=ors",
         "_service=callback",

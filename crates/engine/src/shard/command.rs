@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callback::lifecycle::Input;
+use callback::routing::AgentView;
 use callback::{AgentId, Callback, CallbackId, Error, ErrorCode};
 
 use super::round::{Asked, Created, Round};
@@ -120,11 +121,8 @@ impl Shard {
 
     /// Ready without a phone looks like working and gets no calls.
     fn warn_of_absent_phone(&self, id: &AgentId) {
-        let agents = self.router.agents();
-        let absent = agents
-            .iter()
-            .find(|agent| agent.id == *id && agent.state == "ready" && !agent.registered);
-        if let Some(agent) = absent {
+        let absent = |agent: &AgentView| agent.state == "ready" && !agent.registered;
+        if let Some(agent) = self.router.agent(id).filter(absent) {
             tracing::warn!(
                 agent = %id,
                 extension = agent.extension,

@@ -11,7 +11,6 @@ use callback::number;
 use callback::record::{Phase, TimerKind};
 use callback::routing::{Decision, Released};
 use callback::{Callback, CallbackId, Error, LegKey, Timestamp};
-use rand::RngExt as _;
 use serde_json::{Value, json};
 use store::{EventRow, IntentRow};
 use telephony::media::cpd;
@@ -486,11 +485,6 @@ impl Shard {
             detail: ended.detail.to_owned(),
         }
     }
-}
-
-/// Opens the choices of a question: 128 random bits.
-pub(super) fn new_token() -> String {
-    format!("{:032x}", rand::rng().random::<u128>())
 }
 
 /// What a callback whose turn it is may do.

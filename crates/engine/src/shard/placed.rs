@@ -243,23 +243,22 @@ impl Shard {
 
     /// Where a call goes, when the dial plan has nothing against it.
     fn find(&self, order: &Order, trunk: &str) -> Result<Destination, NotPlaced> {
-        let agents = self.router.agents();
         let wanted = destination_number(&order.to);
-        let agent = |with_id: bool| {
-            let same = |agent: &&callback::routing::AgentView| {
-                agent.extension == wanted || (with_id && agent.id.as_str() == order.to)
-            };
-            let found = agents.iter().find(same);
-            found.map(|agent| Destination::Extension(agent.extension.clone()))
+        let phone = || {
+            if self.router.has_extension(wanted) {
+                return Some(Destination::Extension(wanted.to_owned()));
+            }
+            let agent = self.router.agent(&AgentId::new(order.to.as_str()))?;
+            Some(Destination::Extension(agent.extension))
         };
         let plan = &self.parts.dialplan;
         match order.target {
             Target::Agent => {
                 let missing = || NotPlaced::Refused("invaliddestination", "no such agent".into());
-                return agent(true).ok_or_else(missing);
+                return phone().ok_or_else(missing);
             }
             Target::Destination => {
-                if let Some(found) = agent(true) {
+                if let Some(found) = phone() {
                     return Ok(found);
                 }
                 if !plan.may_route_to(wanted) {

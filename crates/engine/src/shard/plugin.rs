@@ -89,12 +89,7 @@ impl Shard {
     pub(super) fn route_out(&mut self, route: RouteOut) {
         let plan = &self.parts.dialplan;
         let home = &plan.default_country;
-        let is_phone = self
-            .router
-            .agents()
-            .iter()
-            .any(|agent| agent.extension == route.number);
-        let destination = if is_phone {
+        let destination = if self.router.has_extension(&route.number) {
             Destination::Extension(route.number)
         } else {
             let trunks = self.parts.trunks.candidates(&route.route_point);
