@@ -56,7 +56,7 @@ impl VoiceXml {
                 self.leave_transfer(cell, &mut body, id, "maxtime_disconnect", now_ms);
             }
             Input::Tick => {
-                cell.tick_at.store(i64::MAX, Ordering::Relaxed);
+                cell.due.reached();
                 handle(&mut body, vxml::Input::Time, now_ms);
             }
         }
