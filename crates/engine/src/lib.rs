@@ -28,6 +28,7 @@ mod sessions;
 mod shard;
 pub mod speech;
 mod supervisor;
+mod token;
 mod treatment;
 mod trunks;
 mod voicexml;

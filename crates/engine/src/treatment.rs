@@ -19,6 +19,11 @@ struct Fetched {
     clip: Clip,
 }
 
+/// It is an address on the web and no file.
+pub(crate) fn is_remote(source: &str) -> bool {
+    source.starts_with("http://") || source.starts_with("https://")
+}
+
 /// For whom a treatment is looked for; the log names them.
 #[derive(Clone, Debug)]
 pub(crate) struct Asks {
@@ -71,7 +76,7 @@ impl Treatments {
     /// # Errors
     /// Why it cannot be had, after a warning; it counts as played then.
     pub(crate) async fn find(&self, source: &str, asks: &Asks) -> Result<Clip, String> {
-        if source.starts_with("http://") || source.starts_with("https://") {
+        if is_remote(source) {
             self.remote(source, asks).await
         } else {
             self.local(source, asks).await
@@ -88,7 +93,7 @@ impl Treatments {
 
     /// What is wrong with a file of the folder; `None` when it can be played, and for URLs.
     pub(crate) fn wrong_with(&self, source: &str) -> Option<String> {
-        if source.starts_with("http://") || source.starts_with("https://") {
+        if is_remote(source) {
             return None;
         }
         self.library.get(source).err().map(|error| because(&error))

@@ -6,7 +6,7 @@ use vxml::{Segment, Spoken};
 use super::recordings::Recordings;
 use crate::limits;
 use crate::speech::{Speech, SpeechError};
-use crate::treatment::{Asks, Treatments};
+use crate::treatment::{Asks, Treatments, is_remote};
 
 /// Samples of a millisecond.
 const SAMPLES_PER_MS: usize = 8;
@@ -106,8 +106,7 @@ impl Prompts {
 
     /// Audio of an address; `file:` is refused to pages.
     pub(super) async fn audio(&self, url: &str, asks: &Asks) -> Option<Clip> {
-        let is_remote = url.starts_with("http://") || url.starts_with("https://");
-        if !is_remote {
+        if !is_remote(url) {
             tracing::warn!(
                 callback.id = %asks.callback,
                 "audio of an application is neither http nor https"
