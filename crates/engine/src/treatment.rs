@@ -9,7 +9,7 @@ use callback::CallbackId;
 use telephony::media::audio::{self, Clip};
 use telephony::playback::{Library, PlaybackError};
 
-use crate::freshness::freshness;
+use crate::freshness::{Tolerance, freshness};
 use crate::{limits, notify};
 
 /// A fetched clip with what revalidates it.
@@ -27,22 +27,15 @@ struct Fetched {
 pub(crate) struct Copies {
     /// ms.
     pub(crate) now_ms: i64,
-    /// Not older, s.
-    pub(crate) max_age_s: Option<u64>,
-    /// Beyond its time at most so long, s.
-    pub(crate) max_stale_s: Option<u64>,
+    pub(crate) tolerance: Tolerance,
 }
 
 impl Copies {
     fn take(self, fetched: &Fetched) -> bool {
-        let Some((at_ms, fresh_s)) = fetched.since else {
-            return false;
-        };
-        let age_s = (self.now_ms - at_ms).max(0) / 1_000;
-        let signed = |s: u64| i64::try_from(s).unwrap_or(i64::MAX);
-        let stale_s = self.max_stale_s.map_or(0, signed);
-        let young = self.max_age_s.is_none_or(|max| age_s < signed(max));
-        young && age_s < fresh_s.saturating_add(stale_s)
+        fetched.since.is_some_and(|(at_ms, fresh_s)| {
+            let age_s = (self.now_ms - at_ms).max(0) / 1_000;
+            self.tolerance.takes(age_s, fresh_s)
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use vxml::{AudioFetch, Mark, Segment, Spoken};
 
 use super::recordings::Recordings;
 use crate::clock::Clock;
+use crate::freshness::Tolerance;
 use crate::limits;
 use crate::speech::{Speech, SpeechError};
 use crate::treatment::{Asks, Copies, Treatments, is_remote};
@@ -164,8 +165,10 @@ impl Prompts {
         }
         let copies = Copies {
             now_ms: self.clock.now().0,
-            max_age_s: fetch.max_age_s,
-            max_stale_s: fetch.max_stale_s,
+            tolerance: Tolerance {
+                max_age_s: fetch.max_age_s,
+                max_stale_s: fetch.max_stale_s,
+            },
         };
         self.treatments.find_kept(url, asks, copies).await.ok()
     }
