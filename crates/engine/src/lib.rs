@@ -17,6 +17,7 @@ mod activity;
 mod api;
 pub mod clock;
 mod directory;
+mod freshness;
 mod imports;
 pub mod limits;
 mod load;

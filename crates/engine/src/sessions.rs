@@ -464,7 +464,11 @@ impl Sessions {
                 request,
                 message,
             } => self.send_http(cell, session, request, message),
-            Output::Message { session, message } => self.send_message(cell, session, message),
+            Output::Message { session, message } => {
+                if !self.to_page(body, &session, &message) {
+                    self.send_message(cell, session, message);
+                }
+            }
             Output::Log { session, line } => {
                 let text: String = line.text.chars().take(1_000).collect();
                 let (text, label) = (mask::numbers(&text), mask::numbers(&line.label));
