@@ -112,7 +112,6 @@ impl Shard {
             }
         }
         self.callbacks.insert(id.clone(), Arc::new(step.callback));
-        self.settle_route(id);
         if !(recovers && unchanged) {
             round.changed.push(id.clone());
         }

@@ -449,12 +449,11 @@ impl Shard {
             Err(error) => drop(reply.send(Err(error))),
             Ok(()) => {
                 self.routes.insert(id.clone(), reply);
-                self.settle_route(id);
             }
         }
     }
 
-    /// Answers who waits for what becomes of a redirection.
+    /// Answers who waits for what becomes of a redirection, when that is durable.
     pub(super) fn settle_route(&mut self, id: &CallbackId) {
         if self.routes.is_empty() || !self.routes.contains_key(id) {
             return;

@@ -108,6 +108,7 @@ impl Shard {
             drop(self.parts.shared.events.send(events));
         }
         for id in &round.changed {
+            self.settle_route(id);
             if self
                 .callbacks
                 .get(id)

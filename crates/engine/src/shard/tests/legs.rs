@@ -72,6 +72,19 @@ async fn a_destination_is_not_left_alone_whenever_the_customer_leaves() {
 }
 
 #[tokio::test]
+async fn what_becomes_of_a_redirection_is_told_when_it_is_durable() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    let (customer, destination) = routing_out(&mut stage).await;
+    let (reply, mut answer) = oneshot::channel();
+    stage.shard.routes.insert(customer.callback, reply);
+    let mut round = Round::default();
+    stage.shard.on_event(answered(&destination), &mut round);
+    assert!(answer.try_recv().is_err(), "nothing is written yet");
+    stage.shard.commit(round).await;
+    assert_eq!(answer.try_recv(), Ok(Ok(())));
+}
+
+#[tokio::test]
 async fn an_agent_who_was_let_go_is_not_called() {
     let mut stage = Stage::new(ROOMY, 0).await;
     let customer = CallId::new("s-customer");
