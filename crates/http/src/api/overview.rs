@@ -26,8 +26,8 @@ pub(super) async fn show(_: Operator, State(api): State<Arc<Api>>) -> Result<Res
     // By virtual queue: how many wait and since when the first one does.
     let mut queues: BTreeMap<&str, (usize, Timestamp)> = BTreeMap::new();
     for callback in &callbacks {
-        let since = callback.desired.max(callback.created);
-        let queue = callback.settings.virtual_queue.as_str();
+        let since = callback.started;
+        let queue = callback.virtual_queue();
         let slot = queues.entry(queue).or_insert((0, since));
         slot.0 += 1;
         slot.1 = slot.1.min(since);
