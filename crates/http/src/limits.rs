@@ -56,5 +56,7 @@ pub const TAIL_KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub const TREATMENT_MAX: usize = 10 * 1024 * 1024;
 /// Changes of sessions within this time are told together.
 pub const CHANGES_TOGETHER: Duration = Duration::from_millis(150);
+/// More sessions than these within that time are read as a list.
+pub const CHANGES_TOLD_MAX: usize = 50;
 /// How far ahead a session may be started, s.
 pub(crate) const IDEALTIME_MAX_S: i64 = 30 * 86_400;
