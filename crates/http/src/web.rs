@@ -108,11 +108,11 @@ fn find(files: &'static [File], path: &str) -> Option<File> {
     if let Some(found) = exact(files, path) {
         return Some(found);
     }
-    let is_page = path
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_/:@ ".contains(c))
-        && !path.starts_with("assets/");
-    if is_page {
+    let (page, rest) = path.split_once('/').unwrap_or((path, ""));
+    let is_page = page != "assets" && page.chars().all(|c| c.is_ascii_lowercase());
+    // What follows is the name of a thing, with nearly any sign in it.
+    let is_name = !rest.contains(['\\', '\0']) && rest.split('/').all(|s| s != "." && s != "..");
+    if !page.is_empty() && is_page && is_name {
         exact(files, "index.html")
     } else {
         None
@@ -209,7 +209,14 @@ mod tests {
 
     #[tokio::test]
     async fn pages_share_one_document_that_is_asked_for_anew() {
-        for path in ["index.html", "callbacks", "callbacks/1-ab", "services/a_b/"] {
+        for path in [
+            "index.html",
+            "callbacks",
+            "callbacks/1-ab",
+            "services/a_b/",
+            "services/billing.de",
+            "transactions/Über all, 50 % & more?.v2",
+        ] {
             let (response, body) = get(BUILT, path, "").await;
             assert_eq!(body, b"<!doctype html>", "{path}");
             assert_eq!(response.headers()[header::CACHE_CONTROL], "no-cache");
@@ -230,13 +237,14 @@ mod tests {
             "..\\..\\secret",
             ".gitkeep",
             "index.html/..",
+            "services/..",
+            "services/../../x",
+            "services/./x",
+            "services\\..",
         ] {
             let (response, body) = get(BUILT, path, "gzip").await;
             let page = body == b"<!doctype html>";
-            assert!(
-                response.status() == 404 || (page && path == "assets"),
-                "{path}"
-            );
+            assert!(response.status() == 404 && !page, "{path}");
         }
     }
 
