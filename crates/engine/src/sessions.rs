@@ -24,7 +24,7 @@ mod strategy;
 mod treat;
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ use self::sight::Sights;
 use crate::clock::Clock;
 use crate::limits;
 use crate::pool::{Host, Next, Pool};
-use crate::shard::Command;
+use crate::shard::{self, Command};
 use crate::supervisor::Supervisor;
 use crate::voicexml::VoiceXml;
 
@@ -127,6 +127,8 @@ struct Inner {
     calls: Mutex<HashMap<String, Placed>>,
     /// Those that their session let go.
     parked: Mutex<HashMap<String, Parked>>,
+    /// Numbers of such calls.
+    parkings: AtomicU64,
     pool: Arc<Pool<Cell>>,
     documents: Documents,
     /// What operators see.
@@ -162,6 +164,7 @@ impl Sessions {
             plugins: Mutex::default(),
             calls: Mutex::default(),
             parked: Mutex::default(),
+            parkings: AtomicU64::new(0),
             pool: Arc::clone(&pool),
             documents: Documents::new(fetch, Arc::clone(&parts.clock)),
             sights: Sights::default(),
@@ -356,7 +359,6 @@ impl Sessions {
     /// Tells the callback of a plugin's session.
     fn tell(&self, cell: &Cell, event: PluginEvent) {
         let Some(plugin) = &cell.plugin else { return };
-        let commands = self.inner.commands.clone();
         let command = Command::Tell {
             id: plugin.callback.clone(),
             input: LifecycleInput::Plugin {
@@ -364,10 +366,7 @@ impl Sessions {
                 event,
             },
         };
-        self.inner.supervisor.spawn("plugin", async move {
-            // The channel closes only when the shard is gone.
-            drop(commands.send(command).await);
-        });
+        shard::post(&self.inner.commands, &self.inner.supervisor, command);
     }
 
     fn now_ms(&self) -> i64 {
@@ -393,7 +392,7 @@ impl Sessions {
                     body.hub.handle_event(&cell.id, event, now_ms);
                 }
             }
-            Input::Event(session, event) => {
+            Input::Event(session, event) | Input::Answer(session, event) => {
                 body.hub.handle_event(&session, event, now_ms);
             }
             Input::Document {
@@ -420,6 +419,10 @@ impl Sessions {
             }
             Input::Stop => body.hub.stop(&cell.id, now_ms),
         }
+        if cell.is_dead() {
+            // It hung and came back: its time is over.
+            return;
+        }
         while let Some(output) = body.hub.poll_output() {
             cell.sight.tells(&output, now_ms);
             self.perform(cell, &mut body, output);
@@ -438,11 +441,14 @@ impl Sessions {
         cell.tick_at.store(next, Ordering::Relaxed);
         let wait = next.saturating_sub(self.now_ms()).max(0);
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
-        let (sessions, cell) = (self.clone(), Arc::clone(cell));
-        self.inner.supervisor.spawn("session timer", async move {
+        let (sessions, weak) = (self.clone(), Arc::downgrade(cell));
+        let due = async move {
             tokio::time::sleep(wait).await;
-            sessions.push(&cell, Input::Tick);
-        });
+            if let Some(cell) = weak.upgrade() {
+                sessions.push(&cell, Input::Tick);
+            }
+        };
+        cell.tick.set(&self.inner.supervisor, "session timer", due);
     }
 
     fn perform(&self, cell: &Arc<Cell>, body: &mut cell::Body, output: Output) {

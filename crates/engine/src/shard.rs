@@ -20,7 +20,7 @@ mod tests;
 mod told;
 
 pub(crate) use control::{Act, PLUGIN_PLAYS, QueueOrder};
-pub(crate) use placed::{Line, NotPlaced, Order, SessionCommand, Target, control};
+pub(crate) use placed::{Line, NotPlaced, Order, SessionCommand, Target, control, post};
 pub(crate) use start::key_used_differently;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};

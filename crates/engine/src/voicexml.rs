@@ -237,13 +237,15 @@ impl VoiceXml {
         cell.tick_at.store(next, Ordering::Relaxed);
         let wait = next.saturating_sub(self.now_ms()).max(0);
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
-        let (all, cell) = (self.clone(), Arc::clone(cell));
-        self.inner
-            .supervisor
-            .spawn("application timer", async move {
-                tokio::time::sleep(wait).await;
+        let (all, weak) = (self.clone(), Arc::downgrade(cell));
+        let due = async move {
+            tokio::time::sleep(wait).await;
+            if let Some(cell) = weak.upgrade() {
                 all.push(&cell, Input::Tick);
-            });
+            }
+        };
+        cell.tick
+            .set(&self.inner.supervisor, "application timer", due);
     }
 }
 

@@ -18,13 +18,16 @@ use super::sight::Sight;
 use crate::limits;
 use crate::pool::{Burden, Hosted};
 use crate::shard::Line;
+use crate::supervisor::Timer;
 
 /// What happens to a session.
 pub(super) enum Input {
     /// It begins, with these events right after.
     Start(Box<Beginning>),
-    /// An event for it or one that it started.
+    /// An event from outside for it or one that it invoked.
     Event(String, Event),
+    /// An event that answers what it asked for: never refused, what it asks at once is bounded.
+    Answer(String, Event),
     /// A document that it wants to invoke.
     Document {
         session: String,
@@ -123,6 +126,8 @@ pub(super) struct Cell {
     body: Mutex<Body>,
     /// When the next tick is planned, ms; later ones need no timer of their own.
     pub(super) tick_at: AtomicI64,
+    /// The timer for it.
+    pub(super) tick: Timer,
     burden: Burden,
     /// What operators see of it.
     pub(super) sight: Arc<Sight>,
@@ -209,6 +214,7 @@ impl Cell {
                 plays: 0,
             }),
             tick_at: AtomicI64::new(i64::MAX),
+            tick: Timer::default(),
             burden: Burden::default(),
             fetches: Arc::new(Semaphore::new(limits::SESSION_FETCHES_MAX)),
         })
@@ -283,5 +289,23 @@ impl Cell {
 
     pub(super) fn is_dead(&self) -> bool {
         self.inbox().dead
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scxml::Data;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_events_does_not_cost_a_session_its_answers() {
+        let cell = Cell::started("A".to_owned(), None, None);
+        let event = || Event::external("e", Data::None);
+        for _ in 0..limits::SESSION_INPUTS_MAX {
+            assert!(cell.push(Input::Event("A".to_owned(), event())).is_some());
+        }
+        assert!(cell.push(Input::Event("A".to_owned(), event())).is_none());
+        assert!(cell.push(Input::Answer("A".to_owned(), event())).is_some());
     }
 }

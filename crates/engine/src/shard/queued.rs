@@ -64,8 +64,16 @@ impl Shard {
         Ok(())
     }
 
+    /// Takes a placed call out of its queue, if it is there for this request.
+    pub(super) fn withdraw_placed(&mut self, call: &CallId, request: &str) {
+        let queued = self.queued.get(&key(call));
+        if queued.is_none_or(|queued| queued.request == request) {
+            self.unqueue_placed(call);
+        }
+    }
+
     /// Takes a placed call out of its queue.
-    pub(super) fn unqueue_placed(&mut self, call: &CallId) {
+    fn unqueue_placed(&mut self, call: &CallId) {
         let id = key(call);
         if let Some(Queued {
             found: Some(agent), ..

@@ -16,6 +16,7 @@ use super::transfers::Transferring;
 use crate::limits;
 use crate::pool::{Burden, Hosted};
 use crate::shard::Line;
+use crate::supervisor::Timer;
 use crate::treatment::Asks;
 
 /// What happens to an application.
@@ -131,6 +132,8 @@ pub(crate) struct Cell {
     body: Mutex<Body>,
     /// When the next tick is planned, ms; later ones need no timer of their own.
     pub(super) tick_at: AtomicI64,
+    /// The timer for it.
+    pub(super) tick: Timer,
     burden: Burden,
 }
 
@@ -153,6 +156,7 @@ impl Cell {
             inbox: Mutex::default(),
             body: Mutex::default(),
             tick_at: AtomicI64::new(i64::MAX),
+            tick: Timer::default(),
             burden: Burden::default(),
         })
     }
