@@ -160,6 +160,7 @@ mod tests {
         let request = Request::builder()
             .method(method)
             .uri(path)
+            .header(header::HOST, "x")
             .body(Body::empty())
             .unwrap();
         router.oneshot(request).await.unwrap()
