@@ -5,6 +5,7 @@ mod asks;
 mod changes;
 mod create;
 mod notification;
+mod overview;
 mod plugin;
 mod preview;
 mod publishing;
@@ -151,8 +152,16 @@ struct Inner {
     shared: Arc<Shared>,
     supervisor: Supervisor,
     stop_shard: CancellationToken,
+    started: Timestamp,
+    locks: Locks,
+}
+
+/// What is done by one at a time.
+#[derive(Debug, Default)]
+struct Locks {
     imports: tokio::sync::Mutex<()>,
     storage: tokio::sync::Mutex<()>,
+    census: tokio::sync::Mutex<overview::KeptCensus>,
 }
 
 impl Engine {
@@ -214,6 +223,7 @@ impl Engine {
         let engine = Self::of(Inner {
             store,
             telephony,
+            started: clock.now(),
             clock,
             commands,
             services: RwLock::new(services),
@@ -231,8 +241,7 @@ impl Engine {
             shared,
             supervisor,
             stop_shard,
-            imports: tokio::sync::Mutex::default(),
-            storage: tokio::sync::Mutex::default(),
+            locks: Locks::default(),
         });
         Ok(engine.looked_after(config.retention_days))
     }
@@ -323,22 +332,6 @@ impl Engine {
     /// The store cannot be read.
     pub async fn events(&self, id: &CallbackId) -> Result<Vec<store::EventRow>, Error> {
         self.inner.store.events(id).await.map_err(read_error)
-    }
-
-    /// Deliveries with their attempts.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn deliveries(
-        &self,
-        id: Option<&CallbackId>,
-        limit: usize,
-    ) -> Result<Vec<(store::DeliveryRow, Vec<store::DeliveryAttempt>)>, Error> {
-        self.inner
-            .store
-            .deliveries(id, limit)
-            .await
-            .map_err(read_error)
     }
 
     /// A service by name.
@@ -447,12 +440,24 @@ impl Engine {
         match tokio::time::timeout(limits::ASK_MAX, answer).await {
             Ok(answer) => answer
                 .map_err(|_closed| Error::new(ErrorCode::NotReady, "The server is going down")),
-            // What was not looked at yet is left out: its answer is not waited for any more.
+            // Changes of callbacks that were not looked at yet are left out: their answers are not
+            // waited for any more. What an operator sets is stored by then and counts all the same.
             Err(_elapsed) => Err(Error::new(
                 ErrorCode::NotReady,
                 "The server did not get to it in time; look how things stand, then try again",
             )),
         }
+    }
+
+    /// Asks for a change to its end: a client that goes away has asked all the same, and only the
+    /// answer that it could not be done in time takes it back.
+    async fn ask_to_end<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(shard::Reply<T>) -> Command + Send + 'static,
+    ) -> Result<T, Error> {
+        let engine = self.clone();
+        self.to_end(async move { engine.ask(command).await })
+            .await?
     }
 
     /// Runs a change to its end even when the client that asked for it goes away: what is stored

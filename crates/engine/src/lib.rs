@@ -13,9 +13,11 @@
 //! the store before the INVITE leaves; what the store holds is enough to go on after a crash.
 #![forbid(unsafe_code)]
 
+mod activity;
 mod api;
 pub mod clock;
 mod directory;
+mod freshness;
 mod imports;
 pub mod limits;
 mod load;
@@ -27,10 +29,12 @@ mod sessions;
 mod shard;
 pub mod speech;
 mod supervisor;
+mod token;
 mod treatment;
 mod trunks;
 mod voicexml;
 
+pub use activity::ActivitySpan;
 pub use api::{
     Author, Engine, EngineConfig, Idempotency, NewCallback, Readiness, StartError, Tail, Tailed,
     TreatmentView,
@@ -39,7 +43,7 @@ pub use directory::AgentDirectory;
 pub use imports::{
     AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport, TransactionImport,
 };
-pub use load::QueueLoad;
+pub use load::{Census, QueueCensus, QueueLoad};
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
 pub use sessions::{SessionChanges, SessionsConfig, is_session_id};
 pub use trunks::TrunkInfo;

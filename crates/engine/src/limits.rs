@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// Minutes of which the activity is kept in memory: twelve hours.
+pub const ACTIVITY_MINUTES: u16 = 720;
+/// A count of all open callbacks is told again for so many times as long as it took: counting
+/// takes a twentieth of the shard's time at most, however many look.
+pub const CENSUS_KEPT_TIMES: u64 = 20;
 /// API commands waiting for the shard; beyond it a client gets 503 instead of a long wait.
 pub const COMMAND_QUEUE_MAX: usize = 8192;
 /// Inputs handled in one commit: keeps a transaction in the range of a few milliseconds.

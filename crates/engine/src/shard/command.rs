@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use callback::lifecycle::Input;
+use callback::routing::AgentView;
 use callback::{AgentId, Callback, CallbackId, Error, ErrorCode};
 
 use super::round::{Asked, Created, Round};
 use super::{Command, NewRecord, Reply, Shard};
 use crate::limits;
-use crate::load::QueueLoad;
+use crate::load::{Census, QueueLoad};
 
 impl Shard {
     pub(super) async fn on_command(&mut self, command: Command, round: &mut Round) {
@@ -69,6 +70,10 @@ impl Shard {
             }
             // Who asked may have given up.
             Command::Figures { reply } => drop(reply.send(self.figures())),
+            Command::Census { reply } => {
+                let open = self.callbacks.values().map(AsRef::as_ref);
+                drop(reply.send(Census::of(open)));
+            }
             Command::Agents { reply } => drop(reply.send(self.router.agents())),
         }
     }
@@ -120,11 +125,8 @@ impl Shard {
 
     /// Ready without a phone looks like working and gets no calls.
     fn warn_of_absent_phone(&self, id: &AgentId) {
-        let agents = self.router.agents();
-        let absent = agents
-            .iter()
-            .find(|agent| agent.id == *id && agent.state == "ready" && !agent.registered);
-        if let Some(agent) = absent {
+        let absent = |agent: &AgentView| agent.state == "ready" && !agent.registered;
+        if let Some(agent) = self.router.agent(id).filter(absent) {
             tracing::warn!(
                 agent = %id,
                 extension = agent.extension,
@@ -139,6 +141,10 @@ impl Shard {
         reply: Reply<Result<Arc<Callback>, Error>>,
         round: &mut Round,
     ) {
+        if reply.is_closed() {
+            // It was told that this could not be done in time: so it is not done.
+            return;
+        }
         let NewRecord {
             callback,
             resolved,
