@@ -432,6 +432,14 @@ impl Shard {
         self.parts.plugins.signal_placed(call.as_str(), signal);
     }
 
+    /// Tells who placed a call that a clip on it is over.
+    pub(super) fn placed_played(&self, call: &CallId, token: u64) {
+        if token >= PLUGIN_PLAYS {
+            let signal = Signal::Played(token);
+            self.parts.plugins.signal_placed(call.as_str(), signal);
+        }
+    }
+
     /// Sends a plugin's call on; whoever asked hears when it is known what became of it.
     fn on_route(
         &mut self,
