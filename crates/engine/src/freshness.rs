@@ -2,6 +2,25 @@
 
 use reqwest::header::HeaderMap;
 
+/// Which kept answers a request takes without asking.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tolerance {
+    /// Not older, s.
+    pub(crate) max_age_s: Option<u64>,
+    /// Beyond its time at most so long, s.
+    pub(crate) max_stale_s: Option<u64>,
+}
+
+impl Tolerance {
+    /// Whether an answer of this age is taken that is fresh for so long, s.
+    pub(crate) fn takes(self, age_s: i64, fresh_s: i64) -> bool {
+        let signed = |s: u64| i64::try_from(s).unwrap_or(i64::MAX);
+        let stale_s = self.max_stale_s.map_or(0, signed);
+        let young = self.max_age_s.is_none_or(|max| age_s < signed(max));
+        young && age_s < fresh_s.saturating_add(stale_s)
+    }
+}
+
 /// How long an answer may be used without asking, s; `None` = it may not be kept (RFC 9111).
 pub(crate) fn freshness(headers: &HeaderMap, default_s: i64) -> Option<i64> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

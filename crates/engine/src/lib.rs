@@ -29,6 +29,7 @@ mod sessions;
 mod shard;
 pub mod speech;
 mod supervisor;
+mod token;
 mod treatment;
 mod trunks;
 mod voicexml;

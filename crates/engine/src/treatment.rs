@@ -9,7 +9,7 @@ use callback::CallbackId;
 use telephony::media::audio::{self, Clip};
 use telephony::playback::{Library, PlaybackError};
 
-use crate::freshness::freshness;
+use crate::freshness::{Tolerance, freshness};
 use crate::{limits, notify};
 
 /// A fetched clip with what revalidates it.
@@ -27,23 +27,21 @@ struct Fetched {
 pub(crate) struct Copies {
     /// ms.
     pub(crate) now_ms: i64,
-    /// Not older, s.
-    pub(crate) max_age_s: Option<u64>,
-    /// Beyond its time at most so long, s.
-    pub(crate) max_stale_s: Option<u64>,
+    pub(crate) tolerance: Tolerance,
 }
 
 impl Copies {
     fn take(self, fetched: &Fetched) -> bool {
-        let Some((at_ms, fresh_s)) = fetched.since else {
-            return false;
-        };
-        let age_s = (self.now_ms - at_ms).max(0) / 1_000;
-        let signed = |s: u64| i64::try_from(s).unwrap_or(i64::MAX);
-        let stale_s = self.max_stale_s.map_or(0, signed);
-        let young = self.max_age_s.is_none_or(|max| age_s < signed(max));
-        young && age_s < fresh_s.saturating_add(stale_s)
+        fetched.since.is_some_and(|(at_ms, fresh_s)| {
+            let age_s = (self.now_ms - at_ms).max(0) / 1_000;
+            self.tolerance.takes(age_s, fresh_s)
+        })
     }
+}
+
+/// It is an address on the web and no file.
+pub(crate) fn is_remote(source: &str) -> bool {
+    source.starts_with("http://") || source.starts_with("https://")
 }
 
 /// For whom a treatment is looked for; the log names them.
@@ -98,7 +96,7 @@ impl Treatments {
     /// # Errors
     /// Why it cannot be had, after a warning; it counts as played then.
     pub(crate) async fn find(&self, source: &str, asks: &Asks) -> Result<Clip, String> {
-        if source.starts_with("http://") || source.starts_with("https://") {
+        if is_remote(source) {
             self.remote(source, asks, None).await
         } else {
             self.local(source, asks).await
@@ -129,7 +127,7 @@ impl Treatments {
 
     /// What is wrong with a file of the folder; `None` when it can be played, and for URLs.
     pub(crate) fn wrong_with(&self, source: &str) -> Option<String> {
-        if source.starts_with("http://") || source.starts_with("https://") {
+        if is_remote(source) {
             return None;
         }
         self.library.get(source).err().map(|error| because(&error))

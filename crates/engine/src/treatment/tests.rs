@@ -92,8 +92,10 @@ async fn a_fresh_copy_is_used_without_asking_as_its_server_and_the_page_say() {
     let ask = async |now_s: i64, max_age_s: Option<u64>, max_stale_s: Option<u64>| {
         let copies = Copies {
             now_ms: now_s * 1_000,
-            max_age_s,
-            max_stale_s,
+            tolerance: Tolerance {
+                max_age_s,
+                max_stale_s,
+            },
         };
         let found = treatments.find_kept(&url, &asks(), copies).await;
         assert!(found.is_ok());

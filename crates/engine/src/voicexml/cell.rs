@@ -163,8 +163,9 @@ impl Cell {
 
     /// Puts an input into the inbox.
     pub(super) fn push(&self, input: Input) -> Pushed {
-        let is_key = matches!(&input, Input::Handle(i) if matches!(**i, vxml::Input::Key(_)));
-        let max = if is_key {
+        let from_outside = matches!(&input, Input::Handle(i)
+            if matches!(**i, vxml::Input::Key(_) | vxml::Input::Message(_)));
+        let max = if from_outside {
             limits::APPLICATION_INPUTS_MAX
         } else {
             usize::MAX

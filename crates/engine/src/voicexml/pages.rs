@@ -9,7 +9,7 @@ use vxml::limits::{DATA_BYTES_MAX, DOCUMENT_BYTES_MAX, GRAMMAR_BYTES_MAX, SCRIPT
 use vxml::{Answer, Body, FetchError, FetchKind, FetchRequest};
 
 use crate::clock::Clock;
-use crate::freshness::freshness;
+use crate::freshness::{Tolerance, freshness};
 use crate::limits;
 use crate::notify;
 
@@ -30,10 +30,11 @@ impl Kept {
     /// Whether it may be used without asking.
     fn serves(&self, request: &FetchRequest, now: Timestamp) -> bool {
         let age_s = (now.0 - self.at.0).max(0) / 1_000;
-        let signed = |s: u64| i64::try_from(s).unwrap_or(i64::MAX);
-        let stale_s = request.max_stale_s.map_or(0, signed);
-        let young = request.max_age_s.is_none_or(|max| age_s < signed(max));
-        young && age_s < self.fresh_s.saturating_add(stale_s)
+        let tolerance = Tolerance {
+            max_age_s: request.max_age_s,
+            max_stale_s: request.max_stale_s,
+        };
+        tolerance.takes(age_s, self.fresh_s)
     }
 }
 

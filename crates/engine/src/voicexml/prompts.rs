@@ -8,9 +8,10 @@ use vxml::{AudioFetch, Mark, Segment, Spoken};
 
 use super::recordings::Recordings;
 use crate::clock::Clock;
+use crate::freshness::Tolerance;
 use crate::limits;
 use crate::speech::{Speech, SpeechError};
-use crate::treatment::{Asks, Copies, Treatments};
+use crate::treatment::{Asks, Copies, Treatments, is_remote};
 
 /// Samples of a millisecond.
 const SAMPLES_PER_MS: usize = 8;
@@ -155,8 +156,7 @@ impl Prompts {
     }
 
     async fn remote(&self, url: &str, fetch: AudioFetch, asks: &Asks) -> Option<Clip> {
-        let is_remote = url.starts_with("http://") || url.starts_with("https://");
-        if !is_remote {
+        if !is_remote(url) {
             tracing::warn!(
                 callback.id = %asks.callback,
                 "audio of an application is neither http nor https"
@@ -165,8 +165,10 @@ impl Prompts {
         }
         let copies = Copies {
             now_ms: self.clock.now().0,
-            max_age_s: fetch.max_age_s,
-            max_stale_s: fetch.max_stale_s,
+            tolerance: Tolerance {
+                max_age_s: fetch.max_age_s,
+                max_stale_s: fetch.max_stale_s,
+            },
         };
         self.treatments.find_kept(url, asks, copies).await.ok()
     }

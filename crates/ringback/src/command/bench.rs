@@ -274,6 +274,17 @@ fn subfolder(dir: &Path, name: &str) -> anyhow::Result<std::path::PathBuf> {
     Ok(path)
 }
 
+/// The one in the middle; nothing has 0.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+const fn number(count: u64) -> f64 {
+    count as f64
+}
+
 /// Three decimals are enough for every figure.
 fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0

@@ -187,7 +187,7 @@ fn plan(dir: &Path, base: &str) -> Plan {
 async fn pages(seen: &Shared) -> anyhow::Result<(String, JoinSet<()>)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let base = format!("http://{}", listener.local_addr()?);
-    let prompt = wav(&tone::voice(PROMPT_MS, -18.0, 7));
+    let prompt = wav(tone::voice(PROMPT_MS, -18.0, 7));
     let kept = || (header::CACHE_CONTROL, "max-age=3600");
     let router = Router::new()
         .route("/page.vxml", get(move || async move { ([kept()], page()) }))
