@@ -16,12 +16,13 @@ use serde_json::{Value, json};
 use telephony::port::CallId;
 use tokio::sync::oneshot;
 
-use self::order::read;
+use self::order::{ORDERED_BY, changed, read};
 use super::act::failed;
 use super::cell::{Body, Cell, Input};
 use super::dialog::plain;
 use super::interaction::{Happened, Stage};
 use super::interactions::named;
+use super::series::Series;
 use super::{Sessions, event, lock};
 use crate::limits;
 use crate::shard::{Act, Command, Line, QueueOrder, SessionCommand};
@@ -50,7 +51,7 @@ impl Waits {
 }
 
 impl Sessions {
-    /// `<queue:submit>`, `<queue:cancel>` and `<queue:query>`.
+    /// `<queue:submit>`, `<queue:update>`, `<queue:cancel>` and `<queue:query>`.
     pub(super) fn queue(
         &self,
         cell: &Arc<Cell>,
@@ -61,6 +62,7 @@ impl Sessions {
     ) {
         match element.name.as_str() {
             "submit" => self.submit(cell, body, session, element, &request),
+            "update" => self.update(cell, body, session, element),
             "cancel" => self.withdraw(cell, body, session, meant(element)),
             _ => self.query_queue(cell, body, session, meant(element)),
         }
@@ -84,24 +86,28 @@ impl Sessions {
         });
         let wanted = match call {
             Ok((id, line)) => read(element, request)
-                .map(|order| (id, line, order))
-                .map_err(|why| ("invalidattribute", why)),
+                .map_err(|why| ("invalidattribute", why))
+                .and_then(|order| {
+                    let series = Series::read(element, session, request, self.speaks())?;
+                    Ok((id, line, order, series))
+                }),
             Err(word) => Err((word, "there is no such call to be queued".to_owned())),
         };
-        let (id, line, mut order) = match wanted {
+        let (id, line, mut order, series) = match wanted {
             Ok(wanted) => wanted,
             Err((error, why)) => {
                 let data = refused(&named(element), request, error, &why);
                 return self.answer(body, session, "error.queue.submit", data);
             }
         };
-        let data = json!({"requestid": request, "interactionid": id});
+        let data = json!({"requestid": request, "interactionid": id, "orderedby": ORDERED_BY});
         self.answer(body, session, "queue.submit.requestid", data);
         order.since = Some(Timestamp(self.now_ms()));
         let timeout_s = u64::try_from(order.timeout_s).unwrap_or(0);
         if matches!(line, Line::Placed(_)) && timeout_s > 0 {
             self.queue_timer(cell, &id, request, Duration::from_secs(timeout_s));
         }
+        self.end_series(cell, body, &id);
         if let Some(call) = body.interactions.get_mut(&id) {
             call.waits = Some(Waits {
                 session: session.to_owned(),
@@ -111,8 +117,52 @@ impl Sessions {
                 is_late: false,
                 tries: 0,
             });
+            call.series = series;
         }
+        self.go_on_with_series(cell, body, &id);
         self.put_into(cell, id, line, order);
+    }
+
+    /// `<queue:update>`: what it says replaces what the request said; the place by age stays.
+    fn update(&self, cell: &Arc<Cell>, body: &mut Body, session: &str, element: &ActionElement) {
+        let request = meant(element);
+        let id = body.interactions.queued(&request).unwrap_or_default();
+        let fail =
+            |error: &str, why: &str| ("error.queue.update", refused(&id, &request, error, why));
+        let call = body.interactions.get_mut(&id);
+        let waits =
+            call.and_then(|call| Some((call.line.clone(), call.stage, call.waits.as_mut()?)));
+        let (name, data) = match waits {
+            None => fail("unknown", "there is no such request"),
+            // Whoever was found is called or reserved already.
+            Some((_, stage, waits)) if stage != Stage::Talking || waits.found.is_some() => {
+                fail("invalidstate.routed", "somebody was found")
+            }
+            Some((line, _, waits)) => {
+                let changed = changed(element, &waits.order);
+                let series = Series::read(element, session, &waits.order.request, self.speaks());
+                match changed
+                    .map_err(|why| ("invalidattribute", why))
+                    .and_then(|o| Ok((o, series?)))
+                {
+                    Err((error, why)) => fail(error, &why),
+                    Ok((order, series)) => {
+                        waits.order = order.clone();
+                        if series.is_some() {
+                            self.end_series(cell, body, &id);
+                            if let Some(call) = body.interactions.get_mut(&id) {
+                                call.series = series;
+                            }
+                            self.go_on_with_series(cell, body, &id);
+                        }
+                        self.put_into(cell, id.clone(), line, order);
+                        let data = json!({"requestid": request, "interactionid": id});
+                        ("queue.update.done", data)
+                    }
+                }
+            }
+        };
+        self.answer(body, session, name, data);
     }
 
     /// Hands a request over to the router.
@@ -151,10 +201,18 @@ impl Sessions {
     }
 
     /// The engine did not take the request.
-    pub(super) fn not_queued(&self, body: &mut Body, id: &str, request: &str, error: &'static str) {
+    pub(super) fn not_queued(
+        &self,
+        cell: &Arc<Cell>,
+        body: &mut Body,
+        id: &str,
+        request: &str,
+        error: &'static str,
+    ) {
         let call = body.interactions.get_mut(id);
         let waits = call.and_then(|call| call.waits.take_if(|waits| waits.is(request)));
         if let Some(waits) = waits {
+            self.end_series(cell, body, id);
             let why = "the engine did not take the request";
             let data = refused(id, request, error, why);
             self.answer(body, &waits.session, "error.queue.submit", data);
@@ -162,12 +220,12 @@ impl Sessions {
     }
 
     fn withdraw(&self, cell: &Arc<Cell>, body: &mut Body, session: &str, request: String) {
-        let found = body.interactions.queued(&request);
-        let call = found.and_then(|id| body.interactions.get_mut(&id));
-        let line = call.and_then(|call| {
+        let found = body.interactions.queued(&request).unwrap_or_default();
+        let line = body.interactions.get_mut(&found).and_then(|call| {
             call.waits = None;
             (call.stage == Stage::Talking).then(|| call.line.clone())
         });
+        self.end_series(cell, body, &found);
         let line = match line {
             Some(Line::Placed(call)) => {
                 self.command(SessionCommand::Unqueue { call });
@@ -344,10 +402,12 @@ impl Sessions {
                 call.waits = None;
                 let (name, data) = failed("interaction", "redirect", &redirect, "remote");
                 self.answer(body, &session, &name, data);
+                self.needs_route(body, id);
             }
             QueueTold::TimedOut { cleared } => {
                 if cleared {
                     call.waits = None;
+                    self.end_series(cell, body, id);
                 }
                 let why = "nobody was found in time";
                 let data = refused(id, request, "timeout", why);
@@ -385,7 +445,7 @@ impl Sessions {
     }
 
     /// The time of a request for a placed call is over, or of the agent kept for it.
-    pub(super) fn queue_time(&self, body: &mut Body, id: &str, request: &str) {
+    pub(super) fn queue_time(&self, cell: &Arc<Cell>, body: &mut Body, id: &str, request: &str) {
         let Some(call) = body.interactions.get_mut(id) else {
             return;
         };
@@ -397,6 +457,7 @@ impl Sessions {
         };
         if waits.found.is_some() && !waits.order.route {
             call.waits = None;
+            self.end_series(cell, body, id);
             return self.command(SessionCommand::Unqueue { call: line });
         }
         if std::mem::replace(&mut waits.is_late, true) {
@@ -405,6 +466,7 @@ impl Sessions {
         let session = waits.session.clone();
         if waits.order.clear_on_timeout {
             call.waits = None;
+            self.end_series(cell, body, id);
             self.command(SessionCommand::Unqueue { call: line });
         }
         let data = refused(id, request, "timeout", "nobody was found in time");
@@ -413,6 +475,12 @@ impl Sessions {
 
     /// Calls the agent who was found for a placed call.
     fn call_found(&self, cell: &Arc<Cell>, body: &mut Body, id: &str, found: &Found) {
+        let call = body.interactions.get(id);
+        let treatment = call.and_then(|call| call.treatment.as_ref());
+        if treatment.is_some_and(|treatment| treatment.element == "remote") {
+            // One leg at a time.
+            self.drop_treatment(cell, body, id, "cancelled", "an agent was found");
+        }
         if let Some(call) = body.interactions.get_mut(id) {
             call.stage = Stage::Transferring;
         }
@@ -427,7 +495,7 @@ impl Sessions {
                 let waits = call.waits.as_ref()?;
                 Some(waits.order.request.clone())
             });
-            self.not_queued(body, id, &request.unwrap_or_default(), "unknown");
+            self.not_queued(cell, body, id, &request.unwrap_or_default(), "unknown");
         }
     }
 
@@ -464,16 +532,34 @@ impl Sessions {
                 call: CallId::new(id),
             });
             let (name, data) = failed("interaction", "redirect", &redirect, "remote");
-            return self.answer(body, &session, &name, data);
+            self.answer(body, &session, &name, data);
+            return self.needs_route(body, id);
         }
         let order = waits.order.clone();
         if waits.tries >= limits::QUEUE_TRIES_MAX {
             self.command(SessionCommand::Unqueue {
                 call: CallId::new(id),
             });
-            return self.not_queued(body, id, &order.request, "remote");
+            return self.not_queued(cell, body, id, &order.request, "remote");
         }
         self.put_into(cell, id.to_owned(), line, order);
+    }
+
+    /// The call is back after somebody could not be reached: the session says where it goes.
+    pub(super) fn needs_route(&self, body: &mut Body, id: &str) {
+        if let Some(call) = body.interactions.get(id) {
+            let (session, data) = (call.session.clone(), json!({"interactionid": id}));
+            self.answer(body, &session, "interaction.onrouterequest", data);
+        }
+    }
+
+    /// The other side has left a virtual queue.
+    pub(super) fn abandoned(&self, body: &mut Body, id: &str) {
+        let call = body.interactions.get_mut(id);
+        if let Some(waits) = call.and_then(|call| call.waits.take()) {
+            let data = json!({"interactionid": id, "requestid": waits.order.request});
+            self.answer(body, &waits.session, "interaction.abandoned", data);
+        }
     }
 }
 
