@@ -1,26 +1,29 @@
 // Login, navigation and the pages.
-import { ActionIcon, Badge, Burger, Button, Center, Loader, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Suspense, lazy, useEffect, useState } from "react";
+import { ActionIcon, Alert, Badge, Burger, Button, Center, Loader, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { onlineManager, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Suspense, useEffect, useRef, useState } from "react";
 import { Link, NavLink, Navigate, Route, Routes, useLocation } from "react-router";
-import { api, good, onLoggedOut, type Session } from "./api/client";
+import { askingAnew } from "./api/anew";
+import { api, good, onLoggedOut, tellLoggedIn, type Session } from "./api/client";
 import { onLive, startLive, useLiveState } from "./api/live";
+import { Fence, lazyPage } from "./components/lazy_page";
 import { ErrorNote } from "./components/notes";
+import { toastError } from "./components/toasts";
 import { Login } from "./pages/login";
 import { t, type TextKey } from "./text";
 
-const Overview = lazy(() => import("./pages/overview"));
-const Services = lazy(() => import("./pages/services"));
-const ServicePage = lazy(() => import("./pages/service"));
-const Treatments = lazy(() => import("./pages/treatments"));
-const Transactions = lazy(() => import("./pages/transactions"));
-const TransactionPage = lazy(() => import("./pages/transaction"));
-const Callbacks = lazy(() => import("./pages/callbacks"));
-const CallbackPage = lazy(() => import("./pages/callback"));
-const Notifications = lazy(() => import("./pages/notifications"));
-const Agents = lazy(() => import("./pages/agents"));
-const Sessions = lazy(() => import("./pages/sessions"));
-const SessionPage = lazy(() => import("./pages/session"));
+const Overview = lazyPage(() => import("./pages/overview"));
+const Services = lazyPage(() => import("./pages/services"));
+const ServicePage = lazyPage(() => import("./pages/service"));
+const Treatments = lazyPage(() => import("./pages/treatments"));
+const Transactions = lazyPage(() => import("./pages/transactions"));
+const TransactionPage = lazyPage(() => import("./pages/transaction"));
+const Callbacks = lazyPage(() => import("./pages/callbacks"));
+const CallbackPage = lazyPage(() => import("./pages/callback"));
+const Notifications = lazyPage(() => import("./pages/notifications"));
+const Agents = lazyPage(() => import("./pages/agents"));
+const Sessions = lazyPage(() => import("./pages/sessions"));
+const SessionPage = lazyPage(() => import("./pages/session"));
 
 const PAGES: { path: string; title: TextKey }[] = [
   { path: "/overview", title: "nav.overview" },
@@ -43,36 +46,59 @@ export function App() {
       ),
     [queries],
   );
+  const [was, setWas] = useState(false);
+  const authenticated = session.data?.authenticated === true;
+  useEffect(() => {
+    // Without a session nothing is asked in the background.
+    onlineManager.setOnline(authenticated || session.data === undefined);
+    if (!authenticated) return;
+    if (was) void queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "session" });
+    setWas(true);
+    tellLoggedIn();
+    // Only a change of the session matters here.
+  }, [authenticated, session.data === undefined]);
   if (session.isPending) return <Waiting />;
-  if (session.error)
+  if (!session.data)
     return (
       <main className="narrow">
         <ErrorNote error={session.error} retry={() => void session.refetch()} />
       </main>
     );
-  if (!session.data.authenticated) return <Login />;
-  return <Inside session={session.data} />;
+  const out = !session.data.authenticated;
+  return (
+    <>
+      {out && <Login again={was} />}
+      {/* What was typed stays there while a new session is made. */}
+      {(was || !out) && (
+        <div className="inside" hidden={out} inert={out}>
+          <Inside session={session.data} />
+        </div>
+      )}
+    </>
+  );
 }
 
 function Inside({ session }: { session: Session }) {
   const queries = useQueryClient();
   const [open, setOpen] = useState(false);
   const { pathname } = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const before = useRef(pathname);
   useEffect(() => startLive(), []);
-  useEffect(
-    () =>
-      onLive((events) => {
-        for (const id of new Set(events.map((event) => event.callback_id)))
-          void queries.invalidateQueries({ queryKey: ["callback", id] });
-        for (const key of ["callbacks", "overview", "agents", "deliveries"])
-          void queries.invalidateQueries({ queryKey: [key] });
-      }),
-    [queries],
-  );
+  useEffect(() => {
+    const ask = askingAnew(queries);
+    return onLive((events) => {
+      for (const id of new Set(events.map((event) => event.callback_id))) ask(["callback", id]);
+      for (const key of ["callbacks", "overview", "agents"]) ask([key]);
+    });
+  }, [queries]);
   useEffect(() => {
     setOpen(false);
     const page = PAGES.find((known) => pathname.startsWith(known.path));
     document.title = page ? `${t(page.title)} · Ringback` : "Ringback";
+    // Keyboard and screen reader go on in the page that was opened, not in what led to it.
+    if (before.current !== pathname && before.current !== "/") main.current?.focus();
+    before.current = pathname;
   }, [pathname]);
   return (
     <div className="shell" data-open={open}>
@@ -98,7 +124,9 @@ function Inside({ session }: { session: Session }) {
         <span className="grow" />
         <span className="version">{t("nav.version", { version: session.version })}</span>
       </nav>
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} ref={main}>
+        <Connection />
+        <Fence key={pathname}>
         <Suspense fallback={<Waiting />}>
           <Routes>
             <Route path="/" element={<Navigate to="/overview" replace />} />
@@ -117,8 +145,37 @@ function Inside({ session }: { session: Session }) {
             <Route path="*" element={<Nowhere />} />
           </Routes>
         </Suspense>
+        </Fence>
       </main>
     </div>
+  );
+}
+
+/** So long is a broken channel only a word at the edge: most are back by then. */
+const BROKEN_MS = 2000;
+
+/** Says that what is shown may be old; once the server is back everything is read again. */
+function Connection() {
+  const queries = useQueryClient();
+  const live = useLiveState();
+  const [lost, setLost] = useState(false);
+  const broke = useRef(false);
+  useEffect(() => {
+    if (live === "live") {
+      setLost(false);
+      if (broke.current) void queries.invalidateQueries();
+      broke.current = false;
+      return;
+    }
+    broke.current ||= live === "waiting";
+    const timer = setTimeout(() => setLost(broke.current), BROKEN_MS);
+    return () => clearTimeout(timer);
+  }, [live, queries]);
+  if (!lost) return null;
+  return (
+    <Alert color="orange" className="connection" role="alert" title={t("live.lost")}>
+      {t("live.lost.hint")}
+    </Alert>
   );
 }
 
@@ -154,9 +211,13 @@ function SchemeButton() {
 function LogoutButton() {
   const queries = useQueryClient();
   const logOut = async () => {
-    await good(api.DELETE("/api/v1/session"));
-    queries.clear();
-    window.location.assign("/ui/");
+    try {
+      await good(api.DELETE("/api/v1/session"));
+      queries.clear();
+      window.location.assign("/ui/");
+    } catch (error) {
+      toastError(error);
+    }
   };
   return (
     <Button variant="subtle" color="gray" size="compact-sm" onClick={() => void logOut()}>

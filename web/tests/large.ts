@@ -67,6 +67,30 @@ test("the first rows of 100,000 callbacks stand there at once", async ({ page })
   expect(median(opened)).toBeLessThan(FIRST_ROWS_MAX);
 });
 
+test("the overview counts every one of them", async ({ page }) => {
+  test.setTimeout(60_000);
+  const counted = async (state: string) =>
+    (await ask<{ count: number }>(large(), "GET", `/api/v1/callbacks/count?state=${state}`)).count;
+  interface Overview { states: Record<string, number>; queues: { waiting: number }[] }
+  const took: number[] = [];
+  let overview: Overview = { states: {}, queues: [] };
+  for (let n = 0; n < TIMES; n += 1) {
+    // A count that took its time is told again for a while.
+    await page.waitForTimeout(1500);
+    const began = performance.now();
+    overview = await ask<Overview>(large(), "GET", "/api/v1/overview");
+    took.push(performance.now() - began);
+  }
+  const { states, queues } = overview;
+  for (const [state, count] of Object.entries(states)) expect(count, state).toBe(await counted(state));
+  expect(Object.values(states).reduce((sum, one) => sum + one, 0)).toBeGreaterThanOrEqual(COUNT);
+  const waiting = (states.QUEUED ?? 0) + (states.ROUTING ?? 0);
+  expect(queues.reduce((sum, queue) => sum + queue.waiting, 0)).toBe(waiting);
+  await page.goto(`${large()}/ui/overview`);
+  await expect(page.getByRole("link", { name: `Queued: ${states.QUEUED}` })).toBeVisible();
+  tell(`the overview of ${COUNT}: ${waiting} wait, all counted; answered in ${Math.round(median(took))} ms (median of ${TIMES}, worst ${Math.round(Math.max(...took))})`);
+});
+
 test("typing into a filter never waits, while callbacks come in", async ({ page }) => {
   test.setTimeout(120_000);
   await page.goto(`${large()}/ui/callbacks`);

@@ -1,4 +1,6 @@
 // Overview, notifications, agents and trunks.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { en } from "../src/text/en";
 import { ask, demo, empty, expect, open, service, callback, test } from "./base";
 
@@ -15,8 +17,41 @@ test.describe("overview", () => {
     await callback(demo(), "waiting", "+12025550190");
     await open(page, demo(), "/overview", "Overview");
     await expect(page.getByRole("row", { name: /^VQ_waiting/ })).toBeVisible();
-    await expect(page.getByRole("img", { name: /^Callbacks requested\. reached an agent: 2/ })).toBeVisible();
-    await expect(page.getByRole("img", { name: /^Delivery attempts/ })).toBeVisible();
+    await expect(page.getByRole("img", { name: /^Callbacks\. reached an agent: 2, ended otherwise: \d+, requested: \d+/ })).toBeVisible();
+    await expect(page.getByRole("img", { name: /^Delivery attempts\. taken: \d\d/ })).toBeVisible();
+    await page.getByText("12 hours").click();
+    await expect(page.getByText(/^Counted since the server was started/)).toBeVisible();
+    await page.reload();
+    await expect(page.getByRole("radio", { name: "12 hours" })).toBeChecked();
+  });
+
+  test("many events do not make many large requests, and slow answers are seen", async ({ page }) => {
+    await service(demo(), "busy");
+    const asked = { lists: 0, overviews: 0, broken: 0 };
+    page.on("request", (request) => {
+      const { pathname } = new URL(request.url());
+      if (/\/(callbacks|deliveries)$/.test(pathname)) asked.lists += 1;
+      if (pathname.endsWith("/overview")) asked.overviews += 1;
+    });
+    page.on("requestfailed", (request) => (asked.broken += request.url().endsWith("/overview") ? 1 : 0));
+    await page.route("**/api/v1/overview", async (route) => {
+      const answer = await route.fetch();
+      await new Promise((next) => setTimeout(next, 700));
+      await route.fulfill({ response: answer });
+    });
+    await open(page, demo(), "/overview", "Overview");
+    const queue = page.getByRole("row", { name: /^VQ_busy/ });
+    const began = Date.now();
+    let made = 0;
+    for (; Date.now() - began < 3000; made += 1) {
+      await callback(demo(), "busy", `+1202555${3000 + made}`);
+      await new Promise((next) => setTimeout(next, 100));
+    }
+    await expect(queue.getByRole("cell").nth(1)).toHaveText(String(made));
+    const passed = Math.ceil((Date.now() - began) / 1000);
+    expect(asked.lists, "by the clock").toBeLessThanOrEqual(2 + 2 * Math.ceil(passed / 5));
+    expect(asked.overviews, "one after the other").toBeLessThanOrEqual(3 + (passed * 1000) / 700);
+    expect(asked.broken, "at most what the clock asked").toBeLessThanOrEqual(1 + passed / 5);
   });
 
   test("what needs a hand is named", async ({ page }) => {
@@ -34,6 +69,26 @@ test.describe("texts", () => {
 });
 
 test.describe("notifications", () => {
+  test("request and answer are shown where the service keeps them", async ({ page }) => {
+    const receiver = createServer((request, answer) => {
+      request.resume();
+      answer.end("thank you");
+    });
+    await new Promise<void>((ready) => receiver.listen(0, "127.0.0.1", ready));
+    const { port } = receiver.address() as AddressInfo;
+    await service(demo(), "traced", {
+      _enable_status_notification: "subscribe_notify", _status_notification_type: "httpcb",
+      _status_notification_target: `http://127.0.0.1:${port}/traced`, _status_notification_debug: "true",
+    });
+    await callback(demo(), "traced", "+12025550191");
+    await open(page, demo(), "/notifications", "Notifications");
+    await page.getByLabel("Callback, event or receiver").fill("/traced");
+    await page.getByRole("button", { name: /^Attempts: 1/ }).first().click();
+    await expect(page.getByLabel("Request", { exact: true }).first()).toContainText("POST");
+    await expect(page.getByLabel("Answer", { exact: true }).first()).toContainText("200");
+    await new Promise((done) => receiver.close(done));
+  });
+
   test("deliveries are filtered, searched and opened", async ({ page }) => {
     await open(page, demo(), "/notifications", "Notifications");
     await page.getByLabel("Callback, event or receiver").fill("dial_init");
@@ -41,6 +96,15 @@ test.describe("notifications", () => {
     await expect(page.getByText("Request and answer are kept when")).toBeVisible();
     await page.getByLabel("Callback, event or receiver").fill("nonsense");
     await expect(page.getByText("No delivery matches.")).toBeVisible();
+  });
+
+  test("a delivery is opened in the timeline of its callback, and its state stands in the address", async ({ page }) => {
+    await open(page, demo(), "/notifications?state=delivered", "Notifications");
+    await expect(page.getByRole("radio", { name: "Delivered" })).toBeChecked();
+    await page.getByRole("region", { name: "Deliveries" }).getByRole("link").first().click();
+    const story = page.getByRole("list", { name: "What happened" });
+    await story.getByRole("button", { name: "Attempts: 1" }).first().click();
+    await expect(story).toContainText(/1\. .* HTTP 200/);
   });
 
   test("receivers are told with their health", async ({ page }) => {

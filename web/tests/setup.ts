@@ -33,7 +33,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   return end;
 }
 
-function stop(child: ChildProcess): Promise<void> {
+export function stop(child: ChildProcess): Promise<void> {
   return new Promise((done) => {
     if (child.exitCode !== null) return done();
     const late = setTimeout(() => child.kill("SIGKILL"), 12_000);
@@ -76,14 +76,14 @@ async function startLarge(dir: string, children: ChildProcess[], count: number):
 }
 
 /** Starts a server in a folder of its own and answers with its address. */
-export async function startServer(dir: string, name: string, more: string, children: ChildProcess[]): Promise<string> {
+export async function startServer(dir: string, name: string, more: string, children: ChildProcess[], port = 0): Promise<string> {
   const quoted = (path: string) => JSON.stringify(join(dir, path));
   const config = join(dir, `${name}.toml`);
   const ready = join(dir, `${name}.json`);
   rmSync(ready, { force: true });
   writeFileSync(
     config,
-    `[http]\nlisten = "127.0.0.1:0"\n[store]\npath = ${quoted(`${name}.db`)}\n[sip]\nlisten = "127.0.0.1:0"\n` +
+    `[http]\nlisten = "127.0.0.1:${port}"\n[store]\npath = ${quoted(`${name}.db`)}\n[sip]\nlisten = "127.0.0.1:0"\n` +
       `[media]\ntreatments_dir = ${quoted(`${name}-treatments`)}\n${more}`,
   );
   return serve(config, ready, children);

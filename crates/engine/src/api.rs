@@ -5,6 +5,7 @@ mod asks;
 mod changes;
 mod create;
 mod notification;
+mod overview;
 mod plugin;
 mod preview;
 mod publishing;
@@ -151,8 +152,16 @@ struct Inner {
     shared: Arc<Shared>,
     supervisor: Supervisor,
     stop_shard: CancellationToken,
+    started: Timestamp,
+    locks: Locks,
+}
+
+/// What is done by one at a time.
+#[derive(Debug, Default)]
+struct Locks {
     imports: tokio::sync::Mutex<()>,
     storage: tokio::sync::Mutex<()>,
+    census: tokio::sync::Mutex<overview::KeptCensus>,
 }
 
 impl Engine {
@@ -214,6 +223,7 @@ impl Engine {
         let engine = Self::of(Inner {
             store,
             telephony,
+            started: clock.now(),
             clock,
             commands,
             services: RwLock::new(services),
@@ -231,8 +241,7 @@ impl Engine {
             shared,
             supervisor,
             stop_shard,
-            imports: tokio::sync::Mutex::default(),
-            storage: tokio::sync::Mutex::default(),
+            locks: Locks::default(),
         });
         Ok(engine.looked_after(config.retention_days))
     }
@@ -323,22 +332,6 @@ impl Engine {
     /// The store cannot be read.
     pub async fn events(&self, id: &CallbackId) -> Result<Vec<store::EventRow>, Error> {
         self.inner.store.events(id).await.map_err(read_error)
-    }
-
-    /// Deliveries with their attempts.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn deliveries(
-        &self,
-        id: Option<&CallbackId>,
-        limit: usize,
-    ) -> Result<Vec<(store::DeliveryRow, Vec<store::DeliveryAttempt>)>, Error> {
-        self.inner
-            .store
-            .deliveries(id, limit)
-            .await
-            .map_err(read_error)
     }
 
     /// A service by name.

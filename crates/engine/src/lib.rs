@@ -13,6 +13,7 @@
 //! the store before the INVITE leaves; what the store holds is enough to go on after a crash.
 #![forbid(unsafe_code)]
 
+mod activity;
 mod api;
 pub mod clock;
 mod directory;
@@ -31,6 +32,7 @@ mod treatment;
 mod trunks;
 mod voicexml;
 
+pub use activity::ActivitySpan;
 pub use api::{
     Author, Engine, EngineConfig, Idempotency, NewCallback, Readiness, StartError, Tail, Tailed,
     TreatmentView,
@@ -39,7 +41,7 @@ pub use directory::AgentDirectory;
 pub use imports::{
     AgentImport, ImportMode, ImportedAgent, ImportedService, ServiceImport, TransactionImport,
 };
-pub use load::QueueLoad;
+pub use load::{Census, QueueCensus, QueueLoad};
 pub use notify::{NotifyConfig, Provider, Secret, SenderConfig, Subscription};
 pub use sessions::{SessionChanges, SessionsConfig, is_session_id};
 pub use trunks::TrunkInfo;

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// Minutes of which the activity is kept in memory: twelve hours.
+pub const ACTIVITY_MINUTES: u16 = 720;
+/// A count of all open callbacks is told again for so many times as long as it took: counting
+/// takes a twentieth of the shard's time at most, however many look.
+pub const CENSUS_KEPT_TIMES: u64 = 20;
 /// API commands waiting for the shard; beyond it a client gets 503 instead of a long wait.
 pub const COMMAND_QUEUE_MAX: usize = 8192;
 /// Inputs handled in one commit: keeps a transaction in the range of a few milliseconds.
@@ -127,17 +132,26 @@ pub const SESSIONS_MAX: usize = 5_000;
 pub const SESSIONS_UNDER_MAX: usize = 50;
 /// Inputs that a session takes before the next session has its turn.
 pub const SESSION_TURN_MAX: usize = 32;
-/// Time after which a thread that runs one input is set aside (ors-scxml §10).
+/// Time after which a thread that runs one input is set aside (ors-scxml §10), if it used the
+/// processor for [`SESSION_STUCK_CPU`] meanwhile.
 pub const SESSION_STUCK: Duration = Duration::from_secs(2);
-/// Time after which a thread that runs one input gives its place to another: long beside an input
-/// (some µs), short beside what others may wait.
-pub const SESSION_SLOW: Duration = Duration::from_millis(5);
-/// How often slow threads are looked for while any works.
-pub const SESSION_SLOW_LOOK: Duration = Duration::from_millis(3);
-/// Threads that may be slow at once; beyond it others wait for them.
+/// Processor time of a thread that does not come back: far more than a script may have, so one that
+/// only waits for a processor is not taken for it.
+pub const SESSION_STUCK_CPU: Duration = Duration::from_secs(1);
+/// Time after which a thread that runs one input is set aside whatever it does.
+pub const SESSION_BLOCKED: Duration = Duration::from_secs(30);
+/// Processor time of one input beyond which its session counts as one that takes much: long beside
+/// an input (some µs), longer than a page of 120 KB takes to start.
+pub const SESSION_HEAVY: Duration = Duration::from_millis(2);
+/// How long it does.
+pub const SESSION_HEAVY_FOR: Duration = Duration::from_secs(10);
+/// Time after which a quick thread that runs one input gives its place to another: short beside
+/// what others may wait.
+pub const SESSION_SLOW: Duration = Duration::from_millis(3);
+/// How often threads are looked after while any works.
+pub const SESSION_SLOW_LOOK: Duration = Duration::from_millis(2);
+/// Quick threads that may be slow at once; beyond it others wait for them.
 pub const SESSION_SLOW_MAX: usize = 32;
-/// How often threads are looked after.
-pub const SESSION_LOOK: Duration = Duration::from_millis(250);
 /// How often a query looks at a session that a thread runs right now.
 pub const SESSION_LOOKS: u32 = 20;
 /// Time between these looks.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use callback::Timestamp;
 use callback::events::{Event, EventId};
-use callback::record::{Callback, State};
+use callback::record::{Callback, Reason, State};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,6 +15,7 @@ use prometheus_client::registry::Registry;
 use store::{DeliveryAttempt, DeliveryState};
 use telephony::port::{Stats, TrunkView};
 
+use crate::activity::{Activity, Happening};
 use crate::limits;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -61,6 +63,8 @@ pub(crate) struct Metrics {
     circuits_open: Gauge,
     commits: Counter,
     commit_failures: Counter,
+    /// What happened lately, by minutes.
+    pub(crate) activity: Activity,
     pub(crate) open: Gauge,
     pub(crate) waiting: Gauge,
 }
@@ -81,6 +85,7 @@ impl Metrics {
             circuits_open: Gauge::default(),
             commits: Counter::default(),
             commit_failures: Counter::default(),
+            activity: Activity::new(),
             open: Gauge::default(),
             waiting: Gauge::default(),
         };
@@ -156,9 +161,16 @@ impl Metrics {
     }
 
     /// Counts what a step changed.
-    pub(crate) fn step(&self, before: Option<State>, after: &Callback, dialed: bool) {
+    pub(crate) fn step(
+        &self,
+        before: Option<State>,
+        after: &Callback,
+        dialed: bool,
+        now: Timestamp,
+    ) {
         if before.is_none() {
             self.created.inc();
+            self.activity.count(Happening::Requested, now);
         }
         if dialed {
             self.dials.inc();
@@ -167,6 +179,12 @@ impl Metrics {
             && after.state == State::Completed
             && let Some(reason) = after.reason
         {
+            let ended = if reason == Reason::AgentConnected {
+                Happening::Connected
+            } else {
+                Happening::EndedOtherwise
+            };
+            self.activity.count(ended, now);
             self.completed
                 .get_or_create(&ReasonLabel {
                     reason: reason.label(),
@@ -183,6 +201,9 @@ impl Metrics {
             DeliveryState::Failed => "given_up",
         };
         let result = result.to_owned();
+        let taken = attempt.state == DeliveryState::Delivered;
+        let what = [Happening::NotTaken, Happening::Taken][usize::from(taken)];
+        self.activity.count(what, attempt.at);
         self.deliveries.get_or_create(&ResultLabel { result }).inc();
     }
 
@@ -473,7 +494,7 @@ mod tests {
         metrics.login_failed();
         metrics.delivery(&DeliveryAttempt {
             delivery: "1-a.1".to_owned(),
-            at: callback::Timestamp(0),
+            at: Timestamp(0),
             status: 0,
             error: "timeout".to_owned(),
             ms: 5,

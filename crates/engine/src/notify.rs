@@ -8,6 +8,7 @@
 //! answered meanwhile become durable in one transaction.
 
 mod alone;
+mod body;
 mod breaker;
 mod guard;
 mod lanes;
@@ -36,6 +37,7 @@ use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
 pub use alone::Delivery;
+pub(crate) use body::{BodyError, read as read_body};
 pub use guard::{AddressRefused, check_literal};
 pub(crate) use guard::{check_operators_url, check_url};
 use lanes::{LaneKey, Lanes, Next};

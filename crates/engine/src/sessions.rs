@@ -25,8 +25,8 @@ mod strategy;
 mod treat;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use callback::lifecycle::{Input as LifecycleInput, PluginEvent};
@@ -45,15 +45,12 @@ use self::interaction::Happened;
 use self::objects::object_model;
 pub use self::sight::SessionChanges;
 use self::sight::Sights;
-use crate::clock::{Clock, Stopwatch};
+use crate::clock::Clock;
 use crate::limits;
-use crate::pool::{Pool, Turn};
-use crate::shard::Command;
+use crate::pool::{Host, Pool};
+use crate::shard::{self, Command};
 use crate::supervisor::Supervisor;
 use crate::voicexml::VoiceXml;
-
-/// Threads that run sessions; a hanging one is replaced, so few are enough.
-const THREADS: usize = 2;
 
 /// What happens on the call of a plugin's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,13 +128,14 @@ struct Inner {
     calls: Mutex<HashMap<String, Placed>>,
     /// Those that their session let go.
     parked: Mutex<HashMap<String, Parked>>,
+    /// Numbers of such calls.
+    parkings: AtomicU64,
     pool: Arc<Pool<Cell>>,
     documents: Documents,
     /// What operators see.
     sights: Sights,
     client: reqwest::Client,
     clock: Arc<dyn Clock>,
-    watch: Arc<Stopwatch>,
     commands: mpsc::Sender<Command>,
     supervisor: Supervisor,
     max_stuck: usize,
@@ -155,8 +153,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Sessions {
     /// Starts the threads.
     pub(crate) fn start(parts: Parts) -> Self {
-        let watch = Arc::new(Stopwatch::start());
-        let pool = Pool::new("session", Arc::clone(&watch));
+        let pool = Pool::new("session");
         let (max_age_s, timeout_s) = (parts.config.max_age_s, parts.config.fetch_timeout_s);
         let fetch = Fetching {
             client: parts.client.clone(),
@@ -168,12 +165,12 @@ impl Sessions {
             plugins: Mutex::default(),
             calls: Mutex::default(),
             parked: Mutex::default(),
+            parkings: AtomicU64::new(0),
             pool: Arc::clone(&pool),
             documents: Documents::new(fetch, Arc::clone(&parts.clock)),
             sights: Sights::default(),
             client: parts.client,
             clock: parts.clock,
-            watch,
             commands: parts.commands,
             supervisor: parts.supervisor.clone(),
             public_url: parts.public_url,
@@ -181,16 +178,8 @@ impl Sessions {
             lists: OnceLock::new(),
             voicexml: OnceLock::new(),
         });
-        let weak = Arc::downgrade(&inner);
-        let turn: Turn<Cell> = Arc::new(move |cell, since| Self::turn(&weak, cell, since));
-        for _ in 0..THREADS {
-            pool.add_thread(&turn);
-        }
-        pool.watch(&turn);
-        let sessions = Self { inner };
-        let watchdog = sessions.clone().look_after(turn);
-        parts.supervisor.spawn("session watchdog", watchdog);
-        sessions
+        pool.start(Arc::downgrade(&inner));
+        Self { inner }
     }
 
     /// Lets the threads end.
@@ -200,8 +189,8 @@ impl Sessions {
 
     /// Why the process should be started anew; `None` when it is healthy.
     pub(crate) fn illness(&self) -> Option<String> {
-        let stuck = self.inner.pool.stuck();
-        (stuck >= self.inner.max_stuck.max(1)).then(|| format!("{stuck} threads hang in scripts"))
+        let stuck = self.inner.pool.illness(self.inner.max_stuck)?;
+        Some(format!("{stuck} threads hang in scripts"))
     }
 
     /// Starts the session of a plugin; what happens is told to its callback.
@@ -371,21 +360,12 @@ impl Sessions {
 
     /// Gives a session an input; `false` when it takes none.
     fn push(&self, cell: &Arc<Cell>, input: Input) -> bool {
-        match cell.push(input) {
-            None => false,
-            Some(needed) => {
-                if needed {
-                    self.inner.pool.ready(Arc::clone(cell));
-                }
-                true
-            }
-        }
+        self.inner.pool.see_to(cell, cell.push(input))
     }
 
     /// Tells the callback of a plugin's session.
     fn tell(&self, cell: &Cell, event: PluginEvent) {
         let Some(plugin) = &cell.plugin else { return };
-        let commands = self.inner.commands.clone();
         let command = Command::Tell {
             id: plugin.callback.clone(),
             input: LifecycleInput::Plugin {
@@ -393,47 +373,11 @@ impl Sessions {
                 event,
             },
         };
-        self.inner.supervisor.spawn("plugin", async move {
-            // The channel closes only when the shard is gone.
-            drop(commands.send(command).await);
-        });
+        shard::post(&self.inner.commands, &self.inner.supervisor, command);
     }
 
     fn now_ms(&self) -> i64 {
         self.inner.clock.now().0
-    }
-
-    /// Replaces threads that hang; their sessions are over.
-    async fn look_after(self, turn: Turn<Cell>) {
-        loop {
-            tokio::time::sleep(limits::SESSION_LOOK).await;
-            for cell in self.inner.pool.set_aside(&turn) {
-                tracing::error!(session = cell.id, "a script hangs: its session is over");
-                self.forget(&cell);
-                self.tell(&cell, strategy::stuck(&cell));
-            }
-        }
-    }
-
-    /// Runs a session for a while.
-    fn turn(weak: &Weak<Inner>, cell: &Arc<Cell>, since_us: &AtomicU64) {
-        let Some(inner) = weak.upgrade() else { return };
-        let sessions = Self { inner };
-        let slow_us = u64::try_from(limits::SESSION_SLOW.as_micros()).unwrap_or(u64::MAX);
-        for _ in 0..limits::SESSION_TURN_MAX {
-            let Some(input) = cell.pop() else { return };
-            let begun_us = sessions.inner.watch.elapsed_us();
-            since_us.store(begun_us, Ordering::Relaxed);
-            sessions.take(cell, input);
-            if cell.is_dead() {
-                return;
-            }
-            if sessions.inner.watch.elapsed_us() - begun_us > slow_us {
-                break;
-            }
-        }
-        // Others have their turn, too.
-        sessions.inner.pool.ready(Arc::clone(cell));
     }
 
     /// One input, and everything that follows from it at once.
@@ -455,7 +399,7 @@ impl Sessions {
                     body.hub.handle_event(&cell.id, event, now_ms);
                 }
             }
-            Input::Event(session, event) => {
+            Input::Event(session, event) | Input::Answer(session, event) => {
                 body.hub.handle_event(&session, event, now_ms);
             }
             Input::Document {
@@ -474,13 +418,17 @@ impl Sessions {
                 .handle_undelivered(&session, *message, &reason, now_ms),
             Input::Request(event, reply) => self.request(cell, &mut body, event, reply),
             Input::Tick => {
-                cell.tick_at.store(i64::MAX, Ordering::Relaxed);
+                cell.due.reached();
                 body.hub.handle_time(now_ms);
             }
             Input::Call(interaction, happened) => {
                 self.happened(cell, &mut body, &interaction, happened);
             }
             Input::Stop => body.hub.stop(&cell.id, now_ms),
+        }
+        if cell.is_dead() {
+            // It hung and came back: its time is over.
+            return;
         }
         while let Some(output) = body.hub.poll_output() {
             cell.sight.tells(&output, now_ms);
@@ -494,16 +442,12 @@ impl Sessions {
     /// Plans when the session's next message is due.
     fn plan_tick(&self, cell: &Arc<Cell>, next: Option<i64>) {
         let Some(next) = next else { return };
-        if next >= cell.tick_at.load(Ordering::Relaxed) {
-            return;
-        }
-        cell.tick_at.store(next, Ordering::Relaxed);
-        let wait = next.saturating_sub(self.now_ms()).max(0);
-        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
-        let (sessions, cell) = (self.clone(), Arc::clone(cell));
-        self.inner.supervisor.spawn("session timer", async move {
-            tokio::time::sleep(wait).await;
-            sessions.push(&cell, Input::Tick);
+        let (sessions, weak) = (self.clone(), Arc::downgrade(cell));
+        let supervisor = &self.inner.supervisor;
+        cell.due.plan(supervisor, next, self.now_ms(), move || {
+            if let Some(cell) = weak.upgrade() {
+                sessions.push(&cell, Input::Tick);
+            }
         });
     }
 
@@ -556,6 +500,18 @@ impl Sessions {
                 self.tell(cell, strategy::over(cell, &ending));
             }
         }
+    }
+}
+
+impl Host<Cell> for Inner {
+    fn take(self: Arc<Self>, cell: &Arc<Cell>, input: Input) {
+        Sessions { inner: self }.take(cell, input);
+    }
+
+    fn hangs(self: Arc<Self>, cell: &Arc<Cell>) {
+        let sessions = Sessions { inner: self };
+        sessions.forget(cell);
+        sessions.tell(cell, strategy::stuck(cell));
     }
 }
 

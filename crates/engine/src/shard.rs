@@ -20,7 +20,7 @@ mod tests;
 mod told;
 
 pub(crate) use control::{Act, PLUGIN_PLAYS, QueueOrder};
-pub(crate) use placed::{Line, NotPlaced, Order, SessionCommand, Target, control};
+pub(crate) use placed::{Line, NotPlaced, Order, SessionCommand, Target, control, post};
 pub(crate) use start::key_used_differently;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::limits;
-use crate::load::QueueLoad;
+use crate::load::{Census, QueueLoad};
 use crate::metrics::{Figures, Metrics};
 use crate::notify::{Outbox, Publisher};
 use crate::plugin::PluginHost;
@@ -126,6 +126,8 @@ pub(crate) enum Command {
     },
     /// Queues and agents in numbers.
     Figures { reply: Reply<Figures> },
+    /// All open callbacks, counted.
+    Census { reply: Reply<Census> },
     /// How the agents stand.
     Agents { reply: Reply<Vec<AgentView>> },
 }

@@ -11,7 +11,7 @@ use telephony::media::audio::{self, Clip};
 use tokio::sync::Semaphore;
 
 use crate::limits;
-use crate::notify;
+use crate::notify::{self, BodyError};
 
 /// What speaks, `vxml.tts`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -193,7 +193,7 @@ impl Speech {
             .header("content-type", "application/ssml+xml; charset=utf-8")
             .header("accept", "audio/wav, audio/x-wav")
             .body(document);
-        let mut response = request.send().await.map_err(|error| failed(&error))?;
+        let response = request.send().await.map_err(|error| failed(&error))?;
         if response.status() == reqwest::StatusCode::NOT_ACCEPTABLE {
             return Err(SpeechError::Language(lang.to_owned()));
         }
@@ -201,14 +201,11 @@ impl Speech {
             let status = response.status().as_u16();
             return Err(SpeechError::Failed(format!("status {status}")));
         }
-        let mut audio = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
-            if audio.len() + chunk.len() > limits::SPEECH_BYTES_MAX {
-                return Err(SpeechError::TooLarge);
-            }
-            audio.extend_from_slice(&chunk);
-        }
-        Ok(audio)
+        let audio = notify::read_body(response, limits::SPEECH_BYTES_MAX).await;
+        audio.map_err(|error| match error {
+            BodyError::TooLarge(_) => SpeechError::TooLarge,
+            BodyError::Broken(why) => SpeechError::Failed(why),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Spoken> {

@@ -152,7 +152,7 @@ impl Treatments {
                 request = request.header("if-modified-since", modified);
             }
         }
-        let mut response = request
+        let response = request
             .send()
             .await
             .map_err(|error| error.without_url().to_string())?;
@@ -172,17 +172,8 @@ impl Treatments {
                 .map(ToOwned::to_owned)
         };
         let (etag, modified) = (header("etag"), header("last-modified"));
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| error.without_url().to_string())?
-        {
-            if bytes.len() + chunk.len() > limits::TREATMENT_MAX {
-                return Err(format!("larger than {} bytes", limits::TREATMENT_MAX));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
+        let bytes = notify::read_body(response, limits::TREATMENT_MAX);
+        let bytes = bytes.await.map_err(|error| error.to_string())?;
         let path = source.split(['?', '#']).next().unwrap_or(source);
         let clip = audio::load(&bytes, path).map_err(|error| error.to_string())?;
         let mut fetched = self.lock();

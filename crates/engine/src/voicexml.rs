@@ -16,9 +16,8 @@ mod recordings;
 mod transfers;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use telephony::media::audio::Clip;
 use telephony::port::{Ended, RecordEnd};
@@ -30,17 +29,14 @@ use self::cell::{Beginning, Cell, Input};
 pub(crate) use self::hosted::Application;
 use self::pages::Pages;
 use self::prompts::Prompts;
-use crate::clock::{Clock, Stopwatch};
+use crate::clock::Clock;
 use crate::limits;
-use crate::pool::{Pool, Turn};
+use crate::pool::{Host, Pool};
 use crate::sessions::Signal;
 use crate::shard::Command;
 use crate::speech::{Speech, Synthesiser};
 use crate::supervisor::Supervisor;
 use crate::treatment::Treatments;
-
-/// Threads that run applications; a hanging one is replaced, so few are enough.
-const THREADS: usize = 2;
 
 /// What follows when an application of a callback has no usable result, `vxml.on_error`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,7 +105,6 @@ struct Inner {
     prompts: Prompts,
     library: Arc<Library>,
     clock: Arc<dyn Clock>,
-    watch: Arc<Stopwatch>,
     commands: mpsc::Sender<Command>,
     supervisor: Supervisor,
     on_error: OnError,
@@ -124,8 +119,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl VoiceXml {
     /// Starts the threads.
     pub(crate) fn start(parts: Parts) -> Result<Self, reqwest::Error> {
-        let watch = Arc::new(Stopwatch::start());
-        let pool = Pool::new("vxml", Arc::clone(&watch));
+        let pool = Pool::new("vxml");
         let config = parts.config;
         let inner = Arc::new(Inner {
             cells: Mutex::default(),
@@ -137,22 +131,14 @@ impl VoiceXml {
             },
             library: Arc::default(),
             clock: parts.clock,
-            watch,
             commands: parts.commands,
             supervisor: parts.supervisor.clone(),
             on_error: config.on_error,
             max_stuck: usize::try_from(config.max_stuck_threads).unwrap_or(usize::MAX),
             plays: AtomicU64::new(0),
         });
-        let weak = Arc::downgrade(&inner);
-        let turn: Turn<Cell> = Arc::new(move |cell, since| Self::turn(&weak, cell, since));
-        for _ in 0..THREADS {
-            pool.add_thread(&turn);
-        }
-        let all = Self { inner };
-        let watchdog = all.clone().look_after(turn);
-        parts.supervisor.spawn("application watchdog", watchdog);
-        Ok(all)
+        pool.start(Arc::downgrade(&inner));
+        Ok(Self { inner })
     }
 
     /// Lets the threads end.
@@ -162,9 +148,8 @@ impl VoiceXml {
 
     /// Why the process should be started anew; `None` when it is healthy.
     pub(crate) fn illness(&self) -> Option<String> {
-        let stuck = self.inner.pool.stuck();
-        (stuck >= self.inner.max_stuck.max(1))
-            .then(|| format!("{stuck} threads hang in scripts of VoiceXML"))
+        let stuck = self.inner.pool.illness(self.inner.max_stuck)?;
+        Some(format!("{stuck} threads hang in scripts of VoiceXML"))
     }
 
     /// Tells an application what happened on its call; `false` when there is none.
@@ -233,63 +218,38 @@ impl VoiceXml {
     }
 
     fn push(&self, cell: &Arc<Cell>, input: Input) {
-        if cell.push(input) {
-            self.inner.pool.ready(Arc::clone(cell));
-        }
+        self.inner.pool.see_to(cell, cell.push(input));
     }
 
     fn now_ms(&self) -> i64 {
         self.inner.clock.now().0
     }
 
-    /// Replaces threads that hang; what they run is over.
-    async fn look_after(self, turn: Turn<Cell>) {
-        loop {
-            tokio::time::sleep(limits::SESSION_LOOK).await;
-            for cell in self.inner.pool.set_aside(&turn) {
-                tracing::error!(callback.id = %cell.call.callback, "a script hangs: its application is over");
-                if self.forget(&cell) {
-                    let ending = Ending::Error {
-                        event: "error.com.ringback.limit".to_owned(),
-                        message: "a script did not end".to_owned(),
-                    };
-                    cell.owner.ended(ending, 1, false);
-                }
-            }
-        }
-    }
-
-    /// Runs an application for a while.
-    fn turn(weak: &Weak<Inner>, cell: &Arc<Cell>, since_us: &AtomicU64) {
-        let Some(inner) = weak.upgrade() else { return };
-        let all = Self { inner };
-        for _ in 0..limits::SESSION_TURN_MAX {
-            let Some(input) = cell.pop() else { return };
-            since_us.store(all.inner.watch.elapsed_us(), Ordering::Relaxed);
-            all.take(cell, input);
-            if cell.is_dead() {
-                return;
-            }
-        }
-        // Others have their turn, too.
-        all.inner.pool.ready(Arc::clone(cell));
-    }
-
     /// Plans when something is due next.
     fn plan_tick(&self, cell: &Arc<Cell>, next: Option<i64>) {
         let Some(next) = next else { return };
-        if next >= cell.tick_at.load(Ordering::Relaxed) {
-            return;
-        }
-        cell.tick_at.store(next, Ordering::Relaxed);
-        let wait = next.saturating_sub(self.now_ms()).max(0);
-        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
-        let (all, cell) = (self.clone(), Arc::clone(cell));
-        self.inner
-            .supervisor
-            .spawn("application timer", async move {
-                tokio::time::sleep(wait).await;
+        let (all, weak) = (self.clone(), Arc::downgrade(cell));
+        let supervisor = &self.inner.supervisor;
+        cell.due.plan(supervisor, next, self.now_ms(), move || {
+            if let Some(cell) = weak.upgrade() {
                 all.push(&cell, Input::Tick);
-            });
+            }
+        });
+    }
+}
+
+impl Host<Cell> for Inner {
+    fn take(self: Arc<Self>, cell: &Arc<Cell>, input: Input) {
+        VoiceXml { inner: self }.take(cell, input);
+    }
+
+    fn hangs(self: Arc<Self>, cell: &Arc<Cell>) {
+        if (VoiceXml { inner: self }).forget(cell) {
+            let ending = Ending::Error {
+                event: "error.com.ringback.limit".to_owned(),
+                message: "a script did not end".to_owned(),
+            };
+            cell.owner.ended(ending, 1, false);
+        }
     }
 }

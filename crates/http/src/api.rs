@@ -76,6 +76,7 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
             "/api/v1/subscriptions/publish",
             post(subscriptions::publish),
         )
+        .route("/api/v1/activity", get(overview::activity))
         .route("/api/v1/overview", get(overview::show))
         .route("/api/v1/options", get(options::list))
         .route("/api/v1/queues/{vq}/load", get(queues::load))

@@ -108,15 +108,18 @@ fn find(files: &'static [File], path: &str) -> Option<File> {
     if let Some(found) = exact(files, path) {
         return Some(found);
     }
-    let is_page = path
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_/:@ ".contains(c))
-        && !path.starts_with("assets/");
-    if is_page {
-        exact(files, "index.html")
-    } else {
-        None
-    }
+    is_page(path).then(|| exact(files, "index.html")).flatten()
+}
+
+/// Whether a path may be one of a page: names of services and lists stand in it as they are.
+fn is_page(path: &str) -> bool {
+    let mut parts = path.split('/');
+    let first = parts.next().unwrap_or_default();
+    let odd = |c: char| c.is_control() || "\\%".contains(c);
+    !first.contains('.')
+        && first != "assets"
+        && !parts.any(|part| part.starts_with('.'))
+        && !path.contains(odd)
 }
 
 fn accepts_gzip(headers: &HeaderMap) -> bool {
@@ -209,7 +212,14 @@ mod tests {
 
     #[tokio::test]
     async fn pages_share_one_document_that_is_asked_for_anew() {
-        for path in ["index.html", "callbacks", "callbacks/1-ab", "services/a_b/"] {
+        for path in [
+            "index.html",
+            "callbacks",
+            "callbacks/1-ab",
+            "services/a_b/",
+            "services/sales.de",
+            "transactions/Ereignisse für (neu) + alt",
+        ] {
             let (response, body) = get(BUILT, path, "").await;
             assert_eq!(body, b"<!doctype html>", "{path}");
             assert_eq!(response.headers()[header::CACHE_CONTROL], "no-cache");
@@ -227,16 +237,16 @@ mod tests {
             "assets/missing.js",
             "assets/",
             "assets",
+            "favicon.ico",
+            "missing.js",
+            "services/../secret",
             "..\\..\\secret",
             ".gitkeep",
             "index.html/..",
         ] {
             let (response, body) = get(BUILT, path, "gzip").await;
-            let page = body == b"<!doctype html>";
-            assert!(
-                response.status() == 404 || (page && path == "assets"),
-                "{path}"
-            );
+            assert_eq!(response.status(), 404, "{path}");
+            assert_ne!(body, b"<!doctype html>", "{path}");
         }
     }
 

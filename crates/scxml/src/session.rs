@@ -75,9 +75,9 @@ pub struct Start {
     pub constants: Vec<(String, Json)>,
     /// What `_genesys` is made of: `callState`, `session`, and `interactions` that the session has
     /// from their `interaction.added` to their `interaction.deleted`; an event that carries an
-    /// object under [`INTERACTION`] changes its interaction by it. The functions in it call the
-    /// host's `__host_attach(id, object)`, `__host_list_value(list, item, key)` and
-    /// `__host_clock(zone)`. Without it there is no `_genesys`.
+    /// object under [`INTERACTION`] changes its interaction by it. The functions in it call
+    /// those of the host that [`Self::functions`] has under names with `__host_`, as
+    /// `__host_attach(id, object)`. Without it there is no `_genesys`.
     pub object_model: Option<Json>,
     /// The sessions that can be reached; without it every id may be one.
     pub directory: Option<Arc<Directory>>,

@@ -296,6 +296,39 @@ pub struct Query {
     pub newest_first: bool,
 }
 
+/// Which deliveries are read; all given conditions hold together.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryQuery {
+    /// Those of this callback, in the order of its events; else of all, the newest first.
+    pub callback: Option<CallbackId>,
+    /// Those that stand so.
+    pub state: Option<DeliveryState>,
+    /// Those that were made before the one with this id: the next page of all.
+    pub before: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl DeliveryQuery {
+    /// The newest of all.
+    #[must_use]
+    pub fn newest(limit: usize) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
+
+    /// Those of one callback.
+    #[must_use]
+    pub fn of(callback: &CallbackId, limit: usize) -> Self {
+        Self {
+            callback: Some(callback.clone()),
+            ..Self::newest(limit)
+        }
+    }
+}
+
 /// What of an earlier callback still counts for throttles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountedRow {
@@ -467,17 +500,19 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// How many callbacks match a query, whatever its `skip` and `limit`.
     async fn count(&self, query: Query) -> Result<usize, StoreError>;
 
+    /// How many callbacks are over and not purged yet.
+    async fn count_over(&self) -> Result<u64, StoreError>;
+
     /// The event log of a callback, by `seq`.
     async fn events(&self, id: &CallbackId) -> Result<Vec<EventRow>, StoreError>;
 
     /// Deliveries that are pending, ordered by callback and seq.
     async fn pending_deliveries(&self) -> Result<Vec<DeliveryRow>, StoreError>;
 
-    /// Deliveries of one callback (or all, newest first) with their attempts, at most `limit`.
+    /// Deliveries with their attempts.
     async fn deliveries(
         &self,
-        callback: Option<&CallbackId>,
-        limit: usize,
+        query: DeliveryQuery,
     ) -> Result<Vec<(DeliveryRow, Vec<DeliveryAttempt>)>, StoreError>;
 
     /// Dial intents whose legs are not over.

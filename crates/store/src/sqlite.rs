@@ -41,9 +41,9 @@ pub use self::schema::Schema;
 use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
-    AgentRow, Batch, ChangeRow, CountedRow, DeliveryAttempt, DeliveryRow, EventCursor, EventRow,
-    IdempotencyRow, IntentRow, Query, ServiceRow, ServicesChange, Setup, StorageRow, Store,
-    StoreError, SubscriptionRow, TransactionListRow,
+    AgentRow, Batch, ChangeRow, CountedRow, DeliveryAttempt, DeliveryQuery, DeliveryRow,
+    EventCursor, EventRow, IdempotencyRow, IntentRow, Query, ServiceRow, ServicesChange, Setup,
+    StorageRow, Store, StoreError, SubscriptionRow, TransactionListRow,
 };
 
 /// A store in one SQLite file.
@@ -224,17 +224,17 @@ impl Store for SqliteStore {
         self.readers.run(select::pending_deliveries).await
     }
 
-    /// Those of one callback by `seq`; all, newest first.
     async fn deliveries(
         &self,
-        callback: Option<&CallbackId>,
-        limit: usize,
+        query: DeliveryQuery,
     ) -> Result<Vec<(DeliveryRow, Vec<DeliveryAttempt>)>, StoreError> {
-        let callback = callback.cloned();
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.readers
-            .run(move |conn| select::deliveries(conn, callback.as_ref(), limit))
+            .run(move |conn| select::deliveries(conn, &query))
             .await
+    }
+
+    async fn count_over(&self) -> Result<u64, StoreError> {
+        self.readers.run(select::count_over).await
     }
 
     async fn open_intents(&self) -> Result<Vec<IntentRow>, StoreError> {

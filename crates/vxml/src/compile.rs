@@ -166,6 +166,12 @@ impl Compile {
         document
     }
 
+    /// Notes what only matters when it is reached, and gives the text back.
+    fn fault(&mut self, place: Place, message: String) -> String {
+        self.faults.push(Problem::new(place, message.clone()));
+        message
+    }
+
     fn problem(&mut self, place: Place, message: impl Into<String>) {
         self.problems.push(Problem::new(place, message));
     }

@@ -45,6 +45,23 @@ export function tellLoggedOut(): void {
   listeners.forEach((listener) => listener());
 }
 
+const waiting = new Set<() => void>();
+
+/** Tells that a login succeeded. */
+export function tellLoggedIn(): void {
+  waiting.forEach((go) => go());
+  waiting.clear();
+}
+
+/** The server does not know the session: says so, and waits until there is a new one. */
+export function untilLoggedIn(signal: AbortSignal): Promise<void> {
+  tellLoggedOut();
+  return new Promise((go) => {
+    waiting.add(go);
+    signal.addEventListener("abort", () => go(), { once: true });
+  });
+}
+
 export const api = createClient<paths>({ baseUrl: window.location.origin, headers: OWN_PAGE });
 
 api.use({

@@ -7,7 +7,7 @@ import { api, good, type Delivery } from "../api/client";
 import { t } from "../text";
 import { Status } from "./status";
 import { Time } from "./time";
-import { attemptText, title } from "./timeline";
+import { Attempts, attemptText, title } from "./timeline";
 import { toast, toastError } from "./toasts";
 
 export function DeliveryList({ deliveries, linked }: { deliveries: Delivery[]; linked: boolean }) {
@@ -35,7 +35,13 @@ export function DeliveryList({ deliveries, linked }: { deliveries: Delivery[]; l
                 open={open === delivery.id}
                 toggle={() => setOpen(open === delivery.id ? "" : delivery.id)}
               />
-              {open === delivery.id && <Attempts delivery={delivery} />}
+              {open === delivery.id && (
+                <Table.Tr>
+                  <Table.Td colSpan={6}>
+                    <Attempts delivery={delivery} />
+                  </Table.Td>
+                </Table.Tr>
+              )}
             </Fragment>
           ))}
         </Table.Tbody>
@@ -61,7 +67,7 @@ function Row({ delivery, linked, open, toggle }: RowProps) {
     } catch (error) {
       toastError(error);
     }
-    await queries.invalidateQueries({ queryKey: ["deliveries"] });
+    await Promise.all(["deliveries", "overview"].map((key) => queries.invalidateQueries({ queryKey: [key] })));
     await queries.invalidateQueries({ queryKey: ["callback", delivery.callback_id] });
   };
   return (
@@ -102,31 +108,6 @@ function Row({ delivery, linked, open, toggle }: RowProps) {
               {t("deliveries.retry")}
             </Button>
           )}
-        </div>
-      </Table.Td>
-    </Table.Tr>
-  );
-}
-
-function Attempts({ delivery }: { delivery: Delivery }) {
-  return (
-    <Table.Tr>
-      <Table.Td colSpan={6}>
-        <div className="stack">
-          {delivery.attempts.length === 0 && <span className="quiet">{t("deliveries.no_attempt")}</span>}
-          {delivery.attempts.map((attempt, n) => (
-            <div key={n} className="tight">
-              <span>
-                {n + 1}. <Time at={attempt.at} /> · {attemptText(attempt)}
-                {attempt.error ? ` · ${attempt.error}` : ""}
-              </span>
-              {attempt.request && <pre className="pre">{attempt.request}</pre>}
-              {attempt.answer && <pre className="pre">{attempt.answer}</pre>}
-              {!attempt.request && n === delivery.attempts.length - 1 && (
-                <span className="quiet small">{t("deliveries.no_trace")}</span>
-              )}
-            </div>
-          ))}
         </div>
       </Table.Td>
     </Table.Tr>

@@ -9,7 +9,7 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
   const refusal = error instanceof Refusal ? error : undefined;
   const gone = refusal?.status === 0;
   return (
-    <Alert color="red" title={gone ? t("error.no_answer") : t("error.title")} role="alert">
+    <Alert color="red" title={t(gone ? "error.no_answer" : refusal?.status === 503 ? "error.not_now" : "error.title")} role="alert">
       <div className="stack">
         <span>{gone ? t("error.no_answer.hint") : error instanceof Error ? error.message : String(error)}</span>
         {retry && (

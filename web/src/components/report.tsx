@@ -14,8 +14,10 @@ interface Place {
   allowed?: string;
 }
 
+/** Where it is; a message that begins with the name of the option needs it once only. */
 function where(place: Place): string {
-  const name = [place.service ?? place.section, place.option].filter(Boolean).join(" · ");
+  const option = place.option && place.message?.startsWith(place.option) ? undefined : place.option;
+  const name = [place.service ?? place.section, option].filter(Boolean).join(" · ");
   return [place.line ? t("report.line", { line: place.line }) : "", name].filter(Boolean).join(" · ");
 }
 
@@ -24,7 +26,7 @@ function Places({ places }: { places: Place[] }) {
     <ul className="tight report">
       {places.map((place, n) => (
         <li key={n} className="wrap">
-          <span className="mono">{where(place)}</span>{" "}
+          <span className="mono quiet">{where(place)}</span>{" "}
           {place.message ?? t("report.repair", { from: place.from ?? "", to: place.to ?? "" })}
           {place.allowed ? ` ${t("report.allowed", { allowed: place.allowed })}` : ""}
         </li>

@@ -1,10 +1,10 @@
 // Everything that happened to a callback, in order, with what was told to whom.
-import { Badge, Loader, Table } from "@mantine/core";
+import { Loader, Table } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { api, good, type Delivery, type LogEvent } from "../api/client";
-import { t, type TextKey } from "../text";
-import { en } from "../text/en";
+import { t, tOr } from "../text";
+import { Fact } from "./fact";
 import { HeardPicture, type Picture } from "./heard";
 import { ErrorNote } from "./notes";
 import { Status } from "./status";
@@ -81,10 +81,7 @@ function Step({ event, before, first, deliveries }: StepProps) {
 }
 
 /** The name of an event as people say it; unknown ones have their id. */
-export function title(id: string): string {
-  const key = `event.${id}`;
-  return key in en ? t(key as TextKey) : id;
-}
+export const title = (id: string): string => tOr(`event.${id}`, id);
 
 function tone(event: LogEvent, data: Data): string {
   if (event.event_id === "_cbe_on_service_exit")
@@ -101,7 +98,7 @@ const KNOWN = new Set(["_service_name", "_customer_number", "_desired_time", "_v
 function Facts({ event, data }: { event: LogEvent; data: Data }) {
   const verdict = data.verdict as Verdict | undefined;
   const rows = Object.entries(data).filter(([name]) => !KNOWN.has(name) && name !== "verdict");
-  const shown: [string, ReactNode][] = rows.map(([name, value]) => [fact(name), shownValue(name, value)]);
+  const shown: [string, ReactNode][] = rows.map(([name, value]) => [tOr(`fact.${name}`, name), shownValue(name, value)]);
   if (event.event_id === "_cbe_on_callback_submitted")
     shown.push([t("fact.queue"), String(data._v_queue ?? "")]);
   if (shown.length === 0 && !verdict) return null;
@@ -110,7 +107,7 @@ function Facts({ event, data }: { event: LogEvent; data: Data }) {
       {shown.length > 0 && (
         <dl className="facts small">
           {shown.map(([name, value]) => (
-            <Pair key={name} name={name} value={value} />
+            <Fact key={name} name={name} value={value} />
           ))}
         </dl>
       )}
@@ -119,24 +116,10 @@ function Facts({ event, data }: { event: LogEvent; data: Data }) {
   );
 }
 
-function Pair({ name, value }: { name: string; value: ReactNode }) {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </>
-  );
-}
-
-function fact(name: string): string {
-  const key = `fact.${name}`;
-  return key in en ? t(key as TextKey) : name;
-}
-
 function shownValue(name: string, value: unknown): string {
   if (name === "c_call_result") {
-    const key = `call_result.${String(value)}`;
-    return key in en ? `${t(key as TextKey)} (${String(value)})` : String(value);
+    const word = tOr(`call_result.${String(value)}`, "");
+    return word ? `${word} (${String(value)})` : String(value);
   }
   if (name === "delay_s") return `${String(value)} s`;
   return typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -202,15 +185,56 @@ function Bar({ part }: { part: number }) {
   );
 }
 
+/** One notification: how it stands, and each attempt once it is asked for. */
 function Told({ delivery }: { delivery: Delivery }) {
+  const [open, setOpen] = useState(false);
   const last = delivery.attempts[delivery.attempts.length - 1];
   return (
-    <span className="row small">
-      <Status word={delivery.state} />
-      <span className="wrap">{t("timeline.told", { channel: delivery.channel, target: delivery.target })}</span>
-      {delivery.attempts.length > 1 && <Badge variant="default">{t("timeline.attempts", { n: delivery.attempts.length })}</Badge>}
-      {last && <span className="quiet">{attemptText(last)}</span>}
-    </span>
+    <div className="tight small">
+      <span className="row">
+        <Status word={delivery.state} />
+        <span className="wrap">{t("timeline.told", { channel: delivery.channel, target: delivery.target })}</span>
+        {last && <span className="quiet">{attemptText(last)}</span>}
+        <button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>
+          {t("deliveries.attempts", { n: delivery.attempts.length })}
+        </button>
+      </span>
+      {open && <Attempts delivery={delivery} />}
+    </div>
+  );
+}
+
+/** Every attempt, with request and answer where they are kept. */
+export function Attempts({ delivery }: { delivery: Delivery }) {
+  const untraced = delivery.attempts.length > 0 && !delivery.attempts.some((attempt) => attempt.request);
+  return (
+    <div className="stack">
+      {delivery.attempts.length === 0 && <span className="quiet">{t("deliveries.no_attempt")}</span>}
+      {delivery.attempts.map((attempt, n) => (
+        <div key={n} className="tight">
+          <span>
+            {n + 1}. <Time at={attempt.at} /> · {attemptText(attempt)}
+            {attempt.status && attempt.error ? ` · ${attempt.error}` : ""}
+          </span>
+          {attempt.request && (
+            <pre className="pre" aria-label={t("deliveries.request")}>
+              {attempt.request}
+            </pre>
+          )}
+          {attempt.answer && (
+            <pre className="pre" aria-label={t("deliveries.answer")}>
+              {attempt.answer}
+            </pre>
+          )}
+        </div>
+      ))}
+      {untraced && <span className="quiet small">{t("deliveries.no_trace")}</span>}
+      {delivery.next_at && (
+        <span>
+          {t("deliveries.next")}: <Time at={delivery.next_at} />
+        </span>
+      )}
+    </div>
   );
 }
 

@@ -1,6 +1,7 @@
 // Short messages at the edge of the page, read out by screen readers.
 import { Notification } from "@mantine/core";
 import { useEffect, useSyncExternalStore } from "react";
+import { Refusal } from "../api/client";
 import { t } from "../text";
 
 interface Toast {
@@ -29,7 +30,8 @@ export function toast(text: string, bad = false): void {
 
 /** Tells why something was not done. */
 export function toastError(error: unknown): void {
-  toast(error instanceof Error && error.message ? error.message : String(error), true);
+  const gone = error instanceof Refusal && error.status === 0;
+  toast(gone ? t("error.no_answer") : error instanceof Error && error.message ? error.message : String(error), true);
 }
 
 export function Toasts() {

@@ -5,7 +5,7 @@ import { useState, type FormEvent } from "react";
 import { Refusal, api, good } from "../api/client";
 import { t } from "../text";
 
-export function Login() {
+export function Login({ again }: { again: boolean }) {
   const queries = useQueryClient();
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
@@ -27,7 +27,7 @@ export function Login() {
   return (
     <main className="narrow">
       <h1>Ringback</h1>
-      <p className="quiet">{t("login.hint")}</p>
+      <p className="quiet">{t(again ? "login.again" : "login.hint")}</p>
       <form className="stack" onSubmit={(event) => void submit(event)}>
         <TextInput
           label={t("login.username")}

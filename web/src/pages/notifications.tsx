@@ -1,27 +1,34 @@
 // Notifications: deliveries with their attempts, receivers and their health, subscriptions.
 import { Button, SegmentedControl, Table, Tabs, TextInput } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo, useState, type FormEvent } from "react";
-import { api, good, type Delivery } from "../api/client";
+import { useSearchParams } from "react-router";
+import { api, good } from "../api/client";
 import { DeliveryList } from "../components/deliveries";
 import { Dialog } from "../components/dialog";
 import { Empty, ErrorNote } from "../components/notes";
 import { Status } from "../components/status";
 import { Time } from "../components/time";
+import { title } from "../components/timeline";
 import { toast, toastError } from "../components/toasts";
 import { t, type TextKey } from "../text";
 
 const STATES = ["all", "pending", "failed", "delivered"];
-const SHOWN_AT_ONCE = 50;
+/** Deliveries that are read at once. */
+const PAGE = 100;
+/** The last deliveries that tell how receivers do. */
+const JUDGED = 1000;
+/** Attempts are made without an event of a callback. */
+const LOOK_MS = 5000;
+
+/** How many wait and how many were given up, in all. */
+const useOverview = () =>
+  useQuery({ queryKey: ["overview"], queryFn: () => good(api.GET("/api/v1/overview")), refetchInterval: LOOK_MS });
 
 export default function Notifications() {
   const queries = useQueryClient();
   const [test, setTest] = useState(false);
-  const all = useQuery({
-    queryKey: ["deliveries"],
-    queryFn: async () => (await good(api.GET("/api/v1/deliveries"))).deliveries,
-  });
-  const failed = (all.data ?? []).filter((delivery) => delivery.state === "failed").length;
+  const failed = useOverview().data?.deliveries.failed ?? 0;
   const retry = async () => {
     try {
       const { retried } = await good(api.POST("/api/v1/deliveries/retry"));
@@ -29,7 +36,7 @@ export default function Notifications() {
     } catch (error) {
       toastError(error);
     }
-    await queries.invalidateQueries({ queryKey: ["deliveries"] });
+    await Promise.all(["deliveries", "overview"].map((key) => queries.invalidateQueries({ queryKey: [key] })));
   };
   return (
     <div className="page">
@@ -38,12 +45,11 @@ export default function Notifications() {
         <span className="grow" />
         {failed > 0 && (
           <Button variant="default" onClick={() => void retry()}>
-            {t("deliveries.retry_all")}
+            {t("deliveries.retry_all", { n: failed.toLocaleString() })}
           </Button>
         )}
         <Button onClick={() => setTest(true)}>{t("publish.title")}</Button>
       </div>
-      {all.error && <ErrorNote error={all.error} retry={() => void all.refetch()} />}
       <Tabs defaultValue="deliveries" keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="deliveries">{t("notifications.deliveries")}</Tabs.Tab>
@@ -51,10 +57,10 @@ export default function Notifications() {
           <Tabs.Tab value="subscriptions">{t("notifications.subscriptions")}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="deliveries" pt="md">
-          {all.data && <Deliveries all={all.data} />}
+          <Deliveries />
         </Tabs.Panel>
         <Tabs.Panel value="receivers" pt="md">
-          {all.data && <Receivers all={all.data} />}
+          <Receivers />
         </Tabs.Panel>
         <Tabs.Panel value="subscriptions" pt="md">
           <Subscriptions />
@@ -65,25 +71,41 @@ export default function Notifications() {
   );
 }
 
-function Deliveries({ all }: { all: Delivery[] }) {
-  const [state, setState] = useState("all");
+const readDeliveries = async (query: Record<string, string>) =>
+  (await good(api.GET("/api/v1/deliveries", { params: { query } }))).deliveries;
+
+function Deliveries() {
+  const [params, setParams] = useSearchParams();
+  const asked = params.get("state") ?? "all";
+  const state = STATES.includes(asked) ? asked : "all";
   const [search, setSearch] = useState("");
-  const [pages, setPages] = useState(1);
+  const counts = useOverview().data?.deliveries;
+  const pages = useInfiniteQuery({
+    queryKey: ["deliveries", "pages", state],
+    initialPageParam: "",
+    queryFn: ({ pageParam }) =>
+      readDeliveries({ limit: String(PAGE), ...(state !== "all" && { state }), ...(pageParam && { before: pageParam }) }),
+    getNextPageParam: (last) => (last.length < PAGE ? undefined : last[last.length - 1]?.id),
+    refetchInterval: LOOK_MS,
+  });
+  const all = pages.data?.pages.flat() ?? [];
   const word = search.trim().toLowerCase();
   const shown = all.filter(
-    (delivery) =>
-      (state === "all" || delivery.state === state) &&
-      (word === "" || `${delivery.callback_id} ${delivery.event_id} ${delivery.target}`.toLowerCase().includes(word)),
+    (delivery) => word === "" || `${delivery.callback_id} ${delivery.event_id} ${title(delivery.event_id)} ${delivery.target}`.toLowerCase().includes(word),
   );
-  const count = (one: string) => (one === "all" ? all.length : all.filter((delivery) => delivery.state === one).length);
+  const label = (one: string) => {
+    const count = one === "pending" ? counts?.pending : one === "failed" ? counts?.failed : undefined;
+    const name = t(`deliveries.${one}` as TextKey);
+    return count === undefined ? name : `${name} (${count.toLocaleString()})`;
+  };
   return (
     <div className="stack">
       <div className="row ends">
         <SegmentedControl
           aria-label={t("deliveries.state")}
           value={state}
-          onChange={setState}
-          data={STATES.map((value) => ({ value, label: `${t(`deliveries.${value}` as TextKey)} (${count(value)})` }))}
+          onChange={(next) => setParams(next === "all" ? {} : { state: next }, { replace: true })}
+          data={STATES.map((value) => ({ value, label: label(value) }))}
         />
         <TextInput
           className="grow"
@@ -93,22 +115,32 @@ function Deliveries({ all }: { all: Delivery[] }) {
           onChange={(event) => setSearch(event.currentTarget.value)}
         />
       </div>
-      {shown.length === 0 && <Empty>{all.length === 0 ? t("deliveries.none") : t("deliveries.no_match")}</Empty>}
-      <DeliveryList deliveries={shown.slice(0, pages * SHOWN_AT_ONCE)} linked />
-      {shown.length > pages * SHOWN_AT_ONCE && (
-        <Button variant="default" onClick={() => setPages(pages + 1)}>
-          {t("deliveries.more", { n: shown.length - pages * SHOWN_AT_ONCE })}
-        </Button>
+      {pages.error && <ErrorNote error={pages.error} retry={() => void pages.refetch()} />}
+      {pages.data && shown.length === 0 && (
+        <Empty>{all.length === 0 && state === "all" ? t("deliveries.none") : t("deliveries.no_match")}</Empty>
       )}
-      {all.length >= 1000 && <span className="quiet small">{t("deliveries.last_1000")}</span>}
+      <DeliveryList deliveries={shown} linked />
+      <div className="row">
+        {pages.hasNextPage && (
+          <Button variant="default" loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
+            {t("deliveries.more")}
+          </Button>
+        )}
+        {pages.hasNextPage && word !== "" && <span className="quiet small">{t("deliveries.searched", { n: all.length })}</span>}
+      </div>
     </div>
   );
 }
 
-function Receivers({ all }: { all: Delivery[] }) {
+function Receivers() {
+  const last = useQuery({
+    queryKey: ["deliveries", "receivers"],
+    queryFn: () => readDeliveries({ limit: String(JUDGED) }),
+    refetchInterval: LOOK_MS,
+  });
   const receivers = useMemo(() => {
     const by = new Map<string, { channel: string; target: string; states: Record<string, number>; ms: number[]; last: string }>();
-    for (const delivery of all) {
+    for (const delivery of last.data ?? []) {
       const key = `${delivery.channel} ${delivery.target}`;
       const one = by.get(key) ?? { channel: delivery.channel, target: delivery.target, states: {}, ms: [], last: "" };
       one.states[delivery.state] = (one.states[delivery.state] ?? 0) + 1;
@@ -119,7 +151,9 @@ function Receivers({ all }: { all: Delivery[] }) {
       by.set(key, one);
     }
     return [...by.values()].sort((a, b) => (b.states.failed ?? 0) - (a.states.failed ?? 0));
-  }, [all]);
+  }, [last.data]);
+  if (last.error) return <ErrorNote error={last.error} retry={() => void last.refetch()} />;
+  if (!last.data) return null;
   if (receivers.length === 0) return <Empty>{t("receivers.none")}</Empty>;
   const median = (numbers: number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
   return (
@@ -161,6 +195,7 @@ function Receivers({ all }: { all: Delivery[] }) {
           })}
         </Table.Tbody>
       </Table>
+      {last.data.length === JUDGED && <span className="quiet small">{t("receivers.judged", { n: JUDGED.toLocaleString() })}</span>}
     </div>
   );
 }

@@ -1,21 +1,24 @@
 // Overview: what waits, what runs, what needs a hand, and how the last hours went.
-import { Alert, Table } from "@mantine/core";
+import { Alert, SegmentedControl, Table } from "@mantine/core";
+import { useLocalStorage } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, type ReactNode } from "react";
 import { Link } from "react-router";
-import { NO_FILTER, STATES, listCallbacks } from "../api/callbacks";
+import { STATES } from "../api/callbacks";
 import { api, good, type Schemas } from "../api/client";
 import { Empty, ErrorNote } from "../components/notes";
 import { Status } from "../components/status";
-import { lasting } from "../components/time";
+import { lasting, when } from "../components/time";
 import { t } from "../text";
 import { useAgents, useTrunks } from "./agents";
 
 const Chart = lazy(() => import("../components/chart"));
 
 const LOOK_MS = 5000;
-/** So many callbacks are counted in the charts at most: one answer of the server. */
-const COUNTED_MAX = 1000;
+const CHARTS_MS = 15_000;
+/** What the charts may show: so many spans of so many minutes. */
+const WINDOWS = { hour: [2, 30], hours: [10, 18], half_day: [30, 24] } as const;
+type Window = keyof typeof WINDOWS;
 
 export default function Overview() {
   const overview = useQuery({
@@ -35,19 +38,9 @@ export default function Overview() {
 }
 
 function Inside({ now }: { now: Schemas["Overview"] }) {
-  const recent = useQuery({
-    queryKey: ["callbacks", "recent"],
-    queryFn: () => listCallbacks(NO_FILTER, 0, COUNTED_MAX),
-    staleTime: 5000,
-  });
-  const deliveries = useQuery({
-    queryKey: ["deliveries"],
-    queryFn: async () => (await good(api.GET("/api/v1/deliveries"))).deliveries,
-    staleTime: 5000,
-  });
   return (
     <>
-      <Problems now={now} failed={(deliveries.data ?? []).filter((one) => one.state === "failed").length} />
+      <Problems now={now} />
       <div className="cards">
         {STATES.map((state) => (
           <Link key={state} to={`/callbacks?state=${state}`} className="card plain" aria-label={`${t(`state.${state}` as never)}: ${now.states[state] ?? 0}`}>
@@ -56,59 +49,96 @@ function Inside({ now }: { now: Schemas["Overview"] }) {
           </Link>
         ))}
         <div className="card">
-          <span className="figure">{now.legs}</span>
+          <span className="figure">{now.legs.toLocaleString()}</span>
           <span className="quiet">{t("overview.legs")}</span>
         </div>
+        <Link to="/notifications" className="card plain" aria-label={`${t("overview.last_minute")}: ${now.deliveries.last_minute}`}>
+          <span className="figure">{now.deliveries.last_minute.toLocaleString()}</span>
+          <span className="quiet">{t("overview.last_minute")}</span>
+        </Link>
       </div>
       <div className="columns">
         <Queues now={now} />
         <AgentStates />
       </div>
-      <div className="columns">
-        <ChartCard title={t("overview.callbacks")} hint={(recent.data?.length ?? 0) >= COUNTED_MAX ? t("overview.last_1000") : t("overview.per_10_min")}>
-          {recent.error && <ErrorNote error={recent.error} />}
-          {recent.data?.length === 0 && <Empty>{t("callbacks.none")}</Empty>}
-          {recent.data && recent.data.length > 0 && (
-            <Chart
-              label={t("overview.callbacks")}
-              minutes={10}
-              series={[
-                { name: t("overview.connected"), at: recent.data.filter((one) => one._callback_reason === "AGENT_CONNECTED").map((one) => one._rb_created ?? "") },
-                { name: t("overview.others"), at: recent.data.filter((one) => one._callback_reason !== "AGENT_CONNECTED").map((one) => one._rb_created ?? "") },
-              ]}
-            />
-          )}
-        </ChartCard>
-        <ChartCard title={t("overview.deliveries")} hint={t("overview.per_minute")}>
-          {deliveries.error && <ErrorNote error={deliveries.error} />}
-          {deliveries.data?.length === 0 && <Empty>{t("deliveries.none")}</Empty>}
-          {deliveries.data && deliveries.data.length > 0 && (
-            <Chart
-              label={t("overview.deliveries")}
-              minutes={1}
-              series={[
-                { name: t("overview.good"), at: deliveries.data.flatMap((one) => one.attempts.filter((a) => !a.error).map((a) => a.at ?? "")) },
-                { name: t("overview.bad"), at: deliveries.data.flatMap((one) => one.attempts.filter((a) => a.error).map((a) => a.at ?? "")) },
-              ]}
-            />
-          )}
-        </ChartCard>
-      </div>
+      <Charts />
     </>
   );
 }
 
-function ChartCard({ title, hint, children }: { title: string; hint: string; children: ReactNode }) {
+/** How the last hours went, as the server counted them. */
+function Charts() {
+  const [shown, setShown] = useLocalStorage<Window>({ key: "overview.window", defaultValue: "hours", getInitialValueInEffect: false });
+  const [minutes, spans] = WINDOWS[shown] ?? WINDOWS.hours;
+  const activity = useQuery({
+    queryKey: ["activity", minutes, spans],
+    queryFn: () => good(api.GET("/api/v1/activity", { params: { query: { minutes: String(minutes), spans: String(spans) } } })),
+    placeholderData: (before) => before,
+    refetchInterval: CHARTS_MS,
+  });
+  const all = activity.data?.spans ?? [];
+  const at = all.map((span) => span.at);
+  const first = at[0];
+  // Before the start nothing was counted: that is no quiet time.
+  const young = first !== undefined && activity.data !== undefined && first < activity.data.since;
+  const hint = young ? t("overview.since", { time: when(activity.data.since) }) : t("overview.per", { n: minutes });
+  return (
+    <section className="stack" aria-label={t("overview.charts")}>
+      <div className="head">
+        <h2>{t("overview.charts")}</h2>
+        <span className="quiet small">{activity.data && hint}</span>
+        <span className="grow" />
+        <SegmentedControl
+          size="xs"
+          aria-label={t("overview.window")}
+          value={shown}
+          onChange={(next) => setShown(next as Window)}
+          data={Object.keys(WINDOWS).map((value) => ({ value, label: t(`overview.window.${value as Window}`) }))}
+        />
+      </div>
+      {activity.error && <ErrorNote error={activity.error} retry={() => void activity.refetch()} />}
+      {activity.data && (
+        <div className="columns">
+          <ChartCard title={t("overview.callbacks")}>
+            <Chart
+              label={t("overview.callbacks")}
+              at={at}
+              stacked={false}
+              series={[
+                { name: t("overview.connected"), counts: all.map((span) => span.connected) },
+                { name: t("overview.others"), counts: all.map((span) => span.ended_otherwise) },
+                { name: t("overview.requested"), counts: all.map((span) => span.requested) },
+              ]}
+            />
+          </ChartCard>
+          <ChartCard title={t("overview.deliveries")}>
+            <Chart
+              label={t("overview.deliveries")}
+              at={at}
+              stacked
+              series={[
+                { name: t("overview.good"), counts: all.map((span) => span.taken) },
+                { name: t("overview.bad"), counts: all.map((span) => span.not_taken) },
+              ]}
+            />
+          </ChartCard>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function ChartCard({ title, children }: { title: string; children: ReactNode }) {
   return (
     <section className="card" aria-label={title}>
-      <h2>{title}</h2>
-      <span className="quiet small">{hint}</span>
+      <h3>{title}</h3>
       <Suspense fallback={<div className="chart" />}>{children}</Suspense>
     </section>
   );
 }
 
-function Problems({ now, failed }: { now: Schemas["Overview"]; failed: number }) {
+function Problems({ now }: { now: Schemas["Overview"] }) {
+  const failed = now.deliveries.failed;
   const trunks = useTrunks();
   const agents = useAgents();
   const problems: { text: string; to: string }[] = [];
@@ -120,8 +150,8 @@ function Problems({ now, failed }: { now: Schemas["Overview"]; failed: number })
   if (lost.length > 0) problems.push({ text: t("problem.phones", { names: lost.map((agent) => agent.id).join(", ") }), to: "/agents" });
   const waiting = now.queues.reduce((sum, queue) => sum + queue.waiting, 0);
   if (waiting > 0 && agents.data && !agents.data.some((agent) => agent.state !== "not_ready"))
-    problems.push({ text: t("problem.nobody", { n: waiting }), to: "/agents" });
-  if (failed > 0) problems.push({ text: t("problem.deliveries", { n: failed }), to: "/notifications" });
+    problems.push({ text: t("problem.nobody", { n: waiting.toLocaleString() }), to: "/agents" });
+  if (failed > 0) problems.push({ text: t("problem.deliveries", { n: failed.toLocaleString() }), to: "/notifications?state=failed" });
   if (problems.length === 0) return <Alert color="green" title={t("overview.well")} />;
   return (
     <Alert color="orange" title={t("overview.problems", { n: problems.length })}>
@@ -152,14 +182,13 @@ function Queues({ now }: { now: Schemas["Overview"] }) {
             {now.queues.map((queue) => (
               <Table.Tr key={queue.name}>
                 <Table.Td className="wrap">{queue.name}</Table.Td>
-                <Table.Td className="num">{queue.waiting}</Table.Td>
+                <Table.Td className="num">{queue.waiting.toLocaleString()}</Table.Td>
                 <Table.Td className="num">{lasting(Date.parse(now.now) - Date.parse(queue.oldest))}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
         </Table>
       )}
-      {!now.queues_complete && <span className="quiet small">{t("overview.first_1000")}</span>}
     </section>
   );
 }
@@ -170,9 +199,11 @@ function AgentStates() {
   for (const agent of agents.data ?? []) counts.set(agent.state, (counts.get(agent.state) ?? 0) + 1);
   return (
     <section className="card" aria-label={t("overview.agents")}>
-      <h2>
-        <Link to="/agents">{t("overview.agents")}</Link>
-      </h2>
+      <div className="row">
+        <h2>{t("overview.agents")}</h2>
+        <span className="grow" />
+        <Link to="/agents">{t("nav.agents")}</Link>
+      </div>
       {agents.error && <ErrorNote error={agents.error} />}
       {agents.data?.length === 0 && <Empty>{t("agents.none")}</Empty>}
       <div className="row">

@@ -35,7 +35,7 @@ impl Engine {
         mode: ImportMode,
         by: &Author,
     ) -> Result<ServiceImport, Error> {
-        let _one_at_a_time = self.inner.imports.lock().await;
+        let _one_at_a_time = self.inner.locks.imports.lock().await;
         let mut import = service::import(text, mode.strict);
         self.check_surroundings(text, &mut import).await;
         let report = ServiceImport::new(&import, |name| self.service(name).is_none());
@@ -88,7 +88,7 @@ impl Engine {
     }
 
     async fn store_agents(&self, text: &str, mode: ImportMode) -> Result<AgentImport, Error> {
-        let _one_at_a_time = self.inner.imports.lock().await;
+        let _one_at_a_time = self.inner.locks.imports.lock().await;
         let known = self.inner.store.agents().await.map_err(read_error)?;
         let configs: Vec<AgentConfig> = load_agents(&known)
             .into_iter()
@@ -148,7 +148,7 @@ impl Engine {
     }
 
     async fn forget_agent(&self, id: &AgentId) -> Result<(), Error> {
-        let _one_at_a_time = self.inner.imports.lock().await;
+        let _one_at_a_time = self.inner.locks.imports.lock().await;
         let was = self.agent(id).await?;
         if was.state == "ready" {
             // From here on no callback can get the agent any more.
@@ -214,7 +214,7 @@ impl Engine {
     }
 
     async fn store_state(&self, id: &AgentId, ready: Result<(), String>) -> Result<(), Error> {
-        let _one_at_a_time = self.inner.imports.lock().await;
+        let _one_at_a_time = self.inner.locks.imports.lock().await;
         let rows = self.inner.store.agents().await.map_err(read_error)?;
         let mut row = rows
             .into_iter()

@@ -103,7 +103,7 @@ impl Engine {
     }
 
     async fn forget_service(&self, name: &ServiceName, by: &Author) -> Result<(), Error> {
-        let _one_at_a_time = self.inner.imports.lock().await;
+        let _one_at_a_time = self.inner.locks.imports.lock().await;
         let Some(service) = self.service(name) else {
             return Err(Error::new(ErrorCode::NotFound, "There is no such service"));
         };
@@ -149,7 +149,7 @@ impl Engine {
     }
 
     async fn forget_transactions(&self, name: &str) -> Result<(), Error> {
-        let _one_at_a_time = self.inner.imports.lock().await;
+        let _one_at_a_time = self.inner.locks.imports.lock().await;
         if self.transaction_list(name).is_none() {
             let message = "There is no such Transaction List";
             return Err(Error::new(ErrorCode::NotFound, message));

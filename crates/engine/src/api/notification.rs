@@ -52,7 +52,7 @@ impl Engine {
                 Error::new(ErrorCode::AddressNotAllowed, message).field("deviceId")
             })?;
         }
-        let _one_at_a_time = self.inner.imports.lock().await;
+        let _one_at_a_time = self.inner.locks.imports.lock().await;
         let now = self.now();
         let expires_s = wanted
             .expire_s

@@ -32,7 +32,7 @@ impl Engine {
     /// `TOO_LARGE` beyond the limits, or the store does not take the write.
     pub async fn put_storage(&self, id: &CallbackId, rows: Vec<StorageRow>) -> Result<(), Error> {
         // One at a time: the limits are those of everything together.
-        let _one_at_a_time = self.inner.storage.lock().await;
+        let _one_at_a_time = self.inner.locks.storage.lock().await;
         let mut all = self.storage(id).await?;
         all.retain(|known| rows.iter().all(|row| row.key != known.key));
         check_limits(all.iter().chain(&rows))?;

@@ -26,7 +26,7 @@ impl Engine {
         text: &str,
         mode: ImportMode,
     ) -> Result<TransactionImport, Error> {
-        let _one_at_a_time = self.inner.imports.lock().await;
+        let _one_at_a_time = self.inner.locks.imports.lock().await;
         let mut import = transaction_list::import(name, text, mode.strict);
         let target = import.list.property("_status_notification_target");
         if target.is_some_and(|target| self.is_subscribed(target)) {

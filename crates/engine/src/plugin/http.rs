@@ -1,13 +1,12 @@
 //! Plugins behind HTTP: the question as JSON, the answer in the response or later.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use callback::plugin::{Answer, Question};
 use serde_json::{Map, Value};
 
 use crate::limits;
-use crate::notify::{check_literal, describe, operators_resolver};
+use crate::notify::{check_operators_url, describe, operators_resolver, read_body};
 
 /// What came of a question.
 #[derive(Debug, PartialEq)]
@@ -51,12 +50,8 @@ impl HttpPlugins {
         let Ok(url) = reqwest::Url::parse(&question.url) else {
             return Asked::Failed("the plugin's address is no URL".to_owned());
         };
-        let host = url.host_str().unwrap_or_default();
-        let literal = host.trim_start_matches('[').trim_end_matches(']');
-        if let Ok(address) = literal.parse::<IpAddr>()
-            && let Err(refused) = check_literal(address, false)
-        {
-            return Asked::Failed(refused.to_string());
+        if let Err(refused) = check_operators_url(url.as_str()) {
+            return Asked::Failed(refused);
         }
         let ttl = Duration::from_secs(u64::try_from(question.ttl_s).unwrap_or(1));
         let body = Value::Object(question.parameters(reply_url)).to_string();
@@ -75,24 +70,15 @@ impl HttpPlugins {
     }
 }
 
-async fn read(mut response: reqwest::Response) -> Asked {
+async fn read(response: reqwest::Response) -> Asked {
     let status = response.status();
     if !status.is_success() {
         return Asked::Failed(format!("status {}", status.as_u16()));
     }
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(error) => return Asked::NoAnswer(describe(&error)),
-        }
-        if bytes.len() > limits::PLUGIN_ANSWER_MAX {
-            let max = limits::PLUGIN_ANSWER_MAX;
-            return Asked::NoAnswer(format!("larger than {max} bytes"));
-        }
+    match read_body(response, limits::PLUGIN_ANSWER_MAX).await {
+        Ok(bytes) => judge(&bytes),
+        Err(error) => Asked::NoAnswer(error.to_string()),
     }
-    judge(&bytes)
 }
 
 /// Nothing, or an object without `action`, means later.

@@ -8,11 +8,18 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::cell::{Cell, Input};
-use super::{Sessions, event};
+use super::{Sessions, event, strategy};
 use crate::limits;
 
 fn missing() -> Error {
     Error::new(ErrorCode::NotFound, "There is no session with this id")
+}
+
+/// Only this server tells how interactions stand.
+fn only_own_interactions(data: &mut Value) {
+    if let Value::Object(data) = data {
+        data.remove(scxml::INTERACTION);
+    }
 }
 
 impl Sessions {
@@ -23,10 +30,7 @@ impl Sessions {
 
     /// Sends an external event to a session; `false` when there is none or it takes none.
     pub(crate) fn event(&self, id: &str, name: &str, mut data: Value) -> bool {
-        if let Value::Object(data) = &mut data {
-            // Only this server tells how interactions stand.
-            data.remove(scxml::INTERACTION);
-        }
+        only_own_interactions(&mut data);
         let mut event = event(name, data);
         event.origin_type = Some("scxml".to_owned());
         let cell = self.cell(id);
@@ -49,8 +53,9 @@ impl Sessions {
         &self,
         id: &str,
         name: &str,
-        data: Value,
+        mut data: Value,
     ) -> Result<Value, Error> {
+        only_own_interactions(&mut data);
         let cell = self.cell(id).ok_or_else(missing)?;
         let (reply, response) = oneshot::channel();
         if !self.push(&cell, Input::Request(event(name, data), reply)) {
@@ -91,7 +96,28 @@ impl Sessions {
     /// Ends a session.
     pub(crate) fn terminate(&self, id: &str) -> Result<(), Error> {
         let cell: Arc<Cell> = self.cell(id).ok_or_else(missing)?;
-        self.push(&cell, Input::Stop);
+        if cell.has_begun() {
+            self.push(&cell, Input::Stop);
+        } else {
+            // Its document is still being fetched, or its time has not come: it never runs.
+            self.forget(&cell);
+            self.tell(&cell, strategy::over(&cell, &scxml::Ending::Stopped));
+            if let Some(later) = &cell.later {
+                later.wake();
+            }
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_cannot_tell_how_interactions_stand() {
+        let mut data = json!({scxml::INTERACTION: {"id": "1"}, "by": 2});
+        only_own_interactions(&mut data);
+        assert_eq!(data, json!({"by": 2}));
     }
 }

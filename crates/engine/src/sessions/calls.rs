@@ -1,11 +1,12 @@
 //! `<ixn:createcall>`: calls that sessions place, from the first ring to the end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use scxml::ActionElement;
 use serde_json::{Map, Value, json};
 use telephony::port::CallId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::cell::{Body, Cell, Input};
 use super::dialog::plain;
@@ -13,7 +14,7 @@ use super::interaction::{Happened, Interaction, Stage};
 use super::interactions::{device, named};
 use super::{Over, Sessions, Signal, lock, new_id};
 use crate::limits;
-use crate::shard::{Act, Command, Line, NotPlaced, Order, SessionCommand, Target};
+use crate::shard::{Act, Command, Line, NotPlaced, Order, SessionCommand, Target, post};
 
 /// Whose a call or leg is.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Placed {
 /// A call that its session let go.
 #[derive(Debug)]
 pub(super) struct Parked {
+    /// Which parking of the call it is.
+    number: u64,
     about: Map<String, Value>,
 }
 
@@ -326,18 +329,27 @@ impl Sessions {
         };
         let is_routed = call.stage == Stage::Routed;
         let about = std::mem::take(&mut call.about);
-        lock(&self.inner.calls).remove(line.as_str());
-        self.leave(body, id, "detach");
+        let key = line.as_str().to_owned();
         if is_routed {
             // It talks with its destination until one of them hangs up.
-            return;
+            lock(&self.inner.calls).remove(&key);
+            return self.leave(body, id, "detach");
         }
-        let key = line.as_str().to_owned();
-        lock(&self.inner.parked).insert(key.clone(), Parked { about });
+        let number = self.inner.parkings.fetch_add(1, Ordering::Relaxed);
+        // In one place before it leaves the other: its end is looked for in both.
+        lock(&self.inner.parked).insert(key.clone(), Parked { number, about });
+        if lock(&self.inner.calls).remove(&key).is_none() {
+            // It is over meanwhile.
+            lock(&self.inner.parked).remove(&key);
+        }
+        self.leave(body, id, "detach");
         let sessions = self.clone();
         self.inner.supervisor.spawn("session call", async move {
             tokio::time::sleep(limits::PLACED_PARKED).await;
-            if lock(&sessions.inner.parked).remove(&key).is_some() {
+            let mut parked = lock(&sessions.inner.parked);
+            if parked.get(&key).is_some_and(|this| this.number == number) {
+                parked.remove(&key);
+                drop(parked);
                 sessions.hang_up(&key);
             }
         });
@@ -353,8 +365,18 @@ impl Sessions {
         request: &str,
     ) -> bool {
         let id = named(element);
-        let Some(Parked { about }) = lock(&self.inner.parked).remove(&id) else {
-            return false;
+        let placed = Placed {
+            cell: Arc::clone(cell),
+            interaction: id.clone(),
+        };
+        let about = {
+            // In one place before it leaves the other: its end is looked for in both.
+            let mut calls = lock(&self.inner.calls);
+            let Some(Parked { about, .. }) = lock(&self.inner.parked).remove(&id) else {
+                return false;
+            };
+            calls.insert(id.clone(), placed);
+            about
         };
         let remote = about.get("contactedaddr").map(plain).unwrap_or_default();
         let interaction = Interaction {
@@ -367,11 +389,6 @@ impl Sessions {
             )
         };
         body.interactions.add(id.clone(), interaction);
-        let placed = Placed {
-            cell: Arc::clone(cell),
-            interaction: id.clone(),
-        };
-        lock(&self.inner.calls).insert(id.clone(), placed);
         self.tell_added(body, &id);
         self.tell_call(body, &id, "interaction.present");
         let name = format!("interaction.{}.done", element.name);
@@ -423,16 +440,7 @@ impl Sessions {
 
     pub(super) fn command(&self, command: SessionCommand) {
         let command = Command::OfSession(command);
-        // In order with what went before, as long as there is room.
-        let Err(mpsc::error::TrySendError::Full(command)) = self.inner.commands.try_send(command)
-        else {
-            return;
-        };
-        let commands = self.inner.commands.clone();
-        self.inner.supervisor.spawn("session call", async move {
-            // The channel closes only when the shard is gone.
-            drop(commands.send(command).await);
-        });
+        post(&self.inner.commands, &self.inner.supervisor, command);
     }
 }
 

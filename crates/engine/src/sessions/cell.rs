@@ -1,7 +1,6 @@
 //! One session with its inbox: inputs wait here until a thread has time for it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callback::CallbackId;
@@ -16,15 +15,18 @@ use super::interaction::{Happened, Interaction};
 use super::interactions::Interactions;
 use super::sight::Sight;
 use crate::limits;
-use crate::pool::Hosted;
+use crate::pool::{Burden, Hosted, Inbox, Pushed};
 use crate::shard::Line;
+use crate::supervisor::Due;
 
 /// What happens to a session.
 pub(super) enum Input {
     /// It begins, with these events right after.
     Start(Box<Beginning>),
-    /// An event for it or one that it started.
+    /// An event from outside for it or one that it invoked.
     Event(String, Event),
+    /// An event that answers what it asked for: never refused, what it asks at once is bounded.
+    Answer(String, Event),
     /// A document that it wants to invoke.
     Document {
         session: String,
@@ -52,17 +54,6 @@ pub(super) struct Beginning {
     pub(super) document: Arc<Document>,
     pub(super) start: Start,
     pub(super) events: Vec<Event>,
-}
-
-/// Inputs that wait.
-#[derive(Default)]
-struct Inbox {
-    queue: VecDeque<Input>,
-    /// Inputs before the start wait for it.
-    begun: bool,
-    /// It waits for a thread or has one.
-    scheduled: bool,
-    dead: bool,
 }
 
 /// What only the thread touches that runs the session.
@@ -120,10 +111,11 @@ pub(super) struct Cell {
     pub(super) family: Arc<Family>,
     /// It begins later.
     pub(super) later: Option<Later>,
-    inbox: Mutex<Inbox>,
+    inbox: Inbox<Input>,
     body: Mutex<Body>,
-    /// When the next tick is planned, ms; later ones need no timer of their own.
-    pub(super) tick_at: AtomicI64,
+    /// When a tick comes.
+    pub(super) due: Due,
+    burden: Burden,
     /// What operators see of it.
     pub(super) sight: Arc<Sight>,
     /// Places for fetches and requests over HTTP.
@@ -139,8 +131,18 @@ impl std::fmt::Debug for Cell {
 }
 
 impl Hosted for Cell {
+    type Input = Input;
+
     fn name(&self) -> &str {
         &self.id
+    }
+
+    fn inbox(&self) -> &Inbox<Input> {
+        &self.inbox
+    }
+
+    fn burden(&self) -> &Burden {
+        &self.burden
     }
 }
 
@@ -207,20 +209,17 @@ impl Cell {
             starter,
             family,
             later,
-            inbox: Mutex::default(),
+            inbox: Inbox::new(false),
             body: Mutex::new(Body {
                 hub: Hub::new(settings),
                 interactions: Interactions::default(),
                 requests: VecDeque::new(),
                 plays: 0,
             }),
-            tick_at: AtomicI64::new(i64::MAX),
+            due: Due::default(),
+            burden: Burden::default(),
             fetches: Arc::new(Semaphore::new(limits::SESSION_FETCHES_MAX)),
         })
-    }
-
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the session is, unless a thread runs it right now.
@@ -232,37 +231,16 @@ impl Cell {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an input into the inbox. `None` = refused; `Some(true)` = a thread is needed.
-    pub(super) fn push(&self, input: Input) -> Option<bool> {
-        let mut inbox = self.inbox();
-        if inbox.dead {
-            return None;
-        }
+    /// Puts an input into the inbox.
+    pub(super) fn push(&self, input: Input) -> Pushed {
         match input {
-            Input::Start(_) => {
-                inbox.begun = true;
-                inbox.queue.push_front(input);
+            Input::Start(_) => self.inbox.open_with(input),
+            Input::Event(..) | Input::Request(..) => {
+                self.inbox.push(input, limits::SESSION_INPUTS_MAX)
             }
-            Input::Event(..) | Input::Request(..)
-                if inbox.queue.len() >= limits::SESSION_INPUTS_MAX =>
-            {
-                return None;
-            }
-            input => inbox.queue.push_back(input),
+            // Its own doing, or of its calls.
+            input => self.inbox.push(input, usize::MAX),
         }
-        let needed = inbox.begun && !inbox.scheduled;
-        inbox.scheduled |= needed;
-        Some(needed)
-    }
-
-    /// The next input; without one the thread goes.
-    pub(super) fn pop(&self) -> Option<Input> {
-        let mut inbox = self.inbox();
-        let next = inbox.queue.pop_front();
-        if next.is_none() {
-            inbox.scheduled = false;
-        }
-        next
     }
 
     /// A place for a fetch or a request over HTTP; `None` when it has too many under way.
@@ -272,21 +250,40 @@ impl Cell {
 
     /// It takes nothing any more; `false` when that was so before.
     pub(super) fn die(&self) -> bool {
-        let mut inbox = self.inbox();
-        inbox.queue.clear();
-        !std::mem::replace(&mut inbox.dead, true)
+        self.inbox.die()
     }
 
     /// Inputs that wait.
     pub(super) fn waiting(&self) -> usize {
-        self.inbox().queue.len()
+        self.inbox.len()
     }
 
     pub(super) fn has_begun(&self) -> bool {
-        self.inbox().begun
+        self.inbox.is_open()
     }
 
     pub(super) fn is_dead(&self) -> bool {
-        self.inbox().dead
+        self.inbox.is_dead()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scxml::Data;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_events_does_not_cost_a_session_its_answers() {
+        let cell = Cell::started("A".to_owned(), None, None);
+        let event = || Event::external("e", Data::None);
+        for _ in 0..limits::SESSION_INPUTS_MAX {
+            let pushed = cell.push(Input::Event("A".to_owned(), event()));
+            assert_eq!(pushed, Pushed::Waits);
+        }
+        let pushed = cell.push(Input::Event("A".to_owned(), event()));
+        assert_eq!(pushed, Pushed::Refused);
+        let pushed = cell.push(Input::Answer("A".to_owned(), event()));
+        assert_eq!(pushed, Pushed::Waits);
     }
 }

@@ -1,7 +1,6 @@
 //! SCXML documents over HTTP: fetched with all they include, compiled, kept by validator.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use scxml::{Dialect, Document, Loader};
 
 use crate::clock::Clock;
 use crate::limits;
-use crate::notify::{check_literal, describe};
+use crate::notify::{check_operators_url, describe, read_body};
 
 /// Why there is no document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -151,7 +150,7 @@ impl Documents {
                 request = request.header("if-modified-since", modified);
             }
         }
-        let mut response = request.send().await.map_err(|error| describe(&error))?;
+        let response = request.send().await.map_err(|error| describe(&error))?;
         if response.status().as_u16() == 304
             && let Some(known) = known
         {
@@ -165,7 +164,9 @@ impl Documents {
             value.and_then(|v| v.to_str().ok()).map(str::to_owned)
         };
         let (etag, modified) = (header("etag"), header("last-modified"));
-        let bytes = read(&mut response, DOCUMENT_BYTES_MAX).await?;
+        let bytes = read_body(response, DOCUMENT_BYTES_MAX)
+            .await
+            .map_err(|why| why.to_string())?;
         let text = String::from_utf8(bytes).map_err(|_bytes| "it is no UTF-8 text".to_owned())?;
         Ok(Part {
             text: text.into(),
@@ -190,29 +191,13 @@ fn faulty(why: &str) -> NoDocument {
     NoDocument::Faulty(why.to_owned())
 }
 
-/// Reads a body within a bound.
-pub(super) async fn read(response: &mut reqwest::Response, max: usize) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
-        if bytes.len() + chunk.len() > max {
-            return Err(format!("larger than {max} bytes"));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
 /// An http(s) address that is no metadata service; names are judged when they are resolved.
 pub(super) fn check_address(url: &str) -> Result<reqwest::Url, String> {
     let url = reqwest::Url::parse(url).map_err(|_error| "it is no absolute URL".to_owned())?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("it is neither http nor https".to_owned());
     }
-    let host = url.host_str().unwrap_or_default();
-    let literal = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = literal.parse::<IpAddr>() {
-        check_literal(address, false).map_err(|refused| refused.to_string())?;
-    }
+    check_operators_url(url.as_str())?;
     Ok(url)
 }
 

@@ -51,6 +51,11 @@ impl Later {
             changed: Notify::new(),
         }
     }
+
+    /// Whoever waits for the start looks again.
+    pub(super) fn wake(&self) {
+        self.changed.notify_one();
+    }
 }
 
 impl Sessions {
@@ -182,7 +187,7 @@ impl Sessions {
                         "description": error.message}),
                 ),
             };
-            sessions.push(&cell, Input::Event(session, told));
+            sessions.push(&cell, Input::Answer(session, told));
         });
     }
 
@@ -214,7 +219,7 @@ impl Sessions {
         let later = later.ok_or("the session has begun")?;
         let at = self.ideal_time(at)?.ok_or("idealtime is missing")?;
         later.at.store(at.0, Ordering::Relaxed);
-        later.changed.notify_one();
+        later.wake();
         Ok(())
     }
 
@@ -238,7 +243,7 @@ impl Sessions {
                 &format!("done.start.{}", cell.id),
                 json!({"sessionid": cell.id}),
             );
-            let input = Input::Event(starter.session.clone(), told);
+            let input = Input::Answer(starter.session.clone(), told);
             self.push(&starter.cell, input);
         }
     }

@@ -14,10 +14,10 @@ use tokio::sync::oneshot;
 use super::act::too_many_fetches;
 use super::cell::{Cell, Input};
 use super::dialog::plain;
-use super::documents::{check_address, read};
+use super::documents::check_address;
 use super::{Sessions, event};
 use crate::limits;
-use crate::notify::describe;
+use crate::notify::{describe, read_body};
 use crate::shard::Command;
 
 /// A request with everything evaluated.
@@ -67,7 +67,7 @@ impl Sessions {
                 request.deliver(&sessions.inner.client, &cell).await
             };
             drop(place);
-            let input = Input::Event(session, answer(&request_id, fetched));
+            let input = Input::Answer(session, answer(&request_id, fetched));
             sessions.push(&cell, input);
         });
     }
@@ -273,16 +273,16 @@ fn redirected(response: &reqwest::Response) -> Option<(reqwest::Url, bool)> {
 }
 
 /// The text of an answer.
-async fn taken(scheme: &str, mut response: reqwest::Response) -> Fetched {
+async fn taken(scheme: &str, response: reqwest::Response) -> Fetched {
     let status = response.status();
     let hints = response
         .headers()
         .iter()
         .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.into())))
         .collect();
-    let bytes = read(&mut response, limits::SESSION_FETCH_MAX)
+    let bytes = read_body(response, limits::SESSION_FETCH_MAX)
         .await
-        .map_err(|why| ("unknown".to_owned(), why))?;
+        .map_err(|error| ("unknown".to_owned(), error.to_string()))?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     if status.is_success() {
         Ok((text, hints))

@@ -95,6 +95,8 @@ pub(super) enum Happened {
     Queue(String, QueueTold),
     /// The time of such a request is over.
     QueueTime(String),
+    /// The agent who was found for such a request is kept no longer.
+    Kept(String),
     /// Data that a script attached.
     UserData(Map<String, Value>),
 }
@@ -174,10 +176,11 @@ impl Sessions {
             Happened::Done(done) => self.done(cell, body, id, done),
             Happened::UserData(data) => self.attached(body, id, data),
             Happened::NotQueued(request, error) => {
-                self.not_queued(cell, body, id, &request, error);
+                self.not_queued(body, id, &request, error);
             }
             Happened::Queue(request, told) => self.queue_event(cell, body, id, &request, told),
-            Happened::QueueTime(request) => self.queue_time(cell, body, id, &request),
+            Happened::QueueTime(request) => self.queue_time(body, id, &request),
+            Happened::Kept(request) => self.not_kept(body, id, &request),
             Happened::Ringing
             | Happened::Answered
             | Happened::Judged(_)
@@ -432,7 +435,7 @@ impl Sessions {
                     json!({"interactionid": id, "error": error}),
                 ),
             };
-            sessions.push(&cell, Input::Event(cell.id.clone(), told));
+            sessions.push(&cell, Input::Answer(cell.id.clone(), told));
         });
     }
 }

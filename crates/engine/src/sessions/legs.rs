@@ -17,7 +17,7 @@ use super::dialog::plain;
 use super::interaction::{Done, Happened, Stage};
 use super::{Sessions, lock, new_id};
 use crate::limits;
-use crate::shard::{Act, Command, Line, Order, PLUGIN_PLAYS, SessionCommand, Target};
+use crate::shard::{Act, Command, Line, Order, SessionCommand, Target};
 
 /// A destination that is called.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl Sessions {
         }
         if let (Line::Placed(a), Some(Line::Placed(b))) = (&line, partner) {
             let joined = (a.clone(), b);
-            return self.merge(cell, body, (&id, &to), joined, done);
+            return self.merge(body, (&id, &to), joined, done);
         }
         call.stage = Stage::Transferring;
         if let Line::Question { callback, token } = line {
@@ -149,7 +149,8 @@ impl Sessions {
             self.done(cell, body, &id, fail("unknown"));
             return;
         }
-        let play = PLUGIN_PLAYS + body.plays;
+        body.plays += 1;
+        let play = super::treat::number(body.plays);
         let ring = Act::Loop {
             clip: ringing(),
             play,
@@ -160,7 +161,6 @@ impl Sessions {
     /// Two calls of the session talk with each other: the second becomes part of the first.
     fn merge(
         &self,
-        cell: &Arc<Cell>,
         body: &mut Body,
         (id, other): (&str, &str),
         (a, b): (CallId, CallId),
@@ -179,7 +179,6 @@ impl Sessions {
         self.answer(body, &session, "interaction.onmerge", data);
         self.leave(body, other, "merge");
         self.tell_call(body, id, "interaction.partystatechanged");
-        let _same_cell = cell;
     }
 
     /// `<dialog:remote>` has begun: its destination is called.
@@ -381,6 +380,7 @@ impl Sessions {
                 data["interactionid"] = Value::from(id);
                 data["description"] = Value::from(why);
                 self.answer(body, &session, &name, data);
+                self.waits_on(cell, body, id);
                 self.needs_route(body, id);
             }
             Purpose::Remote { .. } if leg.answered => {

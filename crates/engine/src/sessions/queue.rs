@@ -38,10 +38,19 @@ pub(super) struct Waits {
     found: Option<Found>,
     /// `requestid` of the `<ixn:redirect>` to that agent.
     redirect: Option<String>,
-    /// The time of the request is over, the wait goes on.
-    is_late: bool,
+    time: Time,
     /// Agents who did not take the call.
     tries: u32,
+}
+
+/// The time of a request for a placed call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Time {
+    Runs,
+    /// It is over while an agent is called; the session hears of it if that fails.
+    Over,
+    /// The session knows that it is over; the wait goes on.
+    Told,
 }
 
 impl Waits {
@@ -105,7 +114,8 @@ impl Sessions {
         order.since = Some(Timestamp(self.now_ms()));
         let timeout_s = u64::try_from(order.timeout_s).unwrap_or(0);
         if matches!(line, Line::Placed(_)) && timeout_s > 0 {
-            self.queue_timer(cell, &id, request, Duration::from_secs(timeout_s));
+            let happened = Happened::QueueTime(request.to_owned());
+            self.later(cell, &id, Duration::from_secs(timeout_s), happened);
         }
         self.end_series(cell, body, &id);
         if let Some(call) = body.interactions.get_mut(&id) {
@@ -114,7 +124,7 @@ impl Sessions {
                 order: order.clone(),
                 found: None,
                 redirect: None,
-                is_late: false,
+                time: Time::Runs,
                 tries: 0,
             });
             call.series = series;
@@ -190,29 +200,11 @@ impl Sessions {
         });
     }
 
-    fn queue_timer(&self, cell: &Arc<Cell>, id: &str, request: &str, within: Duration) {
-        let (sessions, cell) = (self.clone(), Arc::clone(cell));
-        let (id, request) = (id.to_owned(), request.to_owned());
-        self.inner.supervisor.spawn("session", async move {
-            tokio::time::sleep(within).await;
-            let happened = Happened::QueueTime(request);
-            sessions.push(&cell, Input::Call(id, happened));
-        });
-    }
-
     /// The engine did not take the request.
-    pub(super) fn not_queued(
-        &self,
-        cell: &Arc<Cell>,
-        body: &mut Body,
-        id: &str,
-        request: &str,
-        error: &'static str,
-    ) {
+    pub(super) fn not_queued(&self, body: &mut Body, id: &str, request: &str, error: &'static str) {
         let call = body.interactions.get_mut(id);
         let waits = call.and_then(|call| call.waits.take_if(|waits| waits.is(request)));
         if let Some(waits) = waits {
-            self.end_series(cell, body, id);
             let why = "the engine did not take the request";
             let data = refused(id, request, error, why);
             self.answer(body, &waits.session, "error.queue.submit", data);
@@ -221,15 +213,18 @@ impl Sessions {
 
     fn withdraw(&self, cell: &Arc<Cell>, body: &mut Body, session: &str, request: String) {
         let found = body.interactions.queued(&request).unwrap_or_default();
-        let line = body.interactions.get_mut(&found).and_then(|call| {
-            call.waits = None;
-            (call.stage == Stage::Talking).then(|| call.line.clone())
-        });
-        self.end_series(cell, body, &found);
+        let call = body.interactions.get_mut(&found);
+        let line = call
+            .filter(|call| call.stage == Stage::Talking)
+            .map(|call| {
+                call.waits = None;
+                call.line.clone()
+            });
+        self.go_on_with_series(cell, body, &found);
         let line = match line {
             Some(Line::Placed(call)) => {
-                self.command(SessionCommand::Unqueue { call });
                 let data = json!({"requestid": request});
+                self.command(SessionCommand::Unqueue { call, request });
                 return self.answer(body, session, "queue.cancel.done", data);
             }
             Some(line) => line,
@@ -251,7 +246,7 @@ impl Sessions {
                     event(&name, data)
                 }
             };
-            sessions.push(&cell, Input::Event(session, told));
+            sessions.push(&cell, Input::Answer(session, told));
         });
     }
 
@@ -276,7 +271,7 @@ impl Sessions {
                     event(&name, data)
                 }
             };
-            sessions.push(&cell, Input::Event(session, told));
+            sessions.push(&cell, Input::Answer(session, told));
         });
     }
 
@@ -329,7 +324,7 @@ impl Sessions {
         self.inner.supervisor.spawn("session", async move {
             if let Err(error) = called.await {
                 let (name, data) = failed("interaction", "redirect", &request, error);
-                sessions.push(&cell, Input::Event(session, event(&name, data)));
+                sessions.push(&cell, Input::Answer(session, event(&name, data)));
             }
         });
         true
@@ -375,7 +370,8 @@ impl Sessions {
         let Some(waits) = call.waits.as_mut().filter(wanted).filter(|_| is_free) else {
             // Cancelled, or sent elsewhere meanwhile: whoever was found is free again.
             if let (Line::Placed(call), QueueTold::Selected(_)) = (line, told) {
-                self.command(SessionCommand::Unqueue { call });
+                let request = request.to_owned();
+                self.command(SessionCommand::Unqueue { call, request });
             }
             return;
         };
@@ -390,7 +386,8 @@ impl Sessions {
                 let data = selected(id, request, &found);
                 self.answer(body, &session, "queue.submit.done", data);
                 if matches!(line, Line::Placed(_)) {
-                    self.queue_timer(cell, id, request, limits::RESERVED_FOR_SESSION);
+                    let happened = Happened::Kept(request.to_owned());
+                    self.later(cell, id, limits::RESERVED_FOR_SESSION, happened);
                 }
             }
             QueueTold::Connected(found) => {
@@ -407,7 +404,6 @@ impl Sessions {
             QueueTold::TimedOut { cleared } => {
                 if cleared {
                     call.waits = None;
-                    self.end_series(cell, body, id);
                 }
                 let why = "nobody was found in time";
                 let data = refused(id, request, "timeout", why);
@@ -444,41 +440,70 @@ impl Sessions {
         self.answer(body, &waits.session, name, data);
     }
 
-    /// The time of a request for a placed call is over, or of the agent kept for it.
-    pub(super) fn queue_time(&self, cell: &Arc<Cell>, body: &mut Body, id: &str, request: &str) {
+    /// An agent was kept for a session long enough.
+    pub(super) fn not_kept(&self, body: &mut Body, id: &str, request: &str) {
         let Some(call) = body.interactions.get_mut(id) else {
             return;
         };
-        let (Line::Placed(line), Stage::Talking) = (call.line.clone(), call.stage) else {
+        let is_kept = |waits: &mut Waits| waits.is(request) && waits.redirect.is_none();
+        if call.stage == Stage::Talking && call.waits.take_if(is_kept).is_some() {
+            self.command(SessionCommand::Unqueue {
+                call: CallId::new(id),
+                request: request.to_owned(),
+            });
+        }
+    }
+
+    /// The time of a request for a placed call is over.
+    pub(super) fn queue_time(&self, body: &mut Body, id: &str, request: &str) {
+        let Some(call) = body.interactions.get_mut(id) else {
             return;
         };
+        let stage = call.stage;
         let Some(waits) = call.waits.as_mut().filter(|waits| waits.is(request)) else {
             return;
         };
-        if waits.found.is_some() && !waits.order.route {
+        // An agent who is kept for the session was its answer.
+        let is_answered = waits.found.is_some() && !waits.order.route;
+        if waits.time == Time::Runs && !is_answered {
+            waits.time = Time::Over;
+            if stage == Stage::Talking {
+                self.too_late(body, id);
+            }
+        }
+    }
+
+    /// Tells the session that its time is over; `false` when the call does not wait any more.
+    fn too_late(&self, body: &mut Body, id: &str) -> bool {
+        let Some(call) = body.interactions.get_mut(id) else {
+            return false;
+        };
+        let Some(waits) = &mut call.waits else {
+            return false;
+        };
+        waits.time = Time::Told;
+        let (session, request) = (waits.session.clone(), waits.order.request.clone());
+        let goes_on = !waits.order.clear_on_timeout;
+        if !goes_on {
             call.waits = None;
-            self.end_series(cell, body, id);
-            return self.command(SessionCommand::Unqueue { call: line });
+            self.command(SessionCommand::Unqueue {
+                call: CallId::new(id),
+                request: request.clone(),
+            });
         }
-        if std::mem::replace(&mut waits.is_late, true) {
-            return;
-        }
-        let session = waits.session.clone();
-        if waits.order.clear_on_timeout {
-            call.waits = None;
-            self.end_series(cell, body, id);
-            self.command(SessionCommand::Unqueue { call: line });
-        }
-        let data = refused(id, request, "timeout", "nobody was found in time");
+        let data = refused(id, &request, "timeout", "nobody was found in time");
         self.answer(body, &session, "error.queue.submit", data);
+        goes_on
     }
 
     /// Calls the agent who was found for a placed call.
     fn call_found(&self, cell: &Arc<Cell>, body: &mut Body, id: &str, found: &Found) {
-        let call = body.interactions.get(id);
-        let treatment = call.and_then(|call| call.treatment.as_ref());
-        if treatment.is_some_and(|treatment| treatment.element == "remote") {
-            // One leg at a time.
+        if body
+            .interactions
+            .get(id)
+            .is_some_and(|call| call.leg.is_some())
+        {
+            // Whoever treats the call has it no longer.
             self.drop_treatment(cell, body, id, "cancelled", "an agent was found");
         }
         if let Some(call) = body.interactions.get_mut(id) {
@@ -488,14 +513,31 @@ impl Sessions {
             if let Some(call) = body.interactions.get_mut(id) {
                 call.stage = Stage::Talking;
             }
-            self.command(SessionCommand::Unqueue {
-                call: CallId::new(id),
-            });
-            let request = body.interactions.get(id).and_then(|call| {
-                let waits = call.waits.as_ref()?;
-                Some(waits.order.request.clone())
-            });
-            self.not_queued(cell, body, id, &request.unwrap_or_default(), "unknown");
+            self.give_up(body, id, "unknown");
+        }
+    }
+
+    /// The request of a placed call is over without an agent.
+    fn give_up(&self, body: &mut Body, id: &str, error: &'static str) {
+        let call = body.interactions.get(id);
+        let Some(waits) = call.and_then(|call| call.waits.as_ref()) else {
+            return;
+        };
+        let request = waits.order.request.clone();
+        self.command(SessionCommand::Unqueue {
+            call: CallId::new(id),
+            request: request.clone(),
+        });
+        self.not_queued(body, id, &request, error);
+    }
+
+    /// A placed call that waited was meant for somebody who did not take it: it waits on, with
+    /// its place.
+    pub(super) fn waits_on(&self, cell: &Arc<Cell>, body: &Body, id: &str) {
+        let call = body.interactions.get(id);
+        let waits = call.and_then(|call| Some((call.line.clone(), call.waits.as_ref()?)));
+        if let Some((line, waits)) = waits {
+            self.put_into(cell, id.to_owned(), line, waits.order.clone());
         }
     }
 
@@ -521,33 +563,33 @@ impl Sessions {
         let Some(call) = body.interactions.get_mut(id) else {
             return;
         };
-        let line = call.line.clone();
         let Some(waits) = &mut call.waits else { return };
         waits.found = None;
         waits.tries += 1;
-        let session = waits.session.clone();
+        let (session, request) = (waits.session.clone(), waits.order.request.clone());
         if let Some(redirect) = waits.redirect.take() {
             call.waits = None;
             self.command(SessionCommand::Unqueue {
                 call: CallId::new(id),
+                request,
             });
             let (name, data) = failed("interaction", "redirect", &redirect, "remote");
             self.answer(body, &session, &name, data);
             return self.needs_route(body, id);
         }
-        let order = waits.order.clone();
         if waits.tries >= limits::QUEUE_TRIES_MAX {
-            self.command(SessionCommand::Unqueue {
-                call: CallId::new(id),
-            });
-            return self.not_queued(cell, body, id, &order.request, "remote");
+            return self.give_up(body, id, "remote");
         }
-        self.put_into(cell, id.to_owned(), line, order);
+        let is_late = waits.time == Time::Over;
+        if !is_late || self.too_late(body, id) {
+            self.waits_on(cell, body, id);
+        }
     }
 
     /// The call is back after somebody could not be reached: the session says where it goes.
     pub(super) fn needs_route(&self, body: &mut Body, id: &str) {
-        if let Some(call) = body.interactions.get(id) {
+        let call = body.interactions.get(id);
+        if let Some(call) = call.filter(|call| call.waits.is_none()) {
             let (session, data) = (call.session.clone(), json!({"interactionid": id}));
             self.answer(body, &session, "interaction.onrouterequest", data);
         }

@@ -90,8 +90,7 @@ impl Sessions {
             let wanted =
                 |series: &&mut Series| hears && waits.is_some_and(|w| w.is(&series.request));
             let Some(series) = call.series.as_mut().filter(wanted) else {
-                call.series = None;
-                return;
+                return self.end_series(cell, body, id);
             };
             if call.treatment.is_some() {
                 return;
@@ -130,7 +129,8 @@ impl Sessions {
             return;
         };
         call.series = None;
-        if call.treatment.as_ref().is_some_and(|t| t.is_silent) {
+        let treatment = call.treatment.as_ref();
+        if treatment.is_some_and(|treatment| treatment.is_silent) {
             self.drop_treatment(cell, body, id, "cancelled", "the call waits no more");
         }
     }

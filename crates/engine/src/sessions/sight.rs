@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use callback::{CallbackId, Error, ErrorCode};
+use callback::{CallbackId, Error, ErrorCode, mask};
 use scxml::{Document, Ending, Hub, Output, Session, Target};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -15,6 +15,9 @@ use tokio::sync::broadcast;
 use super::Sessions;
 use super::cell::{Cell, Input};
 use crate::limits;
+
+/// How often the heap of a session is looked at, ms.
+const HEAP_EVERY_MS: i64 = 1_000;
 
 /// Everything that is seen of all sessions.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ struct Seen {
     /// Messages that wait for their time.
     planned: usize,
     log: VecDeque<Line>,
+    /// When heaps were looked at, ms since 1970.
+    weighed: i64,
     /// Bytes of the texts in the log.
     bytes: usize,
     /// Number of the last line.
@@ -97,7 +102,9 @@ impl Sight {
     /// Notes an input before the session takes it.
     pub(super) fn hears(&self, input: &Input, now_ms: i64) {
         let (session, kind, text) = match input {
-            Input::Event(session, event) => (session, "event", event.name.clone()),
+            Input::Event(session, event) | Input::Answer(session, event) => {
+                (session, "event", event.name.clone())
+            }
             Input::Request(event, _) => (&self.id, "request", event.name.clone()),
             Input::Call(_, happened) => match happened.word() {
                 Some(word) => (&self.id, "event", word.to_owned()),
@@ -122,23 +129,21 @@ impl Sight {
                 } else {
                     format!("{}: {}", line.label, line.text)
                 };
-                (session, "log", text)
+                (session, "log", mask::numbers(&text))
             }
             Output::Action { session, action } => {
                 let text = format!("{}:{}", action.module, action.element.name);
                 (session, "action", text)
             }
-            Output::Load { session, url, .. } => (session, "load", url.clone()),
+            Output::Load { session, url, .. } => (session, "load", mask::url(url)),
             Output::Http {
                 session, message, ..
             }
             | Output::Message { session, message } => {
                 let to = match &message.target {
-                    Target::Http(to)
-                    | Target::Session(to)
-                    | Target::Invoked(to)
-                    | Target::Module(to) => to.as_str(),
-                    Target::Own | Target::Parent => "",
+                    Target::Http(to) => mask::url(to),
+                    Target::Session(to) | Target::Invoked(to) | Target::Module(to) => to.clone(),
+                    Target::Own | Target::Parent => String::new(),
                 };
                 (session, "send", format!("{} {to}", message.event.name))
             }
@@ -171,11 +176,19 @@ impl Sight {
         if seen.ended.is_some() || hub.is_empty() {
             return;
         }
+        // Looking at a whole heap takes a while.
+        let weighs = now_ms.saturating_sub(seen.weighed) >= HEAP_EVERY_MS;
+        if weighs {
+            seen.weighed = now_ms;
+        }
         let mut members: Vec<Member> = Vec::with_capacity(hub.len());
         let mut moves = Vec::new();
         for session in hub.sessions() {
             let before = seen.members.iter().find(|one| one.id == session.id());
-            let now = Member::of(session);
+            let now = Member::of(
+                session,
+                before.filter(|_| !weighs).map(|before| before.heap),
+            );
             if before.is_none_or(|before| before.active != now.active) {
                 moves.push((now.id.clone(), now.active.join(", ")));
             }
@@ -251,18 +264,14 @@ impl Sight {
 
 impl Seen {
     fn add(&mut self, at: i64, session: &str, kind: &'static str, text: String) {
-        let text = if text.len() > limits::SESSION_LINE_MAX {
-            let cut = text.floor_char_boundary(limits::SESSION_LINE_MAX);
-            format!("{}…", text.get(..cut).unwrap_or_default())
-        } else {
-            text
-        };
+        let text = cut(text);
         self.lines += 1;
-        self.bytes += text.len();
+        let session = cut(session.to_owned());
+        self.bytes += text.len() + session.len();
         self.log.push_back(Line {
             number: self.lines,
             at,
-            session: session.to_owned(),
+            session,
             kind,
             text,
         });
@@ -272,13 +281,24 @@ impl Seen {
             let Some(gone) = self.log.pop_front() else {
                 return;
             };
-            self.bytes = self.bytes.saturating_sub(gone.text.len());
+            self.bytes = self
+                .bytes
+                .saturating_sub(gone.text.len() + gone.session.len());
         }
     }
 }
 
+fn cut(text: String) -> String {
+    if text.len() <= limits::SESSION_LINE_MAX {
+        return text;
+    }
+    let cut = text.floor_char_boundary(limits::SESSION_LINE_MAX);
+    format!("{}…", text.get(..cut).unwrap_or_default())
+}
+
 impl Member {
-    fn of(session: &Session) -> Self {
+    /// `heap`: its bytes when they are not looked at anew.
+    fn of(session: &Session, heap: Option<u64>) -> Self {
         let active = session.configuration().into_iter().map(str::to_owned);
         Self {
             id: session.id().to_owned(),
@@ -286,13 +306,13 @@ impl Member {
             active: active.collect(),
             events: session.events(),
             microsteps: session.microsteps(),
-            heap: session.heap_bytes(),
+            heap: heap.unwrap_or_else(|| session.heap_bytes()),
         }
     }
 
     fn to_json(&self) -> Value {
         json!({
-            "id": self.id, "document": callback::mask::url(self.document.url()),
+            "id": self.id, "document": mask::url(self.document.url()),
             "name": self.document.name(), "active": self.active, "events": self.events,
             "microsteps": self.microsteps, "heap_bytes": self.heap,
         })

@@ -213,10 +213,17 @@ impl Sessions {
     }
 
     pub(super) fn time(&self, cell: &Arc<Cell>, id: &str, timer: u64, within: Duration) {
-        let (sessions, cell, id) = (self.clone(), Arc::clone(cell), id.to_owned());
-        self.inner.supervisor.spawn("treatment", async move {
-            tokio::time::sleep(within).await;
-            sessions.push(&cell, Input::Call(id, Happened::TreatmentOver(timer)));
+        self.later(cell, id, within, Happened::TreatmentOver(timer));
+    }
+
+    /// Something happens on a call of the session after a while, if the session lives that long.
+    pub(super) fn later(&self, cell: &Arc<Cell>, id: &str, after: Duration, happened: Happened) {
+        let (sessions, cell, id) = (self.clone(), Arc::downgrade(cell), id.to_owned());
+        self.inner.supervisor.spawn("session timer", async move {
+            tokio::time::sleep(after).await;
+            if let Some(cell) = cell.upgrade() {
+                sessions.push(&cell, Input::Call(id, happened));
+            }
         });
     }
 

@@ -8,7 +8,7 @@ use callback::{AgentId, Callback, CallbackId, Error, ErrorCode};
 use super::round::{Asked, Created, Round};
 use super::{Command, NewRecord, Reply, Shard};
 use crate::limits;
-use crate::load::QueueLoad;
+use crate::load::{Census, QueueLoad};
 
 impl Shard {
     pub(super) async fn on_command(&mut self, command: Command, round: &mut Round) {
@@ -69,6 +69,10 @@ impl Shard {
             }
             // Who asked may have given up.
             Command::Figures { reply } => drop(reply.send(self.figures())),
+            Command::Census { reply } => {
+                let open = self.callbacks.values().map(AsRef::as_ref);
+                drop(reply.send(Census::of(open)));
+            }
             Command::Agents { reply } => drop(reply.send(self.router.agents())),
         }
     }

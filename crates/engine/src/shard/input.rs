@@ -96,7 +96,9 @@ impl Shard {
             .any(|effect| matches!(effect, Effect::Dial(_)));
         self.ledger
             .moved(before, Some(step.callback.state), &step.callback);
-        self.parts.metrics.step(before, &step.callback, dialed);
+        self.parts
+            .metrics
+            .step(before, &step.callback, dialed, self.now);
         self.parts.metrics.dials_over(&step.callback, &step.events);
         // After a start most callbacks just go on waiting: nothing to write for them.
         let unchanged = step.events.is_empty();

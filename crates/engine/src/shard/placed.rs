@@ -21,6 +21,7 @@ use super::round::Round;
 use super::{Act, Command, PLUGIN_PLAYS, QueueOrder, Reply, Shard};
 use crate::limits;
 use crate::sessions::{Over, Signal};
+use crate::supervisor::Supervisor;
 
 /// A call that sessions and applications act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,18 @@ impl Line {
             Self::Placed(call) => call.as_str(),
         }
     }
+}
+
+/// Tells the shard something; what one thread tells arrives in its order, as long as there is room.
+pub(crate) fn post(commands: &mpsc::Sender<Command>, supervisor: &Supervisor, command: Command) {
+    let Err(mpsc::error::TrySendError::Full(command)) = commands.try_send(command) else {
+        return;
+    };
+    let commands = commands.clone();
+    supervisor.spawn("command", async move {
+        // The channel closes only when the shard is gone.
+        drop(commands.send(command).await);
+    });
 }
 
 /// Acts on a line; the error is a word of the session's modules. Acts of one thread reach the
@@ -121,8 +134,9 @@ pub(crate) enum SessionCommand {
         order: Box<QueueOrder>,
         reply: Reply<Result<(), &'static str>>,
     },
-    /// It leaves its queue; whoever was found for it is free.
-    Unqueue { call: CallId },
+    /// It leaves its queue, unless another request brought it there meanwhile; whoever was found
+    /// for it is free.
+    Unqueue { call: CallId, request: String },
     /// A plugin's session sends its call to a destination; answered when that has taken it or
     /// cannot be reached.
     Route {
@@ -153,6 +167,10 @@ impl Shard {
                 // The session may have ended.
                 let _gone = reply.send(self.control_placed(&call, act));
             }
+            // Who asked has given up meanwhile.
+            SessionCommand::Place { reply, .. } if reply.is_closed() => {}
+            SessionCommand::Queue { reply, .. } | SessionCommand::Route { reply, .. }
+                if reply.is_closed() => {}
             SessionCommand::Place { order, reply } => {
                 let _gone = reply.send(self.place(*order, round));
             }
@@ -160,7 +178,7 @@ impl Shard {
             SessionCommand::Queue { call, order, reply } => {
                 let _gone = reply.send(self.queue_placed(&call, *order));
             }
-            SessionCommand::Unqueue { call } => self.unqueue_placed(&call),
+            SessionCommand::Unqueue { call, request } => self.withdraw_placed(&call, &request),
             SessionCommand::Route {
                 id,
                 token,

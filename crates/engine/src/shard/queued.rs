@@ -40,6 +40,11 @@ impl Shard {
         self.router
             .known_target(&order.target)
             .map_err(|_unknown| "invalidtarget")?;
+        let found = |queued: &&Queued| queued.request == order.request && queued.found.is_some();
+        if self.queued.get(&key(call)).filter(found).is_some() {
+            // An update that crosses with its agent: the session hears of that one.
+            return Ok(());
+        }
         self.unqueue_placed(call);
         let queue = order.queue.unwrap_or_default();
         let waiting = Waiting {
@@ -64,8 +69,16 @@ impl Shard {
         Ok(())
     }
 
+    /// Takes a placed call out of its queue, if it is there for this request.
+    pub(super) fn withdraw_placed(&mut self, call: &CallId, request: &str) {
+        let queued = self.queued.get(&key(call));
+        if queued.is_none_or(|queued| queued.request == request) {
+            self.unqueue_placed(call);
+        }
+    }
+
     /// Takes a placed call out of its queue.
-    pub(super) fn unqueue_placed(&mut self, call: &CallId) {
+    fn unqueue_placed(&mut self, call: &CallId) {
         let id = key(call);
         if let Some(Queued {
             found: Some(agent), ..

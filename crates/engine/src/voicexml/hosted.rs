@@ -9,8 +9,8 @@ use telephony::media::audio::Clip;
 use vxml::{Connection, Start, ThreadTime};
 
 use super::VoiceXml;
-use super::cell::{Beginning, Call, Cell, Input, Owner};
-use crate::shard::Line;
+use super::cell::{Beginning, Call, Cell, Owner};
+use crate::shard::{Act, Line};
 
 /// An application that is wanted.
 #[derive(Debug)]
@@ -68,10 +68,13 @@ impl VoiceXml {
         self.begin(&Cell::new(call, owner), beginning)
     }
 
-    /// Ends the application on a line.
+    /// Ends the application on a line, with what it does there: another one may begin at once.
     pub(crate) fn end_on(&self, line: &Line) {
-        if let Some(cell) = self.of_token(line.key()) {
-            self.push(&cell, Input::Handle(Box::new(vxml::Input::Stop)));
+        if let Some(cell) = self.of_token(line.key())
+            && self.forget(&cell)
+        {
+            self.act_and_forget(&cell, Act::Stop);
+            self.act_and_forget(&cell, Act::StopRecord);
         }
     }
 

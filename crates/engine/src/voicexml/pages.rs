@@ -182,7 +182,7 @@ impl Pages {
         call: reqwest::RequestBuilder,
     ) -> Result<Answer, FetchError> {
         let describe = |error: reqwest::Error| failed(notify::describe(&error));
-        let mut response = call.send().await.map_err(describe)?;
+        let response = call.send().await.map_err(describe)?;
         let (status, now) = (response.status(), self.clock.now());
         let fresh_s = freshness(response.headers(), self.max_age_s);
         if status.as_u16() == 304
@@ -206,18 +206,13 @@ impl Pages {
                 .map(str::to_owned)
         };
         let (etag, modified) = (header("etag"), header("last-modified"));
-        let mut answer = Answer {
-            url: response.url().to_string(),
-            content_type: header("content-type"),
-            body: Vec::new(),
+        let (url, content_type) = (response.url().to_string(), header("content-type"));
+        let body = notify::read_body(response, bytes_max(request.kind)).await;
+        let answer = Answer {
+            url,
+            content_type,
+            body: body.map_err(|error| failed(error.to_string()))?,
         };
-        let most = bytes_max(request.kind);
-        while let Some(chunk) = response.chunk().await.map_err(describe)? {
-            if answer.body.len() + chunk.len() > most {
-                return Err(failed(format!("larger than {most} bytes")));
-            }
-            answer.body.extend_from_slice(&chunk);
-        }
         if request.body.is_none()
             && let Some(fresh_s) = fresh_s
         {
@@ -256,7 +251,7 @@ fn freshness(headers: &HeaderMap, default_s: i64) -> Option<i64> {
     }
     let age_s = text("age").and_then(|age| age.parse::<i64>().ok());
     let fresh_s = match given {
-        Some(given) => given - age_s.unwrap_or(0),
+        Some(given) => given.saturating_sub(age_s.unwrap_or(0)),
         // A date of expiry is compared with nobody's clock: such an answer is asked for again.
         None if headers.contains_key("expires") => 0,
         None => default_s,

@@ -19,6 +19,9 @@ impl VoiceXml {
     pub(super) fn take(&self, cell: &Arc<Cell>, input: Input) {
         let now_ms = self.now_ms();
         let mut body = cell.body();
+        if cell.is_dead() {
+            return;
+        }
         match input {
             Input::Begin(beginning) => self.start_session(cell, &mut body, *beginning, now_ms),
             Input::Handle(input) => {
@@ -53,11 +56,15 @@ impl VoiceXml {
                 self.leave_transfer(cell, &mut body, id, "maxtime_disconnect", now_ms);
             }
             Input::Tick => {
-                cell.tick_at.store(i64::MAX, Ordering::Relaxed);
+                cell.due.reached();
                 handle(&mut body, vxml::Input::Time, now_ms);
             }
         }
         while let Some(effect) = body.session.as_mut().and_then(Session::poll_effect) {
+            if cell.is_dead() {
+                // Somebody else has its call.
+                return;
+            }
             self.perform(cell, &mut body, effect);
         }
         let next = body.session.as_ref().and_then(Session::next_time);

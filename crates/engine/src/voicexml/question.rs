@@ -12,7 +12,7 @@ use vxml::{Connection, Ending, Message, Start, ThreadTime};
 use super::cell::{Beginning, Call, Cell, Owner};
 use super::outcome::{self, Outcome};
 use super::{OnError, VoiceXml};
-use crate::shard::{Command, Line};
+use crate::shard::{self, Command, Line};
 use crate::supervisor::Supervisor;
 
 /// The callback that an application decides about.
@@ -96,11 +96,7 @@ impl Asker {
     }
 
     fn tell(&self, event: PluginEvent) {
-        let asker = self.clone();
-        self.supervisor.spawn("application", async move {
-            // The channel closes only when the shard is gone.
-            drop(asker.commands.send(asker.input(event)).await);
-        });
+        shard::post(&self.commands, &self.supervisor, self.input(event));
     }
 
     /// Gives an answer and, when it is taken, the call back.

@@ -160,12 +160,14 @@ impl VoiceXml {
     }
 
     fn limit_talk(&self, cell: &Arc<Cell>, id: u64, ms: u64) {
-        let (all, cell) = (self.clone(), Arc::clone(cell));
+        let (all, cell) = (self.clone(), Arc::downgrade(cell));
         self.inner
             .supervisor
             .spawn("application timer", async move {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
-                all.push(&cell, Input::TransferTime(id));
+                if let Some(cell) = cell.upgrade() {
+                    all.push(&cell, Input::TransferTime(id));
+                }
             });
     }
 

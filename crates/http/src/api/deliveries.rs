@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use callback::{CallbackId, ErrorCode};
+use callback::ErrorCode;
 use serde_json::{Value, json};
-use store::{DeliveryAttempt, DeliveryRow, DeliveryState};
+use store::{DeliveryAttempt, DeliveryQuery, DeliveryRow, DeliveryState};
 
 use crate::api::Operator;
 use crate::error::{ApiError, Failure};
@@ -19,37 +19,37 @@ pub(super) async fn list(
     State(api): State<Arc<Api>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let filter = Filter::parse(body::query_pairs(query.as_deref())?)?;
-    let rows = api
-        .engine
-        .deliveries(filter.callback.as_ref(), DELIVERIES_MAX)
-        .await?;
+    let filter = parse(body::query_pairs(query.as_deref())?)?;
+    let rows = api.engine.deliveries(filter).await?;
     let deliveries: Vec<Value> = rows
         .iter()
-        .filter(|(row, _)| filter.state.is_none_or(|state| state == row.state))
         .map(|(row, attempts)| delivery(row, attempts))
         .collect();
     Ok(answer::ok(&json!({"deliveries": deliveries}))?)
 }
 
-#[derive(Debug, Default)]
-struct Filter {
-    callback: Option<CallbackId>,
-    state: Option<DeliveryState>,
+fn parse(pairs: Vec<(String, String)>) -> Result<DeliveryQuery, Failure> {
+    let mut query = DeliveryQuery::newest(DELIVERIES_MAX);
+    for (key, value) in pairs {
+        match key.as_str() {
+            "callback" => query.callback = Some(callback_id(&value)?),
+            "state" => query.state = Some(parse_state(&value)?),
+            "before" => query.before = Some(value),
+            "limit" => query.limit = parse_limit(&value)?,
+            _ => return Err(body::unknown_key(&key, "callback, state, before, limit")),
+        }
+    }
+    Ok(query)
 }
 
-impl Filter {
-    fn parse(pairs: Vec<(String, String)>) -> Result<Self, Failure> {
-        let mut filter = Self::default();
-        for (key, value) in pairs {
-            match key.as_str() {
-                "callback" => filter.callback = Some(callback_id(&value)?),
-                "state" => filter.state = Some(parse_state(&value)?),
-                _ => return Err(body::unknown_key(&key, "callback, state")),
-            }
-        }
-        Ok(filter)
-    }
+fn parse_limit(text: &str) -> Result<usize, Failure> {
+    let limit = text.parse().ok();
+    limit
+        .filter(|limit| (1..=DELIVERIES_MAX).contains(limit))
+        .ok_or_else(|| {
+            let message = format!("limit must be a whole number from 1 to {DELIVERIES_MAX}");
+            Failure::field(ErrorCode::BadParameter, "limit", message)
+        })
 }
 
 fn parse_state(text: &str) -> Result<DeliveryState, Failure> {
@@ -115,6 +115,19 @@ mod tests {
     fn states_go_by_their_names() {
         assert_eq!(parse_state("failed").unwrap(), DeliveryState::Failed);
         assert!(parse_state("FAILED").is_err());
-        assert!(Filter::parse(vec![("status".into(), "x".into())]).is_err());
+        let parse_one = |key: &str, value: &str| parse(vec![(key.into(), value.into())]);
+        assert_eq!(parse_one("limit", "50").unwrap().limit, 50);
+        assert_eq!(
+            parse_one("before", "1-a.3").unwrap().before.unwrap(),
+            "1-a.3"
+        );
+        for (key, value) in [
+            ("status", "x"),
+            ("limit", "0"),
+            ("limit", "1001"),
+            ("limit", "x"),
+        ] {
+            assert!(parse_one(key, value).is_err(), "{key}={value}");
+        }
     }
 }

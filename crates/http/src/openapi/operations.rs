@@ -232,6 +232,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .query(&[
         ("callback", "only those of this callback"),
         ("state", "pending, delivered or failed"),
+        ("before", "made before the one with this id: the next page"),
+        ("limit", "at most so many, 1000 otherwise"),
     ]),
     op(
         "post",
@@ -274,6 +276,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Answer::Json("Published"),
     )
     .body(Body::Json("Message")),
+    op(
+        "get",
+        "/api/v1/activity",
+        "How often things happened in the last hours, since the server was started",
+        Answer::Json("Activity"),
+    )
+    .query(&[
+        ("minutes", "length of a span, 10 otherwise"),
+        ("spans", "how many, 18 otherwise; 720 minutes together"),
+    ]),
     op(
         "get",
         "/api/v1/overview",

@@ -136,6 +136,21 @@ async fn a_session_begins_at_the_time_it_is_given() {
 }
 
 #[tokio::test]
+async fn a_session_that_waits_for_its_time_never_begins_when_it_is_terminated() {
+    let site = sessions(COUNTER).await;
+    let api = &site.server.api;
+    let in_an_hour = (testkit::unix_seconds() + 3_600) * 1_000;
+    let body = json!({"src": site.documents.url, "idealtime": in_an_hour});
+    let at = format!("/scxml/session/{}", start(api, body).await);
+    let asked = api.get(&format!("{at}/query")).await;
+    assert_eq!(asked.status, 200, "{asked:?}");
+    let ended = api.post(&format!("{at}/terminate"), &json!({})).await;
+    assert_eq!(ended.status, 200, "{ended:?}");
+    let asked = api.get(&format!("{at}/query")).await;
+    assert_eq!(asked.status, 404, "{asked:?}");
+}
+
+#[tokio::test]
 async fn bad_input_starts_nothing() {
     let site = sessions(COUNTER).await;
     let api = &site.server.api;

@@ -380,6 +380,12 @@ async fn pages_count_order_and_sum_up_what_there_is() {
     assert_eq!(overview["queues"][0]["waiting"], 3);
     assert_eq!(overview["states"]["QUEUED"], 3);
     assert_eq!(overview["ready"], true);
+    let failed = json!({"pending": 0, "failed": 0, "last_minute": 0});
+    assert_eq!(overview["deliveries"], failed);
+    let activity = api.get("/api/v1/activity?minutes=10&spans=2").await.body;
+    let requested = |span: &Value| span["requested"].as_u64().unwrap_or_default();
+    let spans = activity["spans"].as_array().unwrap();
+    assert_eq!(spans.iter().map(requested).sum::<u64>(), 3, "{activity}");
 
     let wanted = json!({"subscriberId": "crm", "filter": "callback.*",
         "notificationDetails": {"deviceId": receiver.url, "type": "httpcb"}});

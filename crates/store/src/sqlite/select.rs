@@ -6,15 +6,16 @@ use std::sync::Arc;
 use callback::settings::Settings;
 use callback::transaction_list::TransactionList;
 use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
-use rusqlite::types::ValueRef;
+use rusqlite::types::{ToSql, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use super::failure::Failure;
 use super::record::{Columns, by_name};
 use super::settings::{Key, SettingsCache};
 use crate::{
-    AgentRow, CountedRow, DeliveryAttempt, DeliveryExtra, DeliveryRow, DeliveryState, EventCursor,
-    EventRow, IdempotencyRow, IntentRow, ServiceRow, SubscriptionRow, Trace, TransactionListRow,
+    AgentRow, CountedRow, DeliveryAttempt, DeliveryExtra, DeliveryQuery, DeliveryRow,
+    DeliveryState, EventCursor, EventRow, IdempotencyRow, IntentRow, ServiceRow, SubscriptionRow,
+    Trace, TransactionListRow,
 };
 
 /// Callbacks that a statement of [`super::query`] or [`callbacks_where`] selects.
@@ -207,33 +208,54 @@ pub(super) fn pending_deliveries(conn: &Connection) -> Result<Vec<DeliveryRow>, 
     all(conn, &sql, [], "deliveries", delivery)
 }
 
+/// How many callbacks are over; from the index of those alone.
+pub(super) fn count_over(conn: &Connection) -> Result<u64, Failure> {
+    let sql = "SELECT count(*) FROM callbacks WHERE open = 0";
+    let count: i64 = conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
 /// Deliveries with their attempts: those of one callback by `seq`, or all, newest first.
 pub(super) fn deliveries(
     conn: &Connection,
-    callback: Option<&CallbackId>,
-    limit: i64,
+    query: &DeliveryQuery,
 ) -> Result<Vec<(DeliveryRow, Vec<DeliveryAttempt>)>, Failure> {
-    let decode = |row: &Row<'_>| {
+    let mut conditions = Vec::new();
+    conditions.extend(query.state.map(|state| match state {
+        DeliveryState::Pending => "state = 0",
+        DeliveryState::Delivered => "state = 1",
+        DeliveryState::Failed => "state = 2",
+    }));
+    conditions.extend(query.callback.as_ref().map(|_| "callback_id = :callback"));
+    let before = "row < (SELECT row FROM deliveries WHERE id = :before)";
+    conditions.extend(query.before.as_ref().map(|_| before));
+    // What waits and what was given up has an index of its own; most was delivered.
+    let (index, order) = match (&query.callback, query.state) {
+        (Some(_), _) => ("", "seq, row"),
+        (None, Some(DeliveryState::Pending)) => ("INDEXED BY deliveries_pending", "row DESC"),
+        (None, Some(DeliveryState::Failed)) => ("INDEXED BY deliveries_failed", "row DESC"),
+        (None, _) => ("", "row DESC"),
+    };
+    let filter = if conditions.is_empty() {
+        String::from("1")
+    } else {
+        conditions.join(" AND ")
+    };
+    let sql = format!("{DELIVERIES} {index} WHERE {filter} ORDER BY {order} LIMIT :limit");
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let callback = query.callback.as_ref().map(CallbackId::as_str);
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit)];
+    if callback.is_some() {
+        values.push((":callback", &callback));
+    }
+    if query.before.is_some() {
+        values.push((":before", &query.before));
+    }
+    all(conn, &sql, values.as_slice(), "deliveries", |row| {
         let decoded = delivery(row)?;
         let attempts = attempts(conn, &decoded.id, row.get(14)?)?;
         Ok((decoded, attempts))
-    };
-    match callback {
-        Some(id) => {
-            let sql = format!("{DELIVERIES} WHERE callback_id = ?1 ORDER BY seq, row LIMIT ?2");
-            all(
-                conn,
-                &sql,
-                params![id.as_str(), limit],
-                "deliveries",
-                decode,
-            )
-        }
-        None => {
-            let sql = format!("{DELIVERIES} ORDER BY row DESC LIMIT ?1");
-            all(conn, &sql, [limit], "deliveries", decode)
-        }
-    }
+    })
 }
 
 /// Intents whose legs are not over, oldest first.

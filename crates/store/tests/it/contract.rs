@@ -33,6 +33,7 @@ promises! {
     records::deliveries_count_their_attempts
     records::traces_of_debug_mode_are_kept_until_they_are_too_old
     records::deliveries_of_all_are_the_newest_first
+    records::deliveries_are_read_by_state_and_page_by_page
     records::pending_deliveries_are_ordered_by_callback_and_seq
     records::attempts_and_dialogs_of_what_is_gone_are_ignored
     records::intents_live_until_their_leg_is_over

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callback::Timestamp;
-use store::{Schema, SqliteStore, Store, StoreError};
+use store::{DeliveryQuery, Schema, SqliteStore, Store, StoreError};
 
 use crate::fixture::{
     Place, callback, completed, creation, delivery, event, id, intent, of_callbacks, raw, run,
@@ -206,7 +206,7 @@ fn damaged_rows_are_named() {
         let what = damaged(store.events(&one).await.map(drop));
         assert!(what.starts_with(&format!("events {one}: -5")), "{what}");
         whole("UPDATE deliveries SET state = 9");
-        let what = damaged(store.deliveries(None, 9).await.map(drop));
+        let what = damaged(store.deliveries(DeliveryQuery::newest(9)).await.map(drop));
         assert_eq!(what, "deliveries d1: unknown delivery state 9");
         whole("UPDATE intents SET at_ms = 'noon'");
         let what = damaged(store.open_intents().await.map(drop));

@@ -10,7 +10,6 @@ use crate::model::{
     ChoiceText, Field, GrammarRef, Item, ItemKind, Param, Record, Scoped, Subdialog, Text,
     Transfer, TransferKind,
 };
-use crate::problem::Problem;
 use crate::xml::{Child, Element};
 
 /// What stands in an item besides what makes its kind.
@@ -65,6 +64,7 @@ impl Compile {
                 _ => format!("error.unsupported.{}", element.name).into(),
             };
             let message = format!("<{}> is not supported", element.name);
+            let message = self.fault(element.place, message);
             item.kind = ItemKind::Broken(event, message);
             return Some(item);
         }
@@ -72,8 +72,7 @@ impl Compile {
         item.kind = match self.item_kind(element, &parts, &item) {
             Ok(kind) => kind,
             Err(message) => {
-                self.faults
-                    .push(Problem::new(element.place, message.clone()));
+                let message = self.fault(element.place, message);
                 ItemKind::Broken("error.badfetch".into(), message)
             }
         };

@@ -252,3 +252,18 @@ fn the_shelf_has_an_end() {
     shelf.put("d", kept);
     assert!(shelf.kept.len() <= 3);
 }
+
+#[test]
+fn ages_of_servers_may_be_absurd() {
+    let mut headers = HeaderMap::new();
+    headers.insert("age", "64".parse().unwrap());
+    for age in [i64::MIN, i64::MAX] {
+        headers.insert("cache-control", format!("max-age={age}").parse().unwrap());
+        let fresh_s = freshness(&headers, 60);
+        assert_eq!(
+            fresh_s.is_none_or(|fresh_s| fresh_s <= 0),
+            age < 0,
+            "{fresh_s:?}"
+        );
+    }
+}

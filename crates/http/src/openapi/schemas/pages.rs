@@ -15,6 +15,10 @@ pub(super) fn all() -> Value {
             "has_authorization": truth(), "expires": time()}});
     let queue = json!({"type": "object", "required": ["name", "waiting", "oldest"],
         "properties": {"name": text(), "waiting": number(), "oldest": time()}});
+    let span = json!({"type": "object",
+        "required": ["at", "requested", "connected", "ended_otherwise", "taken", "not_taken"],
+        "properties": {"at": time(), "requested": number(), "connected": number(),
+            "ended_otherwise": number(), "taken": number(), "not_taken": number()}});
     json!({
         "EventCatalogue": {
             "type": "object",
@@ -33,14 +37,23 @@ pub(super) fn all() -> Value {
             "properties": {"tag": text(), "message": text()},
         },
         "Previews": list_of("previews", &preview),
+        "Activity": {
+            "type": "object",
+            "required": ["since", "minutes", "spans"],
+            "properties": {"since": time(), "minutes": number(),
+                "spans": {"type": "array", "items": span}},
+        },
         "Overview": {
             "type": "object",
             "required": ["now", "ready", "draining", "store", "running", "states", "queues",
-                "queues_complete", "legs"],
+                "legs", "deliveries"],
             "properties": {"now": time(), "ready": truth(), "draining": truth(),
                 "store": truth(), "running": number(), "legs": number(),
                 "states": {"type": "object", "additionalProperties": number()},
-                "queues_complete": truth(),
+                "deliveries": {"type": "object",
+                    "required": ["pending", "failed", "last_minute"],
+                    "properties": {"pending": number(), "failed": number(),
+                        "last_minute": number()}},
                 "queues": {"type": "array", "items": queue}},
         },
     })

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use callback::record::State;
 use callback::{AgentId, Callback, ServiceName, Timestamp};
 use store::{
-    AgentRow, AgentStateRow, Batch, ChangeRow, DeliveryAttempt, DeliveryRow, DeliveryState,
-    OptionChange, Query, ServiceRow, ServicesChange, Store, StoreError, Trace, TransactionListRow,
+    AgentRow, AgentStateRow, Batch, ChangeRow, DeliveryAttempt, DeliveryQuery, DeliveryRow,
+    DeliveryState, OptionChange, Query, ServiceRow, ServicesChange, Store, StoreError, Trace,
+    TransactionListRow,
 };
 
 use super::queries::{found, ids};
@@ -93,7 +94,7 @@ pub(crate) async fn deliveries_count_their_attempts(store: &dyn Store) {
         .await
         .unwrap();
     assert_eq!(
-        store.deliveries(None, 9).await.unwrap(),
+        store.deliveries(DeliveryQuery::newest(9)).await.unwrap(),
         [(row.clone(), vec![])]
     );
 
@@ -107,10 +108,18 @@ pub(crate) async fn deliveries_count_their_attempts(store: &dyn Store) {
             ..Batch::default()
         };
         store.commit(batch).await.unwrap();
-        let (row, _) = store.deliveries(None, 9).await.unwrap().remove(0);
+        let (row, _) = store
+            .deliveries(DeliveryQuery::newest(9))
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!((row.state, row.next_at), (one.state, one.next_at));
     }
-    let (row, attempts) = store.deliveries(Some(&id(1)), 9).await.unwrap().remove(0);
+    let (row, attempts) = store
+        .deliveries(DeliveryQuery::of(&id(1), 9))
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!((row.attempts, attempts), (2, vec![first, second]));
     assert_eq!(store.pending_deliveries().await.unwrap(), []);
 }
@@ -132,7 +141,11 @@ pub(crate) async fn traces_of_debug_mode_are_kept_until_they_are_too_old(store: 
     };
     store.commit(batch).await.unwrap();
     let kept = async || {
-        let (_, attempts) = store.deliveries(None, 9).await.unwrap().remove(0);
+        let (_, attempts) = store
+            .deliveries(DeliveryQuery::newest(9))
+            .await
+            .unwrap()
+            .remove(0);
         attempts
     };
     store.purge_traces(traced.at).await.unwrap();
@@ -162,11 +175,61 @@ pub(crate) async fn deliveries_of_all_are_the_newest_first(store: &dyn Store) {
             .map(|(row, _): (_, Vec<_>)| row.id)
             .collect()
     };
-    assert_eq!(names(store.deliveries(None, 2).await.unwrap()), ["c", "b"]);
     assert_eq!(
-        names(store.deliveries(Some(&id(2)), 9).await.unwrap()),
+        names(store.deliveries(DeliveryQuery::newest(2)).await.unwrap()),
+        ["c", "b"]
+    );
+    assert_eq!(
+        names(
+            store
+                .deliveries(DeliveryQuery::of(&id(2), 9))
+                .await
+                .unwrap()
+        ),
         ["a", "c"]
     );
+}
+
+pub(crate) async fn deliveries_are_read_by_state_and_page_by_page(store: &dyn Store) {
+    let mut rows = Vec::new();
+    for (n, state) in [
+        DeliveryState::Failed,
+        DeliveryState::Pending,
+        DeliveryState::Delivered,
+        DeliveryState::Failed,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut row = delivery(&format!("d{n}"), &id(u32::from(n > 1)), 1);
+        row.state = state;
+        rows.push(row);
+    }
+    store.commit(of_deliveries(rows)).await.unwrap();
+    let names = async |query: DeliveryQuery| -> Vec<String> {
+        let rows = store.deliveries(query).await.unwrap();
+        rows.into_iter().map(|(row, _)| row.id).collect()
+    };
+    let newest = DeliveryQuery::newest;
+    let of_state = |state| DeliveryQuery {
+        state: Some(state),
+        ..newest(9)
+    };
+    assert_eq!(names(of_state(DeliveryState::Failed)).await, ["d3", "d0"]);
+    assert_eq!(names(of_state(DeliveryState::Pending)).await, ["d1"]);
+    assert_eq!(names(of_state(DeliveryState::Delivered)).await, ["d2"]);
+    let older = |before: &str, query| DeliveryQuery {
+        before: Some(before.to_owned()),
+        ..query
+    };
+    assert_eq!(names(older("d3", newest(2))).await, ["d2", "d1"]);
+    let failed = older("d3", of_state(DeliveryState::Failed));
+    assert_eq!(names(failed).await, ["d0"]);
+    let of_one = DeliveryQuery {
+        state: Some(DeliveryState::Failed),
+        ..DeliveryQuery::of(&id(1), 9)
+    };
+    assert_eq!(names(of_one).await, ["d3"]);
 }
 
 pub(crate) async fn pending_deliveries_are_ordered_by_callback_and_seq(store: &dyn Store) {
@@ -448,7 +511,10 @@ pub(crate) async fn purge_removes_what_is_over_and_too_old(store: &dyn Store) {
     assert_eq!(found(store, left).await, ids(&[3, 4]));
     for (n, rows) in [(1, 0), (2, 0), (3, 1), (4, 1)] {
         assert_eq!(store.events(&id(n)).await.unwrap().len(), rows, "{n}");
-        let deliveries = store.deliveries(Some(&id(n)), 9).await.unwrap();
+        let deliveries = store
+            .deliveries(DeliveryQuery::of(&id(n), 9))
+            .await
+            .unwrap();
         assert_eq!(
             deliveries.iter().map(|d| d.1.len()).sum::<usize>(),
             rows,
