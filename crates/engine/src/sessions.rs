@@ -465,7 +465,7 @@ impl Sessions {
                         Some(_place) => sessions.inner.documents.get(&url, None).await,
                         None => Err(NoDocument::Fetch(act::too_many_fetches())),
                     };
-                    let document = document.map_err(|why| why.to_string());
+                    let document = document.map_err(|why| documents::told(&url, &why));
                     let input = Input::Document {
                         session,
                         invoke_id,

@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_events_does_not_cost_a_session_its_answers() {
-        let cell = Cell::started("A".to_owned(), None, None);
+        let cell = Cell::started("A".to_owned(), None, None, "http://h");
         let event = || Event::external("e", Data::None);
         for _ in 0..limits::SESSION_INPUTS_MAX {
             let pushed = cell.push(Input::Event("A".to_owned(), event()));

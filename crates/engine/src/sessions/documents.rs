@@ -187,6 +187,16 @@ pub(super) fn dialect(name: &str) -> Result<Option<Dialect>, NoDocument> {
     }
 }
 
+/// Why there is no document, with protocol and status in front as `error.badfetch` names them.
+pub(super) fn told(url: &str, why: &NoDocument) -> String {
+    let text = why.to_string();
+    let status = text.strip_prefix("status ");
+    match (url.split_once("://"), status) {
+        (Some((scheme, _)), Some(status)) => format!("{scheme}.{status}: {text}"),
+        _ => text,
+    }
+}
+
 fn faulty(why: &str) -> NoDocument {
     NoDocument::Faulty(why.to_owned())
 }
