@@ -316,7 +316,7 @@ async fn row_3_a_human_hears_the_greeting_and_then_queues() {
 #[tokio::test]
 async fn rows_6_and_7_a_machine_the_plugin_does_not_want() {
     testkit::require!(testkit::sipp());
-    for (message, played) in [("message.wav", 1), ("", 0)] {
+    for (message, played) in [("message.wav", 1), ("{}", 0)] {
         let mut ports = Ports::block();
         let customer = voicemail(&mut ports).await;
         let message = format!("_treatment_call_failure_answering_machine = {message}");

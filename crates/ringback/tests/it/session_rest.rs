@@ -112,7 +112,7 @@ async fn a_fetch_says_what_may_be_old_and_follows_redirects() {
         assert_eq!(last.request, request);
         assert_eq!(last.get("a"), body, "{path}");
     }
-    let round = get("/round", "get").await;
+    let round = get("/round", "post").await;
     assert!(
         round["description"]
             .as_str()
@@ -125,7 +125,7 @@ async fn a_fetch_says_what_may_be_old_and_follows_redirects() {
         .into_iter()
         .filter(|note| note.request.ends_with("/round"));
     assert_eq!(rounds.count(), 6);
-    let refused = get("/metadata", "get").await;
+    let refused = get("/metadata", "post").await;
     assert_eq!(refused["error"], "unknown", "{refused}");
 }
 

@@ -20,9 +20,6 @@ pub(super) struct Aborted;
 /// In the draft: something cannot be stored where it should be.
 const BAD_LOCATION: &str = "error.illegalloc.errorinloc";
 
-/// In the draft: there is no value to be stored.
-const BAD_VALUE: &str = "error.illegalvalue.errorinexpr";
-
 impl Session {
     /// Data of all states or of the root, then the global scripts.
     pub(super) fn initialise(&mut self, doc: &Document) {
@@ -245,18 +242,15 @@ impl Session {
         })
     }
 
-    /// The error event of an assignment: the draft tells values from locations.
+    /// The error event of an assignment: the draft tells locations from values.
     fn assign_error(&mut self, why: NotAssigned, place: &Place) {
-        let name = match &why {
-            NotAssigned::Value(_) => BAD_VALUE,
-            NotAssigned::Location(_) => BAD_LOCATION,
-        };
-        let error = why.error();
-        let is_thrown = !matches!(error.kind, ErrorKind::Memory | ErrorKind::Time);
-        if is_thrown && self.doc.dialect == Dialect::Ors2009 {
-            self.raise_error(name.to_owned(), &error.to_string(), Some(place), error.line);
-        } else {
-            self.script_error(&error, Some(place));
+        let draft = self.doc.dialect == Dialect::Ors2009;
+        match why {
+            NotAssigned::Location(error) if draft && error.kind == ErrorKind::Thrown => {
+                let name = BAD_LOCATION.to_owned();
+                self.raise_error(name, &error.to_string(), Some(place), error.line);
+            }
+            why => self.script_error(&why.error(), Some(place)),
         }
     }
 
