@@ -1,10 +1,13 @@
 #!/bin/sh
-# Runs one fuzz target for some seconds, new inputs go to target/corpus: fuzz/run.sh TARGET [SECONDS]
-# Needs a C++ compiler for libFuzzer. With the names of further folders it merges them: see README.
+# Runs one fuzz target for some seconds: fuzz/run.sh FOLDER TARGET [SECONDS]
+# FOLDER is ., scxml or vxml; new inputs go to its target/corpus. Needs a C++ compiler for libFuzzer.
 set -eu
-cd "$(dirname "$0")"
-target=$1
-seconds=${2:-60}
+cd "$(dirname "$0")/$1"
+target=$2
+seconds=${3:-60}
+# The targets of a folder share their corpus where it is not divided.
+corpus=corpus/$target
+[ -d "$corpus" ] || corpus=corpus
 host=$(rustc -vV | sed -n 's/^host: //p')
 # What cargo-fuzz sets as well; the flags must not reach build scripts, hence --target.
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \
@@ -12,6 +15,6 @@ export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \
 -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
 ${CARGO:-cargo} build --release --target "$host" --bin "$target"
 mkdir -p "target/corpus/$target"
-exec "target/$host/release/$target" "target/corpus/$target" "corpus/$target" \
-    -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-    -artifact_prefix="target/$target-"
+exec "target/$host/release/$target" "target/corpus/$target" "$corpus" \
+    -max_total_time="$seconds" -timeout="${TIMEOUT:-20}" -rss_limit_mb=2048 -max_len=16384 \
+    -print_final_stats=1 -artifact_prefix="target/$target-"

@@ -106,7 +106,7 @@ test.describe("shell", () => {
     await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
     await page.route("**/api/v1/session", (route) => (route.request().method() === "DELETE" ? route.abort() : route.fallback()));
     await page.getByRole("button", { name: "Log out" }).click();
-    await expect(page.getByRole("status").filter({ hasText: /fetch/i })).toBeVisible();
+    await expect(page.getByRole("status").filter({ hasText: "The server does not answer" })).toBeVisible();
     await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
   });
 

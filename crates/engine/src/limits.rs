@@ -70,7 +70,7 @@ pub const SESSION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Header lines of an answer that debug mode keeps.
 pub const TRACE_HEADERS_MAX: usize = 128;
 /// A treatment fetched by URL, bytes (play-treatments §1.2).
-pub const TREATMENT_MAX: usize = 10 * 1024 * 1024;
+pub const TREATMENT_MAX: usize = telephony::media::audio::FILE_BYTES_MAX;
 /// Redirects that are followed for a treatment.
 pub const TREATMENT_REDIRECTS_MAX: usize = 3;
 /// Time to fetch a treatment (play-treatments §1.2).

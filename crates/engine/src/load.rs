@@ -30,7 +30,7 @@ pub struct Census {
 pub struct QueueCensus {
     /// How many.
     pub waiting: usize,
-    /// Since when the first one does: its desired time, or when it was made if that was later.
+    /// Since when the first one does, counted as [`QueueLoad::longest_wait_s`] is.
     pub oldest: Timestamp,
 }
 
@@ -48,7 +48,7 @@ impl Census {
     }
 
     fn waits(&mut self, callback: &Callback) {
-        let since = callback.desired.max(callback.created);
+        let since = callback.started;
         let name = callback.virtual_queue();
         match self.queues.get_mut(name) {
             Some(queue) => {

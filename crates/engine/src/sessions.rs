@@ -480,7 +480,9 @@ impl Sessions {
                 message,
             } => self.send_http(cell, session, request, message),
             Output::Message { session, message } => {
-                self.send_message(cell, body, session, message);
+                if !self.to_page(body, &session, &message) {
+                    self.send_message(cell, body, session, message);
+                }
             }
             Output::Log { session, line } => {
                 let text: String = line.text.chars().take(1_000).collect();

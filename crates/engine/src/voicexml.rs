@@ -128,6 +128,7 @@ impl VoiceXml {
             prompts: Prompts {
                 treatments: parts.treatments,
                 speech: Speech::new(config.synthesiser)?,
+                clock: Arc::clone(&parts.clock),
             },
             library: Arc::default(),
             clock: parts.clock,

@@ -153,9 +153,18 @@ impl FromRequestParts<Arc<Api>> for Operator {
         {
             return Ok(Self { who, address });
         }
-        auth::operator(api, &parts.headers)?;
         let name = api.credentials.as_ref();
         let name = name.and_then(|_| auth::told_name(&parts.headers));
+        let guesser = name.as_ref().map(|_| Peer::address(&parts.extensions));
+        if let Some(guesser) = guesser {
+            login::may_try(api, guesser)?;
+        }
+        if let Err(failure) = auth::operator(api, &parts.headers) {
+            if let Some(guesser) = guesser {
+                api.guesses.wrong(guesser, api.engine.now());
+            }
+            return Err(failure.into());
+        }
         Ok(Self {
             who: name.unwrap_or_default(),
             address,

@@ -188,14 +188,10 @@ fn decide(
     }
 }
 
-fn unauthorized() -> Failure {
-    Failure::new(ErrorCode::Unauthorized, "Credentials are missing or wrong")
-}
-
-/// As [`unauthorized`], and counted.
+/// Counts a request that shows no credentials, or wrong ones.
 fn refused(api: &Api) -> Failure {
     api.engine.login_failed();
-    unauthorized()
+    Failure::new(ErrorCode::Unauthorized, "Credentials are missing or wrong")
 }
 
 /// A page of another site must not drive a server without credentials from a user's browser
@@ -319,7 +315,7 @@ pub(crate) fn subscriber(api: &Api, headers: &HeaderMap) -> Result<Subscriber, F
         side.push(service.name.clone());
     }
     if opened.is_empty() {
-        return Err(unauthorized());
+        return Err(refused(api));
     }
     Ok(Subscriber::Of { opened, closed })
 }
@@ -338,7 +334,7 @@ pub(crate) fn unknown_id(api: &Api, headers: &HeaderMap) -> Failure {
     if known {
         Failure::new(ErrorCode::NotFound, "There is no such callback")
     } else {
-        unauthorized()
+        refused(api)
     }
 }
 

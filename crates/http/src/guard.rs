@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header;
+use axum::http::{Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use callback::ErrorCode;
@@ -36,7 +36,15 @@ pub(crate) async fn guard(
         .headers()
         .get("sec-fetch-dest")
         .is_some_and(|dest| dest == "empty");
-    let mut response = match without_panic(next.run(request)).await {
+    let handled = async {
+        if names_one_host(&request) {
+            next.run(request).await
+        } else {
+            let message = "A request has one header Host";
+            answer(native, Failure::new(ErrorCode::BadParameter, message))
+        }
+    };
+    let mut response = match without_panic(handled).await {
         Ok(response) => response,
         Err(panic) => {
             tracing::error!(%method, %route, panic = panic_text(&*panic), "a handler panicked");
@@ -56,6 +64,13 @@ pub(crate) async fn guard(
         tracing::info!(%method, %route, status, duration_ms = ms, "request");
     }
     response
+}
+
+/// A request of HTTP/1.1 names one host (RFC 9112 §3.2): what stands before us must not understand
+/// it in another way than we do.
+fn names_one_host(request: &Request) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
 /// No route has this path.
@@ -145,6 +160,7 @@ mod tests {
         let request = Request::builder()
             .method(method)
             .uri(path)
+            .header(header::HOST, "x")
             .body(Body::empty())
             .unwrap();
         router.oneshot(request).await.unwrap()

@@ -20,7 +20,8 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/metrics", get(metrics))
 }
 
-/// The process answers. A full disk does not restart it; threads that hang in scripts do.
+/// The process answers. A restart would not empty a full disk, so that is no illness; it does help
+/// against threads that hang in scripts. Whoever asks restarts.
 async fn livez(State(api): State<Arc<Api>>) -> Response {
     match api.engine.illness() {
         None => "ok\n".into_response(),

@@ -53,8 +53,10 @@ pub const TAIL_LISTENERS_MAX: usize = 32;
 /// How often a quiet event stream says that it is still there.
 pub const TAIL_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A treatment file that is uploaded, bytes: the largest that is played.
-pub const TREATMENT_MAX: usize = 10 * 1024 * 1024;
+pub const TREATMENT_MAX: usize = engine::limits::TREATMENT_MAX;
 /// Changes of sessions within this time are told together.
 pub const CHANGES_TOGETHER: Duration = Duration::from_millis(150);
+/// More sessions than these within that time are read as a list.
+pub const CHANGES_TOLD_MAX: usize = 50;
 /// How far ahead a session may be started, s.
 pub(crate) const IDEALTIME_MAX_S: i64 = 30 * 86_400;

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
 use callback::ErrorCode;
 use serde_json::{Map, Value, json};
@@ -32,6 +32,14 @@ const HEADER: &str = "x-ringback-ui";
 /// Address of the other side of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl Peer {
+    /// The address that guesses are counted by.
+    pub(crate) fn address(extensions: &Extensions) -> IpAddr {
+        let peer = extensions.get::<Self>();
+        peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0)
+    }
+}
 
 /// How the browser UI is offered.
 #[derive(Clone, Copy, Debug)]
@@ -58,17 +66,14 @@ pub(crate) async fn log_in(
 ) -> Result<Response, ApiError> {
     check_enabled(&api)?;
     from_our_page(&api, request.headers())?;
-    let peer = request.extensions().get::<Peer>();
-    let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+    let address = Peer::address(request.extensions());
     let Some(own) = &api.credentials else {
         return Ok(answer::ok(&state(&api, true))?);
     };
-    let now = api.engine.now();
-    if !api.guesses.may_try(address, now) {
-        let message = "Too many wrong passwords from this address, wait some minutes";
-        return Err(Failure::new(ErrorCode::TooMany, message).into());
-    }
     let (who, given) = credentials(&body::read(request, COMMAND_BODY_MAX).await?.json()?)?;
+    // From here on without waiting: guesses on many connections are counted one after the other.
+    let now = api.engine.now();
+    may_try(&api, address)?;
     if !own.matches(&given) {
         api.guesses.wrong(address, now);
         api.engine.login_failed();
@@ -131,6 +136,18 @@ pub(crate) fn check(
     }
     from_our_page(api, headers)?;
     Ok(Some(who))
+}
+
+/// Refuses an address that has guessed too often.
+///
+/// # Errors
+/// It has.
+pub(crate) fn may_try(api: &Api, address: IpAddr) -> Result<(), Failure> {
+    if api.guesses.may_try(address, api.engine.now()) {
+        return Ok(());
+    }
+    let message = "Too many wrong passwords from this address, wait some minutes";
+    Err(Failure::new(ErrorCode::TooMany, message))
 }
 
 fn check_enabled(api: &Api) -> Result<(), Failure> {

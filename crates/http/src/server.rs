@@ -5,9 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{Version, header};
-use axum::response::{IntoResponse as _, Response};
-use callback::ErrorCode;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,7 +15,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::error::{ApiError, Failure, GmsError};
 use crate::limits::{CONNECTIONS_MAX, DRAIN_TIMEOUT, HEAD_MAX, HEADER_TIMEOUT, HEADERS_MAX};
 use crate::login::Peer;
 use crate::refused_head::Spoken;
@@ -82,13 +78,7 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: Cancell
     }
     let router = tower::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        let router = router.clone();
-        async move {
-            match refusal_of_host(&request) {
-                Some(refusal) => Ok(refusal),
-                None => router.oneshot(request).await,
-            }
-        }
+        router.clone().oneshot(request)
     });
     let service = TowerToHyperService::new(router);
     let mut connection = http1::Builder::new()
@@ -112,24 +102,9 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: Cancell
     }
 }
 
-/// A request of HTTP/1.1 names one host (RFC 9112 §3.2): what stands before us must not understand
-/// it in another way than we do.
-fn refusal_of_host<B>(request: &hyper::Request<B>) -> Option<Response> {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    if hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11) {
-        return None;
-    }
-    let message = "A request has one header Host";
-    let failure = Failure::new(ErrorCode::BadParameter, message);
-    Some(if request.uri().path().starts_with("/api/") {
-        ApiError(failure).into_response()
-    } else {
-        GmsError(failure).into_response()
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::middleware::from_fn_with_state;
     use std::net::SocketAddr;
 
     use axum::routing::get;
@@ -137,6 +112,7 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
+    use crate::guard::guard;
 
     struct Running {
         address: SocketAddr,
@@ -157,7 +133,8 @@ mod tests {
         };
         let router = Router::new()
             .route("/quick", get(|| async { "quick" }))
-            .route("/slow", get(slow));
+            .route("/slow", get(slow))
+            .layer(from_fn_with_state(Arc::<str>::from(""), guard));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();

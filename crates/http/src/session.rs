@@ -12,6 +12,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub(crate) use self::event::event_name;
 use crate::Api;
 
 /// Routes below `/scxml/session`.

@@ -115,10 +115,10 @@ fn find(files: &'static [File], path: &str) -> Option<File> {
 fn is_page(path: &str) -> bool {
     let mut parts = path.split('/');
     let first = parts.next().unwrap_or_default();
-    let odd = |c: char| c.is_control() || "\\%".contains(c);
+    let odd = |c: char| c.is_control() || c == '\\';
     !first.contains('.')
         && first != "assets"
-        && !parts.any(|part| part.starts_with('.'))
+        && !parts.any(|part| matches!(part, "." | ".."))
         && !path.contains(odd)
 }
 
@@ -218,7 +218,7 @@ mod tests {
             "callbacks/1-ab",
             "services/a_b/",
             "services/sales.de",
-            "transactions/Ereignisse für (neu) + alt",
+            "transactions/Ereignisse für (neu) + alt, 50 %.v2",
         ] {
             let (response, body) = get(BUILT, path, "").await;
             assert_eq!(body, b"<!doctype html>", "{path}");
@@ -243,6 +243,9 @@ mod tests {
             "..\\..\\secret",
             ".gitkeep",
             "index.html/..",
+            "services/../../x",
+            "services/./x",
+            "services\\..",
         ] {
             let (response, body) = get(BUILT, path, "gzip").await;
             assert_eq!(response.status(), 404, "{path}");

@@ -14,7 +14,6 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser;
-use serde_json::json;
 
 use crate::command::Arguments;
 
@@ -42,12 +41,11 @@ fn main() -> ExitCode {
 
 /// Help, version and wrong usage; scripts that asked for JSON get it here, too.
 fn misused(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && std::env::args().any(|argument| argument == "--json") {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
         let message = first.strip_prefix("error: ").unwrap_or(first);
-        let error = json!({"message": message, "remedy": "try --help"});
-        output::line(&json!({"ok": false, "error": error}).to_string());
+        output::line(&output::failure_json(message, "try --help"));
     }
     // A terminal that went away is no reason to fail.
     drop(error.print());

@@ -62,10 +62,14 @@ pub(crate) fn failed(failure: &Failure, as_json: bool) -> ExitCode {
         note(&format!("  what to do: {}", failure.remedy));
     }
     if as_json {
-        let error = json!({"message": failure.message, "remedy": failure.remedy});
-        line(&json!({"ok": false, "error": error}).to_string());
+        line(&failure_json(&failure.message, &failure.remedy));
     }
     failure.status.into()
+}
+
+/// What a script that asked for JSON reads of a failure.
+pub(crate) fn failure_json(message: &str, remedy: &str) -> String {
+    json!({"ok": false, "error": {"message": message, "remedy": remedy}}).to_string()
 }
 
 /// A table for people: columns as wide as their widest cell.

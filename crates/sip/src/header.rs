@@ -123,9 +123,15 @@ pub fn user(uri: &str) -> String {
 /// Percent-encodes what may not stand in the user part of a URI.
 #[must_use]
 pub fn encode_user(user: &str) -> String {
-    user.bytes()
-        .fold(String::with_capacity(user.len()), |mut text, byte| {
-            if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,/".contains(&byte) {
+    escape(user, b"&=+$,/")
+}
+
+/// Percent-encodes what is neither unreserved (RFC 3261 §25.1) nor in `also`.
+pub(crate) fn escape(text: &str, also: &[u8]) -> String {
+    text.bytes()
+        .fold(String::with_capacity(text.len()), |mut text, byte| {
+            if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) || also.contains(&byte)
+            {
                 text.push(char::from(byte));
             } else {
                 // Writing into a string cannot fail.
@@ -133,6 +139,13 @@ pub fn encode_user(user: &str) -> String {
             }
             text
         })
+}
+
+/// Host of a SIP address, and port if there is one, as written.
+pub(crate) fn authority(uri: &str) -> &str {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    rest.split([';', '?']).next().unwrap_or_default().trim()
 }
 
 /// Decodes `%41`; what is no code stays as it is.

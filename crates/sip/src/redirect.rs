@@ -4,7 +4,7 @@
 //! allows. A contact with another number is not followed: it would get around the rules of which
 //! numbers may be dialed.
 
-use crate::header::{Address, elements, user};
+use crate::header::{Address, authority, elements, user};
 
 /// Contacts that are followed in one try.
 pub const TARGETS_MAX: usize = 3;
@@ -86,13 +86,6 @@ fn quality(q: Option<&str>) -> u32 {
         Ok(_) => 1000,
         Err(_) => 0,
     }
-}
-
-/// Host, and port if there is one.
-fn authority(uri: &str) -> &str {
-    let rest = uri.split_once(':').map_or("", |(_, rest)| rest);
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    rest.split([';', '?']).next().unwrap_or_default().trim()
 }
 
 fn host(uri: &str) -> Option<&str> {

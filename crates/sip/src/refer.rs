@@ -1,45 +1,30 @@
 //! Sending the other side elsewhere (RFC 3515): the address it is given, what it reports.
 
-use std::fmt::Write as _;
+use crate::header::{Address, authority, escape};
 
 /// `Refer-To` of a user at a host; the headers go into the INVITE that follows.
 ///
 /// Everything that is not unreserved is escaped (RFC 3261 §19.1.1).
 #[must_use]
 pub fn refer_to(user: &str, host: &str, headers: &[(String, String)]) -> String {
-    let mut uri = format!("<sip:{}@{host}", escape(user));
+    let mut uri = format!("<sip:{}@{host}", escape(user, b"+"));
     for (n, (name, value)) in headers.iter().enumerate() {
         let separator = if n == 0 { '?' } else { '&' };
         uri.push(separator);
-        uri.push_str(&escape(name));
+        uri.push_str(&escape(name, b"+"));
         uri.push('=');
-        uri.push_str(&escape(value));
+        uri.push_str(&escape(value, b"+"));
     }
     uri.push('>');
     uri
 }
 
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()+".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a text does not fail.
-            let _infallible = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
 /// The host of an address header, with its port: `<sip:5115@host:5060>` gives `host:5060`.
 #[must_use]
 pub fn host_of(address: &str) -> Option<&str> {
-    let uri = crate::header::Address::parse(address)?.uri;
-    let (_, rest) = uri.split_once(':')?;
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    let host = host.split([';', '?']).next()?;
-    (!host.is_empty()).then_some(host)
+    let uri = Address::parse(address)?.uri;
+    let host = authority(uri);
+    (uri.contains(':') && !host.is_empty()).then_some(host)
 }
 
 /// The status that a NOTIFY reports (`message/sipfrag`), `None` when it is none.

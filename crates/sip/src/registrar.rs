@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::header::{Address, elements};
+use crate::header::{Address, authority, elements};
 
 /// Limits of the registrar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,17 +278,7 @@ fn replaces(contact: &Contact, request: &Register, binding: &Binding) -> bool {
     binding.uri == contact.uri
         || (binding.source == request.source
             && binding.call_id != request.call_id
-            && host_port(&binding.uri) == host_port(&contact.uri))
-}
-
-/// `host:port` of a SIP address as written, lower case.
-fn host_port(uri: &str) -> String {
-    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    rest.split([';', '?'])
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase()
+            && authority(&binding.uri).eq_ignore_ascii_case(authority(&contact.uri)))
 }
 
 #[cfg(test)]

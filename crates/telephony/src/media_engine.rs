@@ -168,8 +168,8 @@ struct Route {
     key: usize,
     thread: usize,
     address: SocketAddr,
-    /// A recording was asked for and has not come.
-    records: bool,
+    /// Token of the recording that was asked for last and has not come.
+    records: Option<u64>,
 }
 
 impl MediaEngine {
@@ -243,7 +243,7 @@ impl MediaEngine {
                 key,
                 thread,
                 address,
-                records: false,
+                records: None,
             },
         );
         routes.peak = routes.peak.max(routes.by_call.len());
@@ -286,15 +286,23 @@ impl MediaEngine {
 
     /// Records what arrives; replaces a recording under way.
     pub fn record(&self, call: &CallId, order: RecordOrder) {
-        self.set_recording(call, true);
+        if let Some(route) = lock(&self.0.routes).by_call.get_mut(call) {
+            route.records = Some(order.token);
+        }
         self.act(call, Action::Record(order));
     }
 
-    /// Notes whether a recording is under way; gives what was noted before.
-    pub(crate) fn set_recording(&self, call: &CallId, records: bool) -> bool {
-        let mut routes = lock(&self.0.routes);
-        let route = routes.by_call.get_mut(call);
-        route.is_some_and(|route| std::mem::replace(&mut route.records, records))
+    /// Token of the recording that was asked for last and has not come.
+    pub(crate) fn awaited_recording(&self, call: &CallId) -> Option<u64> {
+        let routes = lock(&self.0.routes);
+        routes.by_call.get(call).and_then(|route| route.records)
+    }
+
+    /// Notes that a recording came; one that was replaced does not stand for the new one.
+    pub(crate) fn recording_came(&self, call: &CallId, token: u64) {
+        if let Some(route) = lock(&self.0.routes).by_call.get_mut(call) {
+            route.records.take_if(|awaited| *awaited == token);
+        }
     }
 
     /// Ends a recording.

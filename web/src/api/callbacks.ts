@@ -93,8 +93,8 @@ export interface Matching {
 }
 
 /**
- * Everything that matches, may still be cancelled and was made until then. Callbacks come and go while the pages are read: none stands in it
- * twice, but one that moved to an earlier page may be missed.
+ * Everything that matches, may still be cancelled and was made until then. Callbacks come and go while the pages are
+ * read: none stands in it twice, but one that moved to an earlier page may be missed.
  */
 export async function openNow(filter: Filter, until?: string): Promise<Matching> {
   const states = filter.states.length > 0 ? filter.states.filter((state) => OPEN.includes(state)) : OPEN;

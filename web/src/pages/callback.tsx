@@ -14,7 +14,7 @@ import { AskingButton } from "../components/question";
 import { Status } from "../components/status";
 import { Time } from "../components/time";
 import { CallbackTimeline, useDeliveriesOf, useEvents } from "../components/timeline";
-import { toast } from "../components/toasts";
+import { toast, toastError } from "../components/toasts";
 import { t } from "../text";
 
 export default function CallbackPage() {
@@ -47,8 +47,13 @@ function Actions({ record }: { record: CallbackRecord }) {
   const open = OPEN.includes(record._callback_state);
   const again = () => queries.invalidateQueries({ queryKey: ["callback", id] });
   const cancel = async () => {
-    await good(api.DELETE("/api/v1/callbacks/{id}", { params: { path: { id } } }));
-    toast(t("callback.cancelled"));
+    try {
+      await good(api.DELETE("/api/v1/callbacks/{id}", { params: { path: { id } } }));
+      toast(t("callback.cancelled"));
+    } catch (error) {
+      // It went on meanwhile: the page shows how it is, and the question does not stand any more.
+      toastError(error);
+    }
     await again();
   };
   if (!open) return null;

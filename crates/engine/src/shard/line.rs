@@ -6,9 +6,9 @@
 
 use callback::LegKey;
 use callback::lifecycle::{Input, LegEvent};
-use telephony::port::{Command as TelephonyCommand, Refused, Repeat};
+use telephony::port::{Command as TelephonyCommand, EventKind, Refused, Repeat};
 
-use super::Shard;
+use super::{PLUGIN_PLAYS, Shard};
 use crate::limits;
 
 impl Shard {
@@ -69,7 +69,13 @@ impl Shard {
         else {
             return;
         };
-        if let Some(leg) = LegKey::parse(call.as_str()) {
+        let Some(leg) = LegKey::parse(call.as_str()) else {
+            return self.placed_played(&call, token);
+        };
+        if token >= PLUGIN_PLAYS {
+            let finished = true;
+            self.signal_session(&leg, &EventKind::Played { token, finished });
+        } else {
             let input = Input::Customer {
                 attempt: leg.attempt,
                 event: LegEvent::Played { token },
@@ -79,7 +85,7 @@ impl Shard {
     }
 }
 
-/// Whether a call would hang without it.
+/// Whether a call, or a page that waits for what was recorded, would hang without it.
 const fn is_needed(command: &TelephonyCommand) -> bool {
     match command {
         TelephonyCommand::Originate(_)
@@ -88,6 +94,8 @@ const fn is_needed(command: &TelephonyCommand) -> bool {
         | TelephonyCommand::Unbridge { .. }
         | TelephonyCommand::Refer { .. }
         | TelephonyCommand::HangUp { .. }
+        | TelephonyCommand::Record { .. }
+        | TelephonyCommand::StopRecord { .. }
         | TelephonyCommand::EndLeftover { .. }
         | TelephonyCommand::Register(_) => true,
         // A caller whose call is not answered gives up; the rest is for the ear.
@@ -95,8 +103,6 @@ const fn is_needed(command: &TelephonyCommand) -> bool {
         | TelephonyCommand::Ring { .. }
         | TelephonyCommand::Progress { .. }
         | TelephonyCommand::Play { .. }
-        | TelephonyCommand::Record { .. }
-        | TelephonyCommand::StopRecord { .. }
         | TelephonyCommand::Detect { .. }
         | TelephonyCommand::Stop { .. }
         | TelephonyCommand::SendDigits { .. } => false,

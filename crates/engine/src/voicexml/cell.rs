@@ -8,7 +8,7 @@ use telephony::port::RecordEnd;
 use vxml::{Ending, Message, Session, Start};
 
 use super::OtherSide;
-use super::prompts::Unspeakable;
+use super::prompts::{Rendered, Unspeakable};
 use super::recordings::Recordings;
 use super::transfers::Transferring;
 use crate::limits;
@@ -25,7 +25,7 @@ pub(crate) enum Input {
     /// Something it waits for.
     Handle(Box<vxml::Input>),
     /// A prompt is put together, or cannot be.
-    Rendered(u64, Result<Clip, Unspeakable>),
+    Rendered(u64, Result<Rendered, Unspeakable>),
     /// The play of this number is over.
     Played(u64),
     /// The recording of this number is over.
@@ -159,8 +159,9 @@ impl Cell {
 
     /// Puts an input into the inbox.
     pub(super) fn push(&self, input: Input) -> Pushed {
-        let is_key = matches!(&input, Input::Handle(i) if matches!(**i, vxml::Input::Key(_)));
-        let max = if is_key {
+        let from_outside = matches!(&input, Input::Handle(i)
+            if matches!(**i, vxml::Input::Key(_) | vxml::Input::Message(_)));
+        let max = if from_outside {
             limits::APPLICATION_INPUTS_MAX
         } else {
             usize::MAX

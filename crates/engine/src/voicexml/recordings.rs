@@ -78,32 +78,11 @@ fn file_of(clip: &Clip, kind: &str) -> Vec<u8> {
     let codec = match kind.as_str() {
         "audio/basic" | "audio/pcmu" => Codec::Pcmu,
         "audio/x-alaw-basic" | "audio/pcma" => Codec::Pcma,
-        _ => return wav(clip.samples()),
+        _ => return clip.to_wav(),
     };
     let mut coded = Vec::new();
     codec.encoder().encode(clip.samples(), &mut coded);
     coded
-}
-
-/// WAV: PCM of 16 bit, 8 kHz, mono.
-fn wav(samples: &[i16]) -> Vec<u8> {
-    const RATE_HZ: u32 = 8_000;
-    let bytes = u32::try_from(samples.len() * 2).unwrap_or(u32::MAX);
-    let mut file = Vec::with_capacity(44 + samples.len() * 2);
-    file.extend_from_slice(b"RIFF");
-    file.extend_from_slice(&bytes.saturating_add(36).to_le_bytes());
-    file.extend_from_slice(b"WAVEfmt ");
-    file.extend_from_slice(&16_u32.to_le_bytes());
-    file.extend_from_slice(&1_u16.to_le_bytes());
-    file.extend_from_slice(&1_u16.to_le_bytes());
-    file.extend_from_slice(&RATE_HZ.to_le_bytes());
-    file.extend_from_slice(&(RATE_HZ * 2).to_le_bytes());
-    file.extend_from_slice(&2_u16.to_le_bytes());
-    file.extend_from_slice(&16_u16.to_le_bytes());
-    file.extend_from_slice(b"data");
-    file.extend_from_slice(&bytes.to_le_bytes());
-    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-    file
 }
 
 #[cfg(test)]

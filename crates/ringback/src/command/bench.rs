@@ -79,7 +79,7 @@ enum Name {
     Receive(ReceiveArgs),
     /// The SCXML engine alone: events, microsteps, starts and memory of sessions
     Scxml(ScxmlArgs),
-    /// The VoiceXML engine alone: pages, starts, dialogs at once
+    /// The VoiceXML engine alone: pages, starts, dialogs at once; or dialogs on calls
     Vxml(VxmlArgs),
 }
 
@@ -200,7 +200,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
             return Ok(Status::Ok);
         }
         Name::Scxml(args) => scxml::run(&args)?,
-        Name::Vxml(args) => vxml::run(&args)?,
+        Name::Vxml(args) => with_clock("bench vxml", Box::pin(vxml::run(&args, &dir))).await?,
     };
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;
@@ -272,6 +272,17 @@ fn subfolder(dir: &Path, name: &str) -> anyhow::Result<std::path::PathBuf> {
     let path = dir.join(name);
     std::fs::create_dir_all(&path).with_context(|| format!("folder {}", path.display()))?;
     Ok(path)
+}
+
+/// The one in the middle; nothing has 0.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+const fn number(count: u64) -> f64 {
+    count as f64
 }
 
 /// Three decimals are enough for every figure.

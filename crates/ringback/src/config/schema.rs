@@ -188,7 +188,10 @@ impl Default for Callback {
 impl Callback {
     /// The options by name, as the text that a service would hold.
     pub(crate) fn options(&self) -> BTreeMap<String, String> {
-        by_name(self)
+        let mut options = by_name(self);
+        // Documents read these texts, and a secret is nothing for them.
+        options.remove("_services_credentials");
+        options
     }
 }
 

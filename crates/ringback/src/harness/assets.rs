@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use media::SAMPLE_RATE_HZ;
+use media::audio::Clip;
 use media::tone::{self, Segment};
 
 /// Greeting for a human, 2 s.
@@ -30,7 +30,7 @@ pub(crate) fn write(dir: &Path) -> std::io::Result<()> {
         (SORRY, tone::voice(2_000, LEVEL_DBM0, 43)),
     ];
     for (name, samples) in files {
-        std::fs::write(dir.join(name), wav(&samples))?;
+        std::fs::write(dir.join(name), wav(samples))?;
     }
     Ok(())
 }
@@ -59,24 +59,9 @@ fn music() -> Vec<i16> {
     tone::cadence(&cycle, 4_000, LEVEL_DBM0)
 }
 
-/// A RIFF file with one `fmt ` and one `data` chunk (PCM, one channel).
-pub(crate) fn wav(samples: &[i16]) -> Vec<u8> {
-    let data_len = u32::try_from(samples.len() * 2).unwrap_or(u32::MAX);
-    let mut out = Vec::with_capacity(44 + samples.len() * 2);
-    out.extend(b"RIFF");
-    out.extend((36 + data_len).to_le_bytes());
-    out.extend(b"WAVEfmt ");
-    out.extend(16u32.to_le_bytes());
-    out.extend(1u16.to_le_bytes());
-    out.extend(1u16.to_le_bytes());
-    out.extend(SAMPLE_RATE_HZ.to_le_bytes());
-    out.extend((SAMPLE_RATE_HZ * 2).to_le_bytes());
-    out.extend(2u16.to_le_bytes());
-    out.extend(16u16.to_le_bytes());
-    out.extend(b"data");
-    out.extend(data_len.to_le_bytes());
-    out.extend(samples.iter().flat_map(|s| s.to_le_bytes()));
-    out
+/// A WAV file.
+pub(crate) fn wav(samples: Vec<i16>) -> Vec<u8> {
+    Clip::from_samples(samples).to_wav()
 }
 
 #[cfg(test)]
@@ -85,7 +70,7 @@ mod tests {
 
     #[test]
     fn files_can_be_loaded_as_prompts() {
-        let clip = media::audio::load(&wav(&music()), MUSIC).unwrap();
+        let clip = media::audio::load(&wav(music()), MUSIC).unwrap();
         assert_eq!(clip.duration_ms(), 4_000);
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: exit status and what is said.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -26,6 +27,16 @@ async fn an_unknown_argument_is_a_usage_error() {
     assert_eq!(told["ok"], false);
     let message = told["error"]["message"].as_str().unwrap();
     assert!(message.contains("--colour"), "{message}");
+    // Not UTF-8.
+    let bad = std::ffi::OsStr::from_bytes(b"\xff");
+    let output = std::process::Command::new(PROGRAM)
+        .args(["callbacks", "show", "--json"])
+        .arg(bad)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["error"]["remedy"], "try --help");
     let version = ringback(&["--version"]).await;
     assert_eq!((version.code, version.stderr.as_str()), (0, ""));
 }

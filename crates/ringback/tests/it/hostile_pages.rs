@@ -21,7 +21,6 @@ fn catches(event: &str, body: &str) -> String {
     ))
 }
 
-/// Name, page, and how its callback ends.
 fn script(code: &str) -> String {
     format!("<form><block><script>{code}</script></block></form>")
 }

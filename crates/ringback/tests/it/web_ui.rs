@@ -75,6 +75,40 @@ async fn log_in(server: &Server, password: &str, headers: &str) -> Raw {
     send(server, "POST /api/v1/session", headers, &body).await
 }
 
+/// Shows `op:s3cret`, as every request may.
+const RIGHT: &str = "Authorization: Basic b3A6czNjcmV0\r\n";
+/// Shows `op:guess`.
+const WRONG: &str = "Authorization: Basic b3A6Z3Vlc3M=\r\n";
+
+const GUESS: &str = "{\"username\":\"op\",\"password\":\"guess\"}";
+
+/// Sends all of a login with a wrong password but its last byte.
+async fn begin_guess(server: &Server) -> TcpStream {
+    let url = server.url();
+    let address = url.trim_start_matches("http://");
+    let stream = TcpStream::connect(address).await;
+    let mut stream = stream.expect("the server listens");
+    let (length, body) = (GUESS.len(), &GUESS[..GUESS.len() - 1]);
+    let request = format!(
+        "POST /api/v1/session HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n{OURS}\r\n{body}"
+    );
+    let written = stream.write_all(request.as_bytes()).await;
+    written.expect("the server reads");
+    stream
+}
+
+/// Sends the last byte; gives the first line of the answer.
+async fn end_guess(mut stream: TcpStream) -> String {
+    let last = &GUESS.as_bytes()[GUESS.len() - 1..];
+    stream.write_all(last).await.expect("the server reads");
+    let mut bytes = Vec::new();
+    let read = stream.read_to_end(&mut bytes).await;
+    read.expect("the server answers");
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
 fn cookie_header(raw: &Raw) -> String {
     let pair = raw.cookie().split(';').next().unwrap_or_default();
     format!("Cookie: other=1; {pair}\r\n")
@@ -144,14 +178,7 @@ async fn behind_tls_the_cookie_is_secure() {
 #[tokio::test]
 async fn wrong_passwords_are_refused_and_then_throttled() {
     let server = locked("").await;
-    for n in 0..10 {
-        let wrong = log_in(&server, "guess", OURS).await;
-        assert_eq!((wrong.status, wrong.cookie()), (401, ""), "try {n}");
-    }
-    // From now on even the right one waits.
-    let late = log_in(&server, "s3cret", OURS).await;
-    assert_eq!(late.status, 429, "{}", late.body);
-    assert!(late.head.contains("retry-after"));
+    // These are no guesses.
     for body in [
         "{}",
         "[]",
@@ -160,8 +187,49 @@ async fn wrong_passwords_are_refused_and_then_throttled() {
         "x",
     ] {
         let raw = send(&server, "POST /api/v1/session", OURS, body).await;
-        assert!((400..430).contains(&raw.status), "{body}: {}", raw.status);
+        assert_eq!(raw.status, 400, "{body}: {}", raw.body);
     }
+    for n in 0..10 {
+        let wrong = log_in(&server, "guess", OURS).await;
+        assert_eq!((wrong.status, wrong.cookie()), (401, ""), "try {n}");
+    }
+    // From now on even the right one waits.
+    let late = log_in(&server, "s3cret", OURS).await;
+    assert_eq!(late.status, 429, "{}", late.body);
+    assert!(late.head.contains("retry-after"));
+    // So does it with every request.
+    let late = send(&server, "GET /api/v1/services", RIGHT, "").await;
+    assert_eq!(late.status, 429, "{}", late.body);
+}
+
+#[tokio::test]
+async fn guesses_on_many_connections_are_no_more_than_one_after_the_other() {
+    let server = locked("").await;
+    let mut open = Vec::new();
+    for _ in 0..30 {
+        open.push(begin_guess(&server).await);
+    }
+    let mut answers = Vec::new();
+    for stream in open {
+        answers.push(end_guess(stream).await);
+    }
+    let tried = answers.iter().filter(|line| line.contains(" 401 "));
+    assert_eq!(tried.count(), 10, "{answers:?}");
+}
+
+#[tokio::test]
+async fn passwords_sent_with_each_request_are_throttled_like_logins() {
+    let server = locked("").await;
+    let services = "GET /api/v1/services";
+    for n in 0..10 {
+        let wrong = send(&server, services, WRONG, "").await;
+        assert_eq!(wrong.status, 401, "try {n}");
+        // Who shows nothing guesses nothing.
+        assert_eq!(send(&server, services, "", "").await.status, 401);
+    }
+    let late = send(&server, services, RIGHT, "").await;
+    assert_eq!(late.status, 429, "{}", late.body);
+    assert_eq!(log_in(&server, "s3cret", OURS).await.status, 429);
 }
 
 #[tokio::test]

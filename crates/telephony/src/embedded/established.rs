@@ -176,12 +176,11 @@ impl Call {
                 at_max,
                 ..
             } => {
-                let records = self.core.media.set_recording(self.id(), false);
-                let end = match (at_max, records) {
-                    (true, _) => RecordEnd::AtMax,
-                    (false, true) => RecordEnd::Done,
-                    // Its end was noted before it was asked for, see `last_recording`.
-                    (false, false) => RecordEnd::CallOver,
+                self.core.media.recording_came(self.id(), token);
+                let end = if at_max {
+                    RecordEnd::AtMax
+                } else {
+                    RecordEnd::Done
                 };
                 EventKind::Recorded { token, clip, end }
             }
@@ -200,9 +199,9 @@ impl Call {
 
     /// A recording that the end interrupts comes before it.
     async fn last_recording(&mut self) {
-        if !self.core.media.set_recording(self.id(), false) {
+        let Some(awaited) = self.core.media.awaited_recording(self.id()) else {
             return;
-        }
+        };
         self.core.media.stop_record(self.id());
         let end = Instant::now() + LAST_RECORDING;
         loop {
@@ -211,10 +210,19 @@ impl Call {
                 () = sleep_until(end) => return,
             };
             match input {
+                Some(Input::Media(MediaEvent::Recorded {
+                    token,
+                    clip,
+                    at_max: false,
+                    ..
+                })) if token == awaited => {
+                    let end = RecordEnd::CallOver;
+                    self.emit(EventKind::Recorded { token, clip, end }).await;
+                    return;
+                }
                 Some(Input::Media(event)) => {
-                    let is_it = matches!(event, MediaEvent::Recorded { .. });
                     self.on_media(event).await;
-                    if is_it {
+                    if self.core.media.awaited_recording(self.id()).is_none() {
                         return;
                     }
                 }

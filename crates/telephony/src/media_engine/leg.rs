@@ -335,15 +335,20 @@ impl Leg {
             .digits
             .handle_packet(timestamp, payload, ctx.now_ms)
         {
-            ctx.report(MediaEvent::Digit {
-                call: self.call.clone(),
-                digit,
-            });
+            self.heard_digit(digit, ctx);
         }
         // The digit counts when it ends; who begins one has heard enough.
         if self.incoming.digits.is_open() {
             self.yield_to_digit(ctx);
         }
+    }
+
+    fn heard_digit(&mut self, digit: char, ctx: &mut Context<'_>) {
+        self.yield_to_digit(ctx);
+        ctx.report(MediaEvent::Digit {
+            call: self.call.clone(),
+            digit,
+        });
     }
 
     fn yield_to_digit(&mut self, ctx: &mut Context<'_>) {
@@ -386,11 +391,7 @@ impl Leg {
             .decode(codec, payload, &mut ctx.scratch.pcm);
         if self.takes_tones() {
             for digit in self.incoming.tones.handle(&ctx.scratch.pcm) {
-                self.yield_to_digit(ctx);
-                ctx.report(MediaEvent::Digit {
-                    call: self.call.clone(),
-                    digit,
-                });
+                self.heard_digit(digit, ctx);
             }
         }
         self.record_heard(ctx);
@@ -479,10 +480,7 @@ impl Leg {
             self.found(finding, ctx);
         }
         if let Some(digit) = self.incoming.digits.handle_tick(ctx.now_ms) {
-            ctx.report(MediaEvent::Digit {
-                call: self.call.clone(),
-                digit,
-            });
+            self.heard_digit(digit, ctx);
         }
         let Some((remote, latch)) = &self.remote else {
             return;

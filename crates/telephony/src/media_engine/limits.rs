@@ -10,6 +10,8 @@ pub const TICKS_MADE_UP_MAX: u64 = 50;
 pub const COMMAND_QUEUE_MAX: usize = 16_384;
 /// Events kept back while the receiver is slow, per thread, before the least important go.
 pub const PENDING_EVENTS_MAX: usize = 8_192;
+/// Digits of one call among them that stay: more than any page collects at once.
+pub const PENDING_DIGITS_MAX: usize = 64;
 /// Digits that wait to be sent on one leg.
 pub const DIGITS_MAX: usize = 64;
 /// Largest datagram that is read, bytes; longer ones are cut and then refused or ignored.

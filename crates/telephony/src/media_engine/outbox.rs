@@ -1,12 +1,13 @@
 //! Events of a media thread on their way out: never blocks, never loses a result.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::MediaEvent;
-use super::limits::PENDING_EVENTS_MAX;
+use super::limits::{PENDING_DIGITS_MAX, PENDING_EVENTS_MAX};
+use crate::port::CallId;
 
 /// Sends what the receiver takes and keeps the rest for the next tick.
 #[derive(Debug)]
@@ -24,6 +25,10 @@ impl Outbox {
     }
 
     /// Sends an event, after those that wait; gives the number of events left out.
+    ///
+    /// Results steer a call and are never left out, nor the first digits of a call: a page whose
+    /// clip a digit stopped waits for that digit. Anybody can send digits without end, so those
+    /// that follow can be missed, as can the news that a clip was stopped.
     pub(super) fn send(&mut self, event: MediaEvent) -> u64 {
         self.pending.push_back(event);
         self.flush();
@@ -31,7 +36,19 @@ impl Outbox {
             return 0;
         }
         let before = self.pending.len();
-        self.pending.retain(is_result);
+        let mut digits: HashMap<CallId, usize> = HashMap::new();
+        self.pending.retain(|event| match event {
+            MediaEvent::Digit { call, .. } => {
+                let count = digits.entry(call.clone()).or_default();
+                *count += 1;
+                *count <= PENDING_DIGITS_MAX
+            }
+            MediaEvent::Played { finished, .. } => *finished,
+            MediaEvent::Verdict { .. }
+            | MediaEvent::Beep { .. }
+            | MediaEvent::Recorded { .. }
+            | MediaEvent::Timeout { .. } => true,
+        });
         (before - self.pending.len()) as u64
     }
 
@@ -51,22 +68,9 @@ impl Outbox {
     }
 }
 
-/// Results steer a call; the others can be missed.
-const fn is_result(event: &MediaEvent) -> bool {
-    match event {
-        MediaEvent::Verdict { .. }
-        | MediaEvent::Beep { .. }
-        | MediaEvent::Recorded { .. }
-        | MediaEvent::Timeout { .. } => true,
-        MediaEvent::Played { finished, .. } => *finished,
-        MediaEvent::Digit { .. } => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::port::CallId;
 
     #[test]
     fn a_slow_receiver_gets_every_result_in_order() {
@@ -74,6 +78,10 @@ mod tests {
         let mut outbox = Outbox::new(sender);
         let call = CallId::new("a");
         let mut dropped = 0;
+        dropped += outbox.send(MediaEvent::Digit {
+            call: CallId::new("b"),
+            digit: '7',
+        });
         for token in 0..6_000 {
             dropped += outbox.send(MediaEvent::Digit {
                 call: call.clone(),
@@ -86,14 +94,22 @@ mod tests {
             };
             dropped += outbox.send(played);
         }
-        let mut tokens = Vec::new();
+        let (mut tokens, mut digits, mut of_others) = (Vec::new(), 0, String::new());
         while let Ok(event) = receiver.try_recv() {
-            if let MediaEvent::Played { token, .. } = event {
-                tokens.push(token);
+            match event {
+                MediaEvent::Played { token, .. } => tokens.push(token),
+                MediaEvent::Digit { call: of, .. } if of == call => digits += 1,
+                MediaEvent::Digit { digit, .. } => of_others.push(digit),
+                _ => {}
             }
             outbox.flush();
         }
         assert!(tokens.iter().copied().eq(0..6_000));
-        assert!(dropped > 0);
+        assert_eq!(dropped, 6_000 - digits);
+        assert!(
+            (PENDING_DIGITS_MAX as u64..6_000).contains(&digits),
+            "{digits}"
+        );
+        assert_eq!(of_others, "7");
     }
 }

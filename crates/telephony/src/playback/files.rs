@@ -62,7 +62,8 @@ impl Library {
         let path = self.path_of(name)?;
         let clip = audio::load(bytes, name).map_err(PlaybackError::Undecodable)?;
         let is_new = !path.exists();
-        if is_new && self.list()?.len() >= FILES_MAX {
+        let own = || Ok(self.list()?.iter().filter(|file| !file.shipped).count());
+        if is_new && own()? >= FILES_MAX {
             return Err(PlaybackError::TooMany);
         }
         write(&path, bytes).map_err(PlaybackError::Unwritable)?;

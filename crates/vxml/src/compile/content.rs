@@ -35,14 +35,7 @@ impl Compile {
         if content.is_empty() {
             return;
         }
-        let prompt = Prompt {
-            barge_in: None,
-            count: 1,
-            cond: None,
-            timeout: None,
-            lang: None,
-            content,
-        };
+        let prompt = Prompt::bare(content);
         out.push(Action {
             element: "prompt",
             place: within.place,
@@ -173,6 +166,7 @@ impl Compile {
             }
             Some(address) => Ok(ActionKind::ScriptFile {
                 address,
+                charset: element.attribute("charset").map(str::to_owned),
                 fetch: Self::fetching(element),
             }),
             None if text.trim().is_empty() => {

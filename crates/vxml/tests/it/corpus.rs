@@ -4,8 +4,13 @@
 #[expect(unreachable_pub, reason = "the fuzz targets use it as a crate")]
 mod targets;
 
+#[path = "../../../../fuzz/damage.rs"]
+mod damage;
+
 use std::fs;
 use std::path::Path;
+
+use self::damage::damage;
 
 /// Damaged copies of each input.
 const COPIES: u64 = 60;
@@ -18,47 +23,6 @@ fn corpus() -> Vec<Vec<u8>> {
         .collect();
     paths.sort();
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
-}
-
-/// Numbers that look random and are the same every time.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let wide = u64::try_from(end.max(1)).unwrap();
-        usize::try_from((self.0 >> 33) % wide).unwrap()
-    }
-}
-
-/// Cuts, doubles, borrows and overwrites pieces.
-fn damage(input: &[u8], other: &[u8], seed: u64) -> Vec<u8> {
-    let (mut numbers, mut bytes) = (Numbers(seed), input.to_vec());
-    for _ in 0..=numbers.below(4) {
-        let (from, length) = (numbers.below(bytes.len()), numbers.below(40));
-        let to = (from + length).min(bytes.len());
-        match numbers.below(4) {
-            0 => drop(bytes.drain(from..to)),
-            1 => {
-                let piece = bytes[from..to].to_vec();
-                bytes.splice(from..from, piece);
-            }
-            2 => {
-                let start = numbers.below(other.len());
-                let piece = other[start..(start + length).min(other.len())].to_vec();
-                bytes.splice(from..from, piece);
-            }
-            _ => {
-                if let Some(byte) = bytes.get_mut(from) {
-                    *byte = b"<>\"'&/{}() \n09#*\xff"[numbers.below(17)];
-                }
-            }
-        }
-    }
-    bytes
 }
 
 fn all(input: &[u8]) {

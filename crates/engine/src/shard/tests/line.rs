@@ -107,6 +107,10 @@ async fn beyond_the_bound_treatments_count_as_played_and_calls_still_end() {
     );
     stage.shard.send(hang_up("the-last-one"));
     assert_eq!(stage.shard.unsent.len(), limits::UNSENT_MAX + 1);
+    // A page waits for what it had recorded.
+    let call = CallId::new(leg.to_string().as_str());
+    stage.shard.send(TelephonyCommand::StopRecord { call });
+    assert_eq!(stage.shard.unsent.len(), limits::UNSENT_MAX + 2);
 }
 
 #[tokio::test]

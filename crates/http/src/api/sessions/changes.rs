@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Api;
 use crate::api::Operator;
 use crate::error::{ApiError, Failure};
-use crate::limits::{CHANGES_TOGETHER, TAIL_KEEP_ALIVE, TAIL_LISTENERS_MAX};
+use crate::limits::{CHANGES_TOGETHER, CHANGES_TOLD_MAX, TAIL_KEEP_ALIVE, TAIL_LISTENERS_MAX};
 
 pub(in crate::api) async fn changes(
     _: Operator,
@@ -60,15 +60,18 @@ struct Listener {
 #[derive(Default)]
 struct Moment {
     ids: Vec<String>,
+    /// Not all of them are in `ids`.
     missed: bool,
 }
 
 impl Moment {
     fn note(&mut self, changed: Option<String>) {
         match changed {
-            Some(id) if !self.ids.contains(&id) => self.ids.push(id),
-            Some(_) => {}
-            None => self.missed = true,
+            // Beyond this the list is read anyway.
+            Some(_) if self.missed => {}
+            Some(id) if self.ids.contains(&id) => {}
+            Some(id) if self.ids.len() < CHANGES_TOLD_MAX => self.ids.push(id),
+            Some(_) | None => self.missed = true,
         }
     }
 }
@@ -97,7 +100,7 @@ impl Listener {
         };
         let _moment_over = tokio::time::timeout(CHANGES_TOGETHER, more).await;
         let Moment { ids, missed } = moment;
-        if missed || ids.len() > TOLD_MAX {
+        if missed {
             return Some(Bytes::from_static(ALL));
         }
         let told: Vec<Bytes> = ids.iter().map(|id| self.told(id)).collect();
@@ -113,5 +116,22 @@ impl Listener {
     }
 }
 
-/// More sessions than these within a moment are read as a list.
-const TOLD_MAX: usize = 50;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_more_changes_than_are_told_none_is_kept() {
+        let mut moment = Moment::default();
+        for _ in 0..2 {
+            for n in 0..CHANGES_TOLD_MAX {
+                moment.note(Some(n.to_string()));
+            }
+        }
+        assert_eq!((moment.ids.len(), moment.missed), (CHANGES_TOLD_MAX, false));
+        for n in 0..10 * CHANGES_TOLD_MAX {
+            moment.note(Some(format!("more {n}")));
+        }
+        assert_eq!((moment.ids.len(), moment.missed), (CHANGES_TOLD_MAX, true));
+    }
+}

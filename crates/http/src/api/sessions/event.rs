@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::api::Operator;
 use crate::error::{ApiError, Failure};
-use crate::limits::{NAME_MAX, SESSION_BODY_MAX};
+use crate::limits::SESSION_BODY_MAX;
 use crate::path::ApiPath;
+use crate::session::event_name;
 use crate::{Api, answer, body};
 
 pub(in crate::api) async fn event(
@@ -31,16 +32,9 @@ pub(in crate::api) async fn event(
 fn read(mut keys: Map<String, Value>) -> Result<(String, Value), Failure> {
     let bad = |field: &str, message: &str| Failure::field(ErrorCode::BadParameter, field, message);
     let name = match keys.remove("name") {
-        Some(Value::String(name)) => name.trim().to_owned(),
+        Some(Value::String(name)) => event_name(&name)?,
         _ => return Err(bad("name", "name is missing")),
     };
-    let fits = |c: char| !c.is_whitespace() && !c.is_control();
-    if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(fits) {
-        return Err(bad(
-            "name",
-            "The name of an event has 1 to 255 bytes, no spaces",
-        ));
-    }
     let data = keys.remove("data").unwrap_or_else(|| json!({}));
     match keys.keys().next() {
         None => Ok((name, data)),

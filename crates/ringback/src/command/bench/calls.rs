@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{Goal, Outcome, rounded, subfolder, usage};
+use super::{Goal, Outcome, number, rounded, subfolder, usage};
 use crate::harness::assets::{GREETING, MUSIC};
 use crate::harness::receiver::{Notification, Receiver};
 use crate::harness::site::{Plan, Site, answer};
@@ -298,9 +298,4 @@ fn settings(args: &CallsArgs, agents: u64) -> Value {
         "ring_ms": RING_MS, "speech_ms": SPEECH_MS, "greeting_ms": 2_000, "talk_ms": TALK_MS,
         "_throttle_request_parameters_limit": 0,
     })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-const fn number(count: u64) -> f64 {
-    count as f64
 }

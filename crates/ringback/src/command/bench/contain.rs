@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Goal, Outcome, rounded, subfolder, usage};
+use super::{Goal, Outcome, median, rounded, subfolder, usage};
 use crate::harness::assets;
 use crate::harness::site::{client, start_server};
 
@@ -156,11 +156,6 @@ async fn measure(site: &Site, good: &[String], each: Duration) -> anyhow::Result
         beside: median(beside),
         hung,
     })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// A server with a place for documents.

@@ -18,7 +18,7 @@ use store::{Batch, EventRow, SqliteStore, Store};
 use tokio::time::Instant;
 
 use super::create::{READY_WITHIN, TRUNK, import};
-use super::{Goal, Outcome, rounded, subfolder, usage};
+use super::{Goal, Outcome, number, rounded, subfolder, usage};
 use crate::harness::assets;
 use crate::harness::process::Process;
 use crate::harness::site::start_server;
@@ -284,9 +284,4 @@ async fn lateness_ms(
         "a timer was {last} ms late"
     );
     Ok(late)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-const fn number(n: u64) -> f64 {
-    n as f64
 }

@@ -51,8 +51,11 @@ pub(super) fn all(config: &Config) -> Vec<Check> {
         open_files(),
     ];
     checks.extend(speech(&config.vxml.tts));
-    checks.extend(publishing::all(config, wall_us() / 1_000));
-    checks.extend(services::all(config));
+    // What is wrong with the file itself says the check of the store.
+    if let Ok(Some(setup)) = SqliteStore::setup(config.store.path.as_ref()) {
+        checks.extend(publishing::all(config, &setup, wall_us() / 1_000));
+        checks.extend(services::all(config, &setup.services));
+    }
     for (key, reason) in config::without_meaning(config) {
         let message = format!("{key} has no meaning here: {reason}");
         checks.push(Check::advice("configuration", message, "remove it"));

@@ -1,7 +1,7 @@
 //! Whether what the stored services publish reaches somebody (notifications §2, §4, §7.5).
 
 use callback::service::Service;
-use store::{Setup, SqliteStore};
+use store::Setup;
 
 use super::Check;
 use crate::config::Config;
@@ -9,12 +9,8 @@ use crate::config::Config;
 const NAME: &str = "notifications";
 
 /// Looks at every stored service; `now_ms` is the time of the subscriptions.
-pub(super) fn all(config: &Config, now_ms: i64) -> Vec<Check> {
-    // What is wrong with the file itself says the check of the store.
-    let Ok(Some(setup)) = SqliteStore::setup(config.store.path.as_ref()) else {
-        return vec![Check::good(NAME, "no service is stored")];
-    };
-    let checks = check(config, &setup, now_ms);
+pub(super) fn all(config: &Config, setup: &Setup, now_ms: i64) -> Vec<Check> {
+    let checks = check(config, setup, now_ms);
     if checks.is_empty() {
         let message =
             "every service that publishes has a list, a provider and somebody who hears it";
@@ -24,7 +20,8 @@ pub(super) fn all(config: &Config, now_ms: i64) -> Vec<Check> {
 }
 
 fn check(config: &Config, setup: &Setup, now_ms: i64) -> Vec<Check> {
-    let (mut unheard, mut unlisted, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut unheard, mut unlisted) = (Vec::new(), Vec::new());
+    let (mut unknown, mut nowhere) = (Vec::new(), Vec::new());
     for row in &setup.services {
         let service = Service {
             name: row.name.clone(),
@@ -47,6 +44,11 @@ fn check(config: &Config, setup: &Setup, now_ms: i64) -> Vec<Check> {
         let provider = value("_status_notification_provider");
         if !provider.is_empty() && !config.push.provider.contains_key(provider) {
             unknown.push(format!("{name} ({provider})"));
+        }
+        if value("_status_notification_type") == "customhttp"
+            && let Some(section) = without_url(config, provider)
+        {
+            nowhere.push(format!("{name} ({section})"));
         }
         let target = value("_status_notification_target");
         let hears = setup
@@ -74,6 +76,11 @@ fn check(config: &Config, setup: &Setup, now_ms: i64) -> Vec<Check> {
             "events fail, there is no such provider",
             "add [push.provider.<name>], or correct _status_notification_provider",
         ),
+        (
+            nowhere,
+            "events fail, there is no customhttp.url",
+            "set customhttp.url, or another _status_notification_type",
+        ),
     ];
     told.into_iter()
         .filter(|(names, ..)| !names.is_empty())
@@ -81,6 +88,18 @@ fn check(config: &Config, setup: &Setup, now_ms: i64) -> Vec<Check> {
             Check::advice(NAME, format!("{what}: {}", names.join(", ")), remedy)
         })
         .collect()
+}
+
+/// The section that lacks the address to which a service sends; `provider` may be empty.
+fn without_url(config: &Config, provider: &str) -> Option<String> {
+    let (section, settings) = if provider.is_empty() {
+        ("[push]".to_owned(), &config.push.customhttp)
+    } else {
+        // One that does not exist is told as such.
+        let found = config.push.provider.get(provider)?;
+        (format!("[push.provider.{provider}]"), &found.customhttp)
+    };
+    settings.url.is_empty().then_some(section)
 }
 
 /// Whether a filter matches some event of a service.
@@ -97,8 +116,9 @@ fn may_match(filter: &str, service: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use callback::transaction_list::import;
     use callback::{ServiceName, Timestamp};
-    use store::{ServiceRow, SubscriptionRow};
+    use store::{ServiceRow, SubscriptionRow, TransactionListRow};
 
     use super::*;
 
@@ -132,14 +152,27 @@ mod tests {
     fn what_reaches_nobody_is_told() {
         let notify = ("_enable_status_notification", "notify");
         let target = ("_status_notification_target", "http://crm/");
+        let subscribe = ("_enable_status_notification", "subscribe");
+        let custom = ("_status_notification_type", "customhttp");
+        let list = "[properties]\n_status_notification_type = customhttp\n";
+        let list = import("Custom", list, false).list;
         let mut setup = Setup {
             services: vec![
                 service("desk", &[notify, target]),
                 service("lost", &[("_callback_events_list", "Nowhere")]),
                 service("far", &[notify, ("_status_notification_provider", "p")]),
                 service("off", &[target]),
+                service("custom", &[subscribe, custom]),
+                service("listed", &[subscribe, ("_callback_events_list", "Custom")]),
+                service(
+                    "named",
+                    &[subscribe, custom, ("_status_notification_provider", "p")],
+                ),
             ],
-            lists: Vec::new(),
+            lists: vec![TransactionListRow {
+                list,
+                changed: Timestamp(0),
+            }],
             subscriptions: Vec::new(),
         };
         let told = |setup: &Setup| -> Vec<String> {
@@ -147,10 +180,15 @@ mod tests {
             checks.into_iter().map(|c| c.message).collect()
         };
         let all = told(&setup);
-        assert_eq!(all.len(), 3, "{all:?}");
+        assert_eq!(all.len(), 4, "{all:?}");
         assert_eq!(all[0], "NOTIFY_WITHOUT_SUBSCRIBER: desk");
         assert!(
-            all[1].ends_with("lost (Nowhere)") && all[2].ends_with("far (p)"),
+            all[1].ends_with("lost (Nowhere)") && all[2].ends_with("far (p), named (p)"),
+            "{all:?}"
+        );
+        // The type may stand in the list.
+        assert!(
+            all[3].ends_with("custom ([push]), listed ([push])"),
             "{all:?}"
         );
         setup.subscriptions.push(SubscriptionRow {
@@ -166,6 +204,6 @@ mod tests {
             guarded: false,
             expires: Timestamp(100),
         });
-        assert_eq!(told(&setup).len(), 2, "somebody hears of it");
+        assert_eq!(told(&setup).len(), 3, "somebody hears of it");
     }
 }

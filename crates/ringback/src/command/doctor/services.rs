@@ -1,11 +1,11 @@
-//! Whether what the stored services name is there: treatment files, trunks, addresses.
+//! Whether what the stored services name is there: treatment files and trunks.
 
 use std::path::PathBuf;
 
 use callback::options::{self, Kind};
 use callback::service::Service;
 use callback::treatment::Treatment;
-use store::{ServiceRow, SqliteStore};
+use store::ServiceRow;
 use telephony::playback::Library;
 
 use super::Check;
@@ -14,15 +14,7 @@ use crate::config::Config;
 const NAME: &str = "services";
 
 /// Looks at every stored service.
-pub(super) fn all(config: &Config) -> Vec<Check> {
-    // What is wrong with the file itself says the check of the store.
-    match SqliteStore::setup(config.store.path.as_ref()) {
-        Ok(Some(setup)) => check(config, &setup.services),
-        Ok(None) | Err(_) => Vec::new(),
-    }
-}
-
-fn check(config: &Config, rows: &[ServiceRow]) -> Vec<Check> {
+pub(super) fn all(config: &Config, rows: &[ServiceRow]) -> Vec<Check> {
     let library = Library::new(PathBuf::from(&config.media.treatments_dir));
     let mut checks = Vec::new();
     for row in rows {
@@ -43,14 +35,6 @@ fn check(config: &Config, rows: &[ServiceRow]) -> Vec<Check> {
                 service.name
             );
             let remedy = "add the [[trunk]], or correct _route_point";
-            checks.push(Check::advice(NAME, message, remedy));
-        }
-        if let Some(section) = without_url(config, &service) {
-            let message = format!(
-                "{}: {section} has no customhttp.url, its events will fail",
-                service.name
-            );
-            let remedy = "set customhttp.url, or another _status_notification_type";
             checks.push(Check::advice(NAME, message, remedy));
         }
     }
@@ -80,24 +64,6 @@ fn unknown_trunk<'a>(config: &Config, service: &'a Service) -> Option<&'a str> {
     (!is_known && !name.contains('$')).then_some(name)
 }
 
-/// The section that lacks the address to which a service sends.
-fn without_url(config: &Config, service: &Service) -> Option<String> {
-    let mode = service.value("_enable_status_notification");
-    let is_on = !mode.is_empty() && !mode.eq_ignore_ascii_case("false");
-    if !is_on || service.get("_status_notification_type") != Some("customhttp") {
-        return None;
-    }
-    let (section, settings) = match service.get("_status_notification_provider") {
-        None => ("[push]".to_owned(), &config.push.customhttp),
-        // A provider that does not exist is told by the check of notifications.
-        Some(name) => (
-            format!("[push.provider.{name}]"),
-            &config.push.provider.get(name)?.customhttp,
-        ),
-    };
-    settings.url.is_empty().then_some(section)
-}
-
 #[cfg(test)]
 mod tests {
     use callback::{ServiceName, Timestamp};
@@ -113,24 +79,20 @@ mod tests {
             changed: Timestamp(0),
         };
         let told = |options: &[(&str, &str)]| -> Vec<String> {
-            let checks = check(&Config::default(), &[row(options)]);
+            let checks = all(&Config::default(), &[row(options)]);
             checks.into_iter().map(|check| check.message).collect()
         };
         let found = told(&[
             ("_treatment_customer_connect", "missing.wav"),
             ("_route_point", "nosuchtrunk"),
-            ("_enable_status_notification", "notify"),
-            ("_status_notification_type", "customhttp"),
         ]);
-        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].contains("missing.wav"), "{found:?}");
         assert!(found[1].contains("nosuchtrunk"), "{found:?}");
-        assert!(found[2].contains("customhttp.url"), "{found:?}");
         let good = [
             ("_treatment_customer_connect", "all_agents_busy.wav"),
             ("_treatment_waiting_for_agent", "http://127.0.0.1:9/a.wav"),
             ("_route_point", "$point$"),
-            ("_status_notification_type", "customhttp"),
         ];
         assert_eq!(told(&good), Vec::<String>::new());
     }

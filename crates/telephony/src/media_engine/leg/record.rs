@@ -54,12 +54,20 @@ impl Recorder {
         self.samples.len() as u64 / SAMPLES_PER_MS
     }
 
-    /// Takes a frame that was heard now.
+    /// Samples of the longest duration.
+    fn most(&self) -> usize {
+        usize::try_from(self.order.max_ms * SAMPLES_PER_MS).unwrap_or(usize::MAX)
+    }
+
+    /// Takes a frame that was heard now; what goes beyond the longest duration is left out, however
+    /// fast the frames come.
     fn hear(&mut self, frame: &[i16], now_ms: u64) {
         if now_ms < self.begins_ms {
             return;
         }
         self.fill(now_ms);
+        let room = self.most().saturating_sub(self.samples.len());
+        let frame = frame.get(..room).unwrap_or(frame);
         self.samples.extend_from_slice(frame);
         let ms = frame.len() as u64 / SAMPLES_PER_MS;
         let sum: u64 = frame.iter().map(|s| u64::from(s.unsigned_abs())).sum();
@@ -80,8 +88,9 @@ impl Recorder {
         let passed_ms = now_ms.saturating_sub(self.begins_ms);
         let missing_ms = passed_ms.saturating_sub(self.length_ms());
         if missing_ms > GAP_MS {
-            let samples = usize::try_from(missing_ms * SAMPLES_PER_MS).unwrap_or(0);
-            self.samples.resize(self.samples.len() + samples, 0);
+            let missing = usize::try_from(missing_ms * SAMPLES_PER_MS).unwrap_or(usize::MAX);
+            let length = self.samples.len().saturating_add(missing);
+            self.samples.resize(length.min(self.most()), 0);
             self.silence_ms += missing_ms;
         }
     }
@@ -102,9 +111,7 @@ impl Recorder {
         if !self.has_sound() {
             return (None, false);
         }
-        let most = usize::try_from(self.order.max_ms * SAMPLES_PER_MS).unwrap_or(usize::MAX);
-        let at_max = self.samples.len() >= most;
-        self.samples.truncate(most);
+        let at_max = self.samples.len() >= self.most();
         if self
             .order
             .final_silence_ms
@@ -218,6 +225,20 @@ mod tests {
             ..ORDER
         };
         assert_eq!(record(order, &"x".repeat(100)), (Some(500), Some(500)));
+    }
+
+    #[test]
+    fn a_flood_takes_no_more_memory_than_the_longest_duration() {
+        let sound = tone::tone(&[400.0], 30, -20.0);
+        let mut recorder = Recorder::new(ORDER, 0);
+        for _ in 0..10_000 {
+            recorder.hear(&sound, 20);
+        }
+        assert_eq!(recorder.samples.len(), recorder.most());
+        assert!(!recorder.is_over(20));
+        let (clip, at_max) = recorder.finish();
+        assert_eq!(clip.map(|clip| clip.duration_ms()), Some(ORDER.max_ms));
+        assert!(at_max);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Goal, Outcome, rounded, usage};
+use super::super::{Goal, Outcome, median, rounded, usage};
 use super::{DeliverArgs, Measured, measure, settings};
 
 /// Pairs of runs; the medians count, because one burst of another process spoils a run.
@@ -36,7 +36,7 @@ pub(super) async fn run(args: &DeliverArgs, dir: &Path) -> anyhow::Result<Outcom
     }
     let after = usage::processor()?;
     let all = || good.iter().chain(&bad);
-    let (p99, p99_with) = (median(&good, "p99_ms"), median(&bad, "p99_ms"));
+    let (p99, p99_with) = (median_of(&good, "p99_ms"), median_of(&bad, "p99_ms"));
     let ratio = p99_with / p99.max(f64::MIN_POSITIVE);
     let judged = if p99_with - p99 < GRAIN_MS {
         ratio.min(1.0)
@@ -55,8 +55,8 @@ pub(super) async fn run(args: &DeliverArgs, dir: &Path) -> anyhow::Result<Outcom
         result.insert(name.to_owned(), json!(each));
     }
     result.insert("ratio".to_owned(), json!(rounded(ratio)));
-    result.insert("p50_ms".to_owned(), json!(median(&good, "p50_ms")));
-    result.insert("p50_ms_with".to_owned(), json!(median(&bad, "p50_ms")));
+    result.insert("p50_ms".to_owned(), json!(median_of(&good, "p50_ms")));
+    result.insert("p50_ms_with".to_owned(), json!(median_of(&bad, "p50_ms")));
     result.insert("delivered".to_owned(), json!(sum("delivered")));
     result.insert("to_bad_receivers".to_owned(), json!(sum("bad")));
     Ok(Outcome {
@@ -84,8 +84,6 @@ fn share(args: &DeliverArgs) -> f64 {
     args.targets as f64 / (args.targets + bad) as f64
 }
 
-fn median(runs: &[Measured], name: &str) -> f64 {
-    let mut values: Vec<f64> = runs.iter().map(|run| run.figure(name)).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+fn median_of(runs: &[Measured], name: &str) -> f64 {
+    median(runs.iter().map(|run| run.figure(name)).collect())
 }

@@ -86,7 +86,7 @@ pub(super) fn made(dir: &Path, count: usize) -> anyhow::Result<Vec<Clip>> {
         let (label, samples) = sound(number)?;
         let name = format!("{number}.wav");
         let path = dir.join(&name);
-        std::fs::write(&path, assets::wav(&samples)).context("a made clip")?;
+        std::fs::write(&path, assets::wav(samples)).context("a made clip")?;
         Ok(Chosen {
             label: label.to_owned(),
             country: HOME.to_owned(),
