@@ -575,6 +575,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     )
     .body(Body::Keys("Object")),
     op(
+        "post",
+        "/scxml/basichttp/{session}",
+        "A message for the BasicHTTP event processor of a session; _scxmleventname names the event",
+        Answer::Json("Object"),
+    )
+    .body(Body::Keys("Object")),
+    op(
         "get",
         "/scxml/session/{session}/query",
         "How a session stands",
