@@ -41,8 +41,8 @@ impl Sessions {
     /// takes none.
     pub(crate) fn basic_http(&self, id: &str, request: HttpRequest) -> bool {
         let mut event = request.into_event();
-        if let Data::Json(Value::Object(data)) = &mut event.data {
-            data.remove(scxml::INTERACTION);
+        if let Data::Json(data) = &mut event.data {
+            only_own_interactions(data);
         }
         let cell = self.cell(id);
         cell.is_some_and(|cell| self.push(&cell, Input::Event(id.to_owned(), event)))
