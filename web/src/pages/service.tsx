@@ -218,7 +218,7 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
           <TryIt service={service.name} disabled={changed.length > 0} />
         </Tabs.Panel>
         <Tabs.Panel value="history" className="tabbed">
-          <History service={service.name} />
+          <History of="services" name={service.name} />
         </Tabs.Panel>
       </Tabs>
     </div>
