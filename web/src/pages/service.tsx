@@ -119,7 +119,7 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
   const general = (check.data?.errors ?? []).filter((fault) => !fault.option);
   return (
     <div className="stack">
-      <div className="head">
+      <div className="head bar">
         <span className="quiet">
           {t("service.changed")} <Time at={service.changed} />
         </span>

@@ -81,7 +81,7 @@ function Editor({ name, text }: { name: string; text: string }) {
   const unused = events.filter((event) => !sections.some((section) => section.name === event.event_id));
   return (
     <>
-      <div className="head">
+      <div className="head bar">
         <span className="quiet">
           {users.length === 0 ? t("lists.unused") : `${t("lists.used_by")}: `}
           {users.map((service) => (
