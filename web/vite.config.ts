@@ -15,5 +15,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 900,
   },
-  server: { proxy: { "/api": target, "/genesys": target } },
+  server: { proxy: { "/api": target, "/scxml": target } },
 });

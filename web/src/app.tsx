@@ -3,10 +3,12 @@ import { ActionIcon, Alert, Badge, Burger, Button, Center, Loader, Tooltip, useC
 import { onlineManager, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Suspense, useEffect, useRef, useState } from "react";
 import { Link, NavLink, Navigate, Route, Routes, useLocation } from "react-router";
+import { askingAnew } from "./api/anew";
 import { api, good, onLoggedOut, tellLoggedIn, type Session } from "./api/client";
 import { onLive, startLive, useLiveState } from "./api/live";
 import { Fence, lazyPage } from "./components/lazy_page";
 import { ErrorNote } from "./components/notes";
+import { toastError } from "./components/toasts";
 import { Login } from "./pages/login";
 import { t, type TextKey } from "./text";
 
@@ -80,21 +82,23 @@ function Inside({ session }: { session: Session }) {
   const queries = useQueryClient();
   const [open, setOpen] = useState(false);
   const { pathname } = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const before = useRef(pathname);
   useEffect(() => startLive(), []);
-  useEffect(
-    () =>
-      onLive((events) => {
-        for (const id of new Set(events.map((event) => event.callback_id)))
-          void queries.invalidateQueries({ queryKey: ["callback", id] });
-        for (const key of ["callbacks", "overview", "agents", "deliveries"])
-          void queries.invalidateQueries({ queryKey: [key] });
-      }),
-    [queries],
-  );
+  useEffect(() => {
+    const ask = askingAnew(queries);
+    return onLive((events) => {
+      for (const id of new Set(events.map((event) => event.callback_id))) ask(["callback", id]);
+      for (const key of ["callbacks", "overview", "agents"]) ask([key]);
+    });
+  }, [queries]);
   useEffect(() => {
     setOpen(false);
     const page = PAGES.find((known) => pathname.startsWith(known.path));
     document.title = page ? `${t(page.title)} · Ringback` : "Ringback";
+    // Keyboard and screen reader go on in the page that was opened, not in what led to it.
+    if (before.current !== pathname && before.current !== "/") main.current?.focus();
+    before.current = pathname;
   }, [pathname]);
   return (
     <div className="shell" data-open={open}>
@@ -120,7 +124,7 @@ function Inside({ session }: { session: Session }) {
         <span className="grow" />
         <span className="version">{t("nav.version", { version: session.version })}</span>
       </nav>
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} ref={main}>
         <Connection />
         <Fence key={pathname}>
           <Suspense fallback={<Waiting />}>
@@ -207,9 +211,13 @@ function SchemeButton() {
 function LogoutButton() {
   const queries = useQueryClient();
   const logOut = async () => {
-    await good(api.DELETE("/api/v1/session"));
-    queries.clear();
-    window.location.assign("/ui/");
+    try {
+      await good(api.DELETE("/api/v1/session"));
+      queries.clear();
+      window.location.assign("/ui/");
+    } catch (error) {
+      toastError(error);
+    }
   };
   return (
     <Button variant="subtle" color="gray" size="compact-sm" onClick={() => void logOut()}>

@@ -101,8 +101,11 @@ test.describe("callbacks", () => {
     await page.getByRole("dialog").getByRole("button", { name: "Reschedule" }).click();
     await expect(page.getByText("SCHEDULED", { exact: true }).first()).toBeVisible();
     await page.getByRole("button", { name: "Cancel it" }).click();
-    await page.getByRole("button", { name: "Cancel the callback" }).click();
+    const sent: string[] = [];
+    page.on("request", (request) => request.method() === "DELETE" && sent.push(request.url()));
+    await page.getByRole("button", { name: "Cancel the callback" }).dblclick({ noWaitAfter: true });
     await expect(page.getByText("CANCELLED", { exact: true })).toBeVisible();
+    expect(sent, "a double click cancels once").toHaveLength(1);
     await expect(page.getByRole("button", { name: "Cancel it" })).toHaveCount(0);
   });
 
@@ -133,6 +136,40 @@ test.describe("callbacks", () => {
     await expect(page.getByText("4 cancelled")).toBeVisible();
     const left = await ask<{ count: number }>(demo(), "GET", "/api/v1/callbacks/count?service=many&state=QUEUED");
     expect(left.count).toBe(0);
+  });
+
+  test("everything is cancelled although pages move while they are read, but nothing that came after the count", async ({ page }) => {
+    // Stands for the server: a newer one comes in before each page is read, and others leave the set before it.
+    const one = (n: number, made: string) => ({ _id: `id-${n}`, _customer_number: "+12025550100", _service_name: "x", _callback_state: "QUEUED", _rb_created: made });
+    let left = Array.from({ length: 2500 }, (_, n) => one(2500 - n, `2026-01-01T00:00:00.${String(100 + (2500 - n) % 900)}Z`));
+    const last = left.reduce((most, callback) => (callback._rb_created > most ? callback._rb_created : most), "");
+    let pages = 0;
+    const cancelled: string[] = [];
+    await page.route(/\/api\/v1\/callbacks\?/, async (route) => {
+      const query = new URL(route.request().url()).searchParams;
+      const [skip, limit] = [Number(query.get("skip")), Number(query.get("limit"))];
+      if (limit === 1000) {
+        pages += 1;
+        if (pages === 2) left = left.filter((callback) => !/^id-2[34]\d\d$/.test(callback._id));
+        if (pages === 3) left = [one(9000, "2026-01-02T00:00:00.000Z"), ...left];
+      }
+      await route.fulfill({ json: { callbacks: left.slice(skip, skip + limit) } });
+    });
+    await page.route(/\/api\/v1\/callbacks\/bulk-cancel$/, async (route) => {
+      const { ids } = route.request().postDataJSON() as { ids: string[] };
+      const there = ids.filter((id) => left.some((callback) => callback._id === id));
+      const refused = ids.filter((id) => !there.includes(id)).map((_id) => ({ _id, phrase: "", message: "it is over" }));
+      left = left.filter((callback) => !there.includes(callback._id));
+      cancelled.push(...ids);
+      await route.fulfill({ json: { cancelled: there, refused } });
+    });
+    await open(page, demo(), "/callbacks", "Callbacks");
+    await page.getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name: /Cancel everything/ }).click();
+    await page.getByRole("button", { name: /^Cancel [\d,]+ callbacks$/ }).click();
+    await expect(page.getByText("2300 cancelled")).toBeVisible();
+    expect(new Set(cancelled).size, "each id is sent once").toBe(cancelled.length);
+    expect(left.map((callback) => callback._id), `what came after ${last} stays`).toEqual(["id-9000"]);
   });
 
   test("what matches is exported", async ({ page }) => {

@@ -1,5 +1,15 @@
 // Login, logout, and what a stranger sees.
+import type { Locator, Page } from "@playwright/test";
 import { accessible, demo, expect, locked, open, test } from "./base";
+
+/** Presses Tab until it is reached. */
+async function tabTo(page: Page, wanted: Locator): Promise<void> {
+  for (let n = 0; n < 80; n += 1) {
+    await page.keyboard.press("Tab");
+    if (await wanted.evaluate((element) => element === document.activeElement)) return;
+  }
+  throw new Error("it is not reached by Tab");
+}
 
 test.describe("login", () => {
   test("a stranger sees the form only", async ({ page }) => {
@@ -35,8 +45,10 @@ test.describe("login", () => {
     await page.goto(`${locked()}/ui/services`);
     await page.getByLabel("User name").fill("operator");
     await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+    const judged = page.waitForResponse(/services\/import/);
     await page.getByRole("button", { name: "Log in" }).click();
     await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
+    await judged;
     await context.clearCookies();
     await page.getByRole("link", { name: "Callbacks" }).click();
     await expect(page.getByLabel("User name")).toBeVisible();
@@ -55,10 +67,46 @@ test.describe("shell", () => {
 
   test("everything is reached by keyboard", async ({ page }) => {
     await open(page, demo(), "/overview", "Overview");
+    const skip = page.getByRole("link", { name: "Skip to content" });
+    await page.keyboard.press("Tab");
+    await expect(skip).toBeFocused();
+    await tabTo(page, page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Services" }));
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
+    // The page that was opened goes on with the keyboard: what comes next is in it.
+    await expect(page.getByRole("main")).toBeFocused();
+    await page.keyboard.press("Tab");
+    await expect(page.getByRole("link", { name: "Export" })).toBeFocused();
+    await tabTo(page, page.getByRole("button", { name: "New service" }));
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("dialog").getByLabel("Name")).toBeFocused();
+    await page.keyboard.press("Escape");
+    await expect(page.getByRole("button", { name: "New service" })).toBeFocused();
+  });
+
+  test("the skip link leads past the menu", async ({ page }) => {
+    await open(page, demo(), "/treatments", "Treatments");
     await page.keyboard.press("Tab");
     await expect(page.getByRole("link", { name: "Skip to content" })).toBeFocused();
-    await page.getByRole("link", { name: "Services" }).focus();
     await page.keyboard.press("Enter");
+    await expect(page.getByRole("main")).toBeFocused();
+    await page.keyboard.press("Tab");
+    await expect(page.getByRole("button", { name: "Upload a sound" })).toBeFocused();
+    const listen = page.getByRole("button", { name: "Listen to next_customer_rep.wav" });
+    await tabTo(page, listen);
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("row", { name: /next_customer_rep\.wav/ }).locator("audio")).toBeFocused();
+  });
+
+  test("a log-out that the server does not answer is told", async ({ page }) => {
+    await page.goto(`${locked()}/ui/services`);
+    await page.getByLabel("User name").fill("operator");
+    await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
+    await page.route("**/api/v1/session", (route) => (route.request().method() === "DELETE" ? route.abort() : route.fallback()));
+    await page.getByRole("button", { name: "Log out" }).click();
+    await expect(page.getByRole("status").filter({ hasText: "The server does not answer" })).toBeVisible();
     await expect(page.getByRole("heading", { level: 1, name: "Services" })).toBeVisible();
   });
 

@@ -25,6 +25,35 @@ test.describe("overview", () => {
     await expect(page.getByRole("radio", { name: "12 hours" })).toBeChecked();
   });
 
+  test("many events do not make many large requests, and slow answers are seen", async ({ page }) => {
+    await service(demo(), "busy");
+    const asked = { lists: 0, overviews: 0, broken: 0 };
+    page.on("request", (request) => {
+      const { pathname } = new URL(request.url());
+      if (/\/(callbacks|deliveries)$/.test(pathname)) asked.lists += 1;
+      if (pathname.endsWith("/overview")) asked.overviews += 1;
+    });
+    page.on("requestfailed", (request) => (asked.broken += request.url().endsWith("/overview") ? 1 : 0));
+    await page.route("**/api/v1/overview", async (route) => {
+      const answer = await route.fetch();
+      await new Promise((next) => setTimeout(next, 700));
+      await route.fulfill({ response: answer });
+    });
+    await open(page, demo(), "/overview", "Overview");
+    const queue = page.getByRole("row", { name: /^VQ_busy/ });
+    const began = Date.now();
+    let made = 0;
+    for (; Date.now() - began < 3000; made += 1) {
+      await callback(demo(), "busy", `+1202555${3000 + made}`);
+      await new Promise((next) => setTimeout(next, 100));
+    }
+    await expect(queue.getByRole("cell").nth(1)).toHaveText(String(made));
+    const passed = Math.ceil((Date.now() - began) / 1000);
+    expect(asked.lists, "by the clock").toBeLessThanOrEqual(2 + 2 * Math.ceil(passed / 5));
+    expect(asked.overviews, "one after the other").toBeLessThanOrEqual(3 + (passed * 1000) / 700);
+    expect(asked.broken, "at most what the clock asked").toBeLessThanOrEqual(1 + passed / 5);
+  });
+
   test("what needs a hand is named", async ({ page }) => {
     await open(page, empty(), "/overview", "Overview");
     await expect(page.getByText("No trunk is configured: nobody can be called.")).toBeVisible();

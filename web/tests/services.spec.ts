@@ -9,6 +9,18 @@ test.describe("services", () => {
     await expect(row).toContainText(/Well|notes/);
   });
 
+  test("health is judged without asking for a password", async ({ page }) => {
+    await service(demo(), "secretive", { password: "hunter2-in-clear", _prioritty: "5" });
+    const seen: string[] = [];
+    page.on("request", (request) => seen.push(`${request.url()} ${request.postData() ?? ""}`));
+    await open(page, demo(), "/services", "Services");
+    await expect(page.getByRole("row", { name: /^secretive/ })).toContainText("notes");
+    await expect(page.getByRole("row", { name: /^secretive/ })).not.toContainText("errors");
+    expect(seen.some((one) => one.includes("/services/import?dry_run=true"))).toBe(true);
+    expect(seen.filter((one) => /services\/export|hunter2/.test(one))).toEqual([]);
+    await ask(demo(), "DELETE", "/api/v1/services/secretive");
+  });
+
   test("without services the page says what to do", async ({ page }) => {
     await open(page, empty(), "/services", "Services");
     await expect(page.getByText("No services yet.")).toBeVisible();
@@ -30,6 +42,24 @@ test.describe("services", () => {
     await expect(page.getByRole("heading", { level: 1, name: "fromtemplate" })).toBeVisible();
     const { services } = await ask<{ services: { name: string; options: Record<string, string> }[] }>(demo(), "GET", "/api/v1/services");
     expect(services.find((one) => one.name === "fromtemplate")?.options._wait_for_agent).toBe("false");
+  });
+
+  test("who is called first is told as it is", async ({ page }) => {
+    await service(demo(), "free");
+    await service(demo(), "once", { _wait_for_agent: "false" });
+    await service(demo(), "agents", { _userterminated_first_connect_party: "AGENT", _wait_for_agent: "false" });
+    await open(page, demo(), "/services", "Services");
+    await expect(page.getByRole("row", { name: /^free / })).toContainText("Customer, when an agent is free");
+    await expect(page.getByRole("row", { name: /^once / })).toContainText("Customer, at once");
+    await expect(page.getByRole("row", { name: /^agents / })).toContainText("Agent first");
+    await page.getByRole("button", { name: "New service" }).click();
+    await page.getByLabel("Name").fill("agentfirst");
+    await page.getByRole("textbox", { name: "Template" }).click();
+    await page.getByRole("option", { name: "Agent first" }).click();
+    await page.getByRole("button", { name: "Make it" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "agentfirst" })).toBeVisible();
+    await page.getByRole("link", { name: "Services" }).first().click();
+    await expect(page.getByRole("row", { name: /^agentfirst/ })).toContainText("Agent first");
   });
 
   test("a name that is taken or impossible is refused in the form", async ({ page }) => {

@@ -36,6 +36,17 @@ test.describe("sessions", () => {
     await expect(page.getByText("Active: red")).toBeVisible();
   });
 
+  test("a parameter that is no pair keeps a session from starting", async ({ page }) => {
+    await open(page, demo(), "/sessions", "Sessions");
+    await page.getByRole("button", { name: "Start a session" }).click();
+    await page.getByLabel("Address of the document").fill(address);
+    await page.getByLabel("Parameters").fill("who = me\nlost");
+    await expect(page.getByText("No key = value: lost")).toBeVisible();
+    await expect(page.getByRole("button", { name: "Start it" })).toBeDisabled();
+    await page.getByLabel("Parameters").fill("who = me\n\n");
+    await expect(page.getByRole("button", { name: "Start it" })).toBeEnabled();
+  });
+
   test("a document that is not there is refused in the form", async ({ page }) => {
     await open(page, demo(), "/sessions", "Sessions");
     await page.getByRole("button", { name: "Start a session" }).click();

@@ -440,12 +440,24 @@ impl Engine {
         match tokio::time::timeout(limits::ASK_MAX, answer).await {
             Ok(answer) => answer
                 .map_err(|_closed| Error::new(ErrorCode::NotReady, "The server is going down")),
-            // What was not looked at yet is left out: its answer is not waited for any more.
+            // Changes of callbacks that were not looked at yet are left out: their answers are not
+            // waited for any more. What an operator sets is stored by then and counts all the same.
             Err(_elapsed) => Err(Error::new(
                 ErrorCode::NotReady,
                 "The server did not get to it in time; look how things stand, then try again",
             )),
         }
+    }
+
+    /// Asks for a change to its end: a client that goes away has asked all the same, and only the
+    /// answer that it could not be done in time takes it back.
+    async fn ask_to_end<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(shard::Reply<T>) -> Command + Send + 'static,
+    ) -> Result<T, Error> {
+        let engine = self.clone();
+        self.to_end(async move { engine.ask(command).await })
+            .await?
     }
 
     /// Runs a change to its end even when the client that asked for it goes away: what is stored

@@ -11,15 +11,17 @@
 //! Threads that are behind all others may not use every processor, so one is always at hand for
 //! the rest of the house.
 
+mod inbox;
 mod priority;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use rustix::thread::{Pid, gettid};
 
+pub(crate) use self::inbox::{Inbox, Pushed};
 use self::priority::Background;
 use crate::clock::Stopwatch;
 use crate::limits;
@@ -28,29 +30,33 @@ use crate::limits;
 /// is left among those that would take all of it.
 const THREADS: [(Lane, usize); 2] = [(Lane::Quick, 2), (Lane::Slow, 4)];
 
-/// Whether there is more to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Another input may wait.
-    More,
-    /// Nothing waits; whoever brings the next input calls [`Pool::ready`].
-    Rest,
-}
-
 /// What threads run.
 pub(crate) trait Hosted: Send + Sync + 'static {
+    /// What happens to it.
+    type Input: Send;
     /// Its name in the log.
     fn name(&self) -> &str;
+    /// What waits for a thread.
+    fn inbox(&self) -> &Inbox<Self::Input>;
     /// What it took lately.
     fn burden(&self) -> &Burden;
 }
 
-/// What runs the cells.
-pub(crate) trait Host<C>: Send + Sync + 'static {
-    /// Handles one input.
-    fn step(&self, cell: &Arc<C>) -> Next;
+/// What cells belong to.
+pub(crate) trait Host<C: Hosted>: Send + Sync + 'static {
+    /// Handles one input, and everything that follows from it at once.
+    fn take(self: Arc<Self>, cell: &Arc<C>, input: C::Input);
     /// The cell hangs and its thread is set aside: it is over.
-    fn hangs(&self, cell: &Arc<C>);
+    fn hangs(self: Arc<Self>, cell: &Arc<C>);
+}
+
+/// Whether there is more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Another input may wait.
+    More,
+    /// Nothing waits.
+    Rest,
 }
 
 /// How long a cell counts as one that takes much.
@@ -170,8 +176,8 @@ impl<C: Hosted> Pool<C> {
     }
 
     /// Starts the threads and the one that looks after them; without it everything waits.
-    pub(crate) fn start(self: &Arc<Self>, host: impl Host<C>) {
-        let host: Arc<dyn Host<C>> = Arc::new(host);
+    pub(crate) fn start(self: &Arc<Self>, host: Weak<impl Host<C>>) {
+        let host: Weak<dyn Host<C>> = host;
         for (lane, threads) in THREADS {
             for _ in 0..threads {
                 self.add_thread(lane, &host);
@@ -184,8 +190,16 @@ impl<C: Hosted> Pool<C> {
         }
     }
 
-    /// It has something to do.
-    pub(crate) fn ready(&self, cell: Arc<C>) {
+    /// Sees to it that a thread comes for what was put into the inbox of a cell; `false` when it
+    /// was refused.
+    pub(crate) fn see_to(&self, cell: &Arc<C>, pushed: Pushed) -> bool {
+        if pushed == Pushed::First {
+            self.ready(Arc::clone(cell));
+        }
+        pushed != Pushed::Refused
+    }
+
+    fn ready(&self, cell: Arc<C>) {
         let queue = self.queue(cell.burden().lane(self.watch.elapsed_us()));
         lock(&queue.ready).push_back(cell);
         queue.wake.notify_one();
@@ -216,16 +230,16 @@ impl<C: Hosted> Pool<C> {
         }
     }
 
-    fn add_thread(self: &Arc<Self>, lane: Lane, host: &Arc<dyn Host<C>>) {
+    fn add_thread(self: &Arc<Self>, lane: Lane, host: &Weak<dyn Host<C>>) {
         let number = self.threads.fetch_add(1, Ordering::Relaxed);
-        let (pool, host) = (Arc::clone(self), Arc::clone(host));
+        let (pool, host) = (Arc::clone(self), Weak::clone(host));
         let thread = std::thread::Builder::new().name(format!("{}-{number}", self.kind));
-        if let Err(error) = thread.spawn(move || pool.work(number, lane, host.as_ref())) {
+        if let Err(error) = thread.spawn(move || pool.work(number, lane, &host)) {
             tracing::error!(%error, kind = self.kind, "a thread for scripts cannot be started");
         }
     }
 
-    fn work(&self, number: u64, lane: Lane, host: &dyn Host<C>) {
+    fn work(&self, number: u64, lane: Lane, host: &Weak<dyn Host<C>>) {
         let _runtime = self.runtime.enter();
         match lane {
             Lane::Quick => priority::behind_calls(),
@@ -272,11 +286,11 @@ impl<C: Hosted> Pool<C> {
     }
 
     /// Runs a cell until nothing waits, others should have their turn or an input lasted long.
-    fn turn(&self, cell: &Arc<C>, begun: &Begun, host: &dyn Host<C>) -> Next {
+    fn turn(&self, cell: &Arc<C>, begun: &Begun, host: &Weak<dyn Host<C>>) -> Next {
         for _ in 0..limits::SESSION_TURN_MAX {
             let from_us = self.watch.elapsed_us();
             begun.input_us.store(from_us, Ordering::Relaxed);
-            let next = host.step(cell);
+            let next = step(cell, host);
             let now_us = self.watch.elapsed_us();
             if now_us - from_us > micros(limits::SESSION_HEAVY) {
                 // It may have waited for a processor: only what it used counts.
@@ -308,7 +322,7 @@ impl<C: Hosted> Pool<C> {
         }
     }
 
-    fn look_after(self: &Arc<Self>, host: &Arc<dyn Host<C>>) {
+    fn look_after(self: &Arc<Self>, host: &Weak<dyn Host<C>>) {
         let _runtime = self.runtime.enter();
         let mut looking = lock(&self.looking);
         while !self.stopping.load(Ordering::Acquire) {
@@ -321,7 +335,14 @@ impl<C: Hosted> Pool<C> {
             };
             self.replace_slow(host);
             for cell in self.set_aside(host) {
-                host.hangs(&cell);
+                tracing::error!(
+                    kind = self.kind,
+                    name = cell.name(),
+                    "a script hangs: it is over"
+                );
+                if let Some(host) = host.upgrade() {
+                    host.hangs(&cell);
+                }
             }
             self.working.store(false, Ordering::Release);
             if !lock(&self.busy).is_empty() {
@@ -331,7 +352,7 @@ impl<C: Hosted> Pool<C> {
     }
 
     /// Quick threads that run one input for long give their place to others.
-    fn replace_slow(self: &Arc<Self>, host: &Arc<dyn Host<C>>) {
+    fn replace_slow(self: &Arc<Self>, host: &Weak<dyn Host<C>>) {
         let now = self.watch.elapsed_us();
         let mut places = 0;
         for busy in lock(&self.busy).values_mut() {
@@ -354,7 +375,7 @@ impl<C: Hosted> Pool<C> {
     }
 
     /// Sets aside threads that run one input for too long, and replaces them; gives what they run.
-    fn set_aside(self: &Arc<Self>, host: &Arc<dyn Host<C>>) -> Vec<Arc<C>> {
+    fn set_aside(self: &Arc<Self>, host: &Weak<dyn Host<C>>) -> Vec<Arc<C>> {
         let now = self.watch.elapsed_us();
         let mut busy = lock(&self.busy);
         let hung = busy.iter().filter(|(_, b)| hangs(b, now));
@@ -377,6 +398,22 @@ impl<C: Hosted> Pool<C> {
             self.add_thread(lane, host);
         }
         cells
+    }
+}
+
+/// Lets a cell take its next input.
+fn step<C: Hosted>(cell: &Arc<C>, host: &Weak<dyn Host<C>>) -> Next {
+    let Some(host) = host.upgrade() else {
+        return Next::Rest;
+    };
+    let Some(input) = cell.inbox().pop() else {
+        return Next::Rest;
+    };
+    host.take(cell, input);
+    if cell.inbox().is_dead() {
+        Next::Rest
+    } else {
+        Next::More
     }
 }
 

@@ -24,8 +24,8 @@ mod strategy;
 mod treat;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use callback::lifecycle::{Input as LifecycleInput, PluginEvent};
@@ -46,7 +46,7 @@ pub use self::sight::SessionChanges;
 use self::sight::Sights;
 use crate::clock::Clock;
 use crate::limits;
-use crate::pool::{Host, Next, Pool};
+use crate::pool::{Host, Pool};
 use crate::shard::{self, Command};
 use crate::supervisor::Supervisor;
 use crate::voicexml::VoiceXml;
@@ -177,7 +177,7 @@ impl Sessions {
             lists: OnceLock::new(),
             voicexml: OnceLock::new(),
         });
-        pool.start(Hosting(Arc::downgrade(&inner)));
+        pool.start(Arc::downgrade(&inner));
         Self { inner }
     }
 
@@ -345,15 +345,7 @@ impl Sessions {
 
     /// Gives a session an input; `false` when it takes none.
     fn push(&self, cell: &Arc<Cell>, input: Input) -> bool {
-        match cell.push(input) {
-            None => false,
-            Some(needed) => {
-                if needed {
-                    self.inner.pool.ready(Arc::clone(cell));
-                }
-                true
-            }
-        }
+        self.inner.pool.see_to(cell, cell.push(input))
     }
 
     /// Tells the callback of a plugin's session.
@@ -411,7 +403,7 @@ impl Sessions {
                 .handle_undelivered(&session, *message, &reason, now_ms),
             Input::Request(event, reply) => self.request(cell, &mut body, event, reply),
             Input::Tick => {
-                cell.tick_at.store(i64::MAX, Ordering::Relaxed);
+                cell.due.reached();
                 body.hub.handle_time(now_ms);
             }
             Input::Call(interaction, happened) => {
@@ -435,20 +427,13 @@ impl Sessions {
     /// Plans when the session's next message is due.
     fn plan_tick(&self, cell: &Arc<Cell>, next: Option<i64>) {
         let Some(next) = next else { return };
-        if next >= cell.tick_at.load(Ordering::Relaxed) {
-            return;
-        }
-        cell.tick_at.store(next, Ordering::Relaxed);
-        let wait = next.saturating_sub(self.now_ms()).max(0);
-        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
         let (sessions, weak) = (self.clone(), Arc::downgrade(cell));
-        let due = async move {
-            tokio::time::sleep(wait).await;
+        let supervisor = &self.inner.supervisor;
+        cell.due.plan(supervisor, next, self.now_ms(), move || {
             if let Some(cell) = weak.upgrade() {
                 sessions.push(&cell, Input::Tick);
             }
-        };
-        cell.tick.set(&self.inner.supervisor, "session timer", due);
+        });
     }
 
     fn perform(&self, cell: &Arc<Cell>, body: &mut cell::Body, output: Output) {
@@ -479,7 +464,11 @@ impl Sessions {
                 request,
                 message,
             } => self.send_http(cell, session, request, message),
-            Output::Message { session, message } => self.send_message(cell, session, message),
+            Output::Message { session, message } => {
+                if !self.to_page(body, &session, &message) {
+                    self.send_message(cell, session, message);
+                }
+            }
             Output::Log { session, line } => {
                 let text: String = line.text.chars().take(1_000).collect();
                 let (text, label) = (mask::numbers(&text), mask::numbers(&line.label));
@@ -501,38 +490,15 @@ impl Sessions {
     }
 }
 
-/// What the threads do for sessions; gone with them.
-struct Hosting(Weak<Inner>);
-
-impl Hosting {
-    fn sessions(&self) -> Option<Sessions> {
-        let inner = self.0.upgrade()?;
-        Some(Sessions { inner })
-    }
-}
-
-impl Host<Cell> for Hosting {
-    fn step(&self, cell: &Arc<Cell>) -> Next {
-        let Some(sessions) = self.sessions() else {
-            return Next::Rest;
-        };
-        let Some(input) = cell.pop() else {
-            return Next::Rest;
-        };
-        sessions.take(cell, input);
-        if cell.is_dead() {
-            Next::Rest
-        } else {
-            Next::More
-        }
+impl Host<Cell> for Inner {
+    fn take(self: Arc<Self>, cell: &Arc<Cell>, input: Input) {
+        Sessions { inner: self }.take(cell, input);
     }
 
-    fn hangs(&self, cell: &Arc<Cell>) {
-        tracing::error!(session = cell.id, "a script hangs: its session is over");
-        if let Some(sessions) = self.sessions() {
-            sessions.forget(cell);
-            sessions.tell(cell, strategy::stuck(cell));
-        }
+    fn hangs(self: Arc<Self>, cell: &Arc<Cell>) {
+        let sessions = Sessions { inner: self };
+        sessions.forget(cell);
+        sessions.tell(cell, strategy::stuck(cell));
     }
 }
 

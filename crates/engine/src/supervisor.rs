@@ -1,5 +1,6 @@
 //! Starts tasks, knows how many run, ends them together.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -60,31 +61,56 @@ impl Supervisor {
     }
 }
 
-/// A task that waits for its time; set anew, the former one is given up.
-#[derive(Debug, Default)]
-pub(crate) struct Timer(Mutex<Option<AbortHandle>>);
+/// The next moment at which something wants to be looked at; one task at most waits for it.
+#[derive(Debug)]
+pub(crate) struct Due {
+    /// ms since 1970.
+    at: AtomicI64,
+    task: Mutex<Option<AbortHandle>>,
+}
 
-impl Timer {
-    /// Lets this task wait instead of the former one.
-    pub(crate) fn set<F>(&self, supervisor: &Supervisor, name: &'static str, task: F)
+impl Default for Due {
+    fn default() -> Self {
+        Self {
+            at: AtomicI64::new(i64::MAX),
+            task: Mutex::default(),
+        }
+    }
+}
+
+impl Due {
+    /// Calls `look` at this moment, ms since 1970, unless an earlier one is planned.
+    pub(crate) fn plan<F>(&self, supervisor: &Supervisor, at: i64, now: i64, look: F)
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: FnOnce() + Send + 'static,
     {
-        let new = supervisor.spawn(name, task);
-        let former = self.handle().replace(new);
-        if let Some(former) = former {
+        if at >= self.at.load(Ordering::Relaxed) {
+            return;
+        }
+        self.at.store(at, Ordering::Relaxed);
+        let wait = u64::try_from(at.saturating_sub(now)).unwrap_or(0);
+        let task = supervisor.spawn("timer", async move {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            look();
+        });
+        if let Some(former) = self.task().replace(task) {
             former.abort();
         }
     }
 
-    fn handle(&self) -> MutexGuard<'_, Option<AbortHandle>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// It is looked at: what comes next is planned anew.
+    pub(crate) fn reached(&self) {
+        self.at.store(i64::MAX, Ordering::Relaxed);
+    }
+
+    fn task(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Timer {
+impl Drop for Due {
     fn drop(&mut self) {
-        if let Some(last) = self.handle().take() {
+        if let Some(last) = self.task().take() {
             last.abort();
         }
     }
@@ -97,23 +123,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_timer_set_anew_gives_up_the_former_one() {
-        let (supervisor, timer) = (Supervisor::default(), Timer::default());
+    async fn an_earlier_moment_takes_the_place_of_the_one_that_was_planned() {
+        let (supervisor, due) = (Supervisor::default(), Due::default());
         let waits = Arc::new(());
         let held = async |count: usize| {
             while Arc::strong_count(&waits) != 1 + count {
                 tokio::task::yield_now().await;
             }
         };
-        for _ in 0..3 {
+        for at in [900_000, 600_000, 700_000] {
             let holds = Arc::clone(&waits);
-            timer.set(&supervisor, "test", async move {
-                std::future::pending::<()>().await;
-                drop(holds);
-            });
+            due.plan(&supervisor, at, 0, move || drop(holds));
             held(1).await;
         }
-        drop(timer);
+        due.reached();
+        let (look, looked) = tokio::sync::oneshot::channel();
+        due.plan(&supervisor, 5, 10, move || look.send(()).unwrap());
+        looked.await.unwrap();
         held(0).await;
     }
 }

@@ -9,6 +9,7 @@ use callback::CallbackId;
 use telephony::media::audio::{self, Clip};
 use telephony::playback::{Library, PlaybackError};
 
+use crate::freshness::freshness;
 use crate::{limits, notify};
 
 /// A fetched clip with what revalidates it.
@@ -17,6 +18,37 @@ struct Fetched {
     etag: Option<String>,
     modified: Option<String>,
     clip: Clip,
+    /// When it came, ms, and how long it is fresh then, s; none when nobody looked.
+    since: Option<(i64, i64)>,
+}
+
+/// Which kept copy may be used without asking.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Copies {
+    /// ms.
+    pub(crate) now_ms: i64,
+    /// Not older, s.
+    pub(crate) max_age_s: Option<u64>,
+    /// Beyond its time at most so long, s.
+    pub(crate) max_stale_s: Option<u64>,
+}
+
+impl Copies {
+    fn take(self, fetched: &Fetched) -> bool {
+        let Some((at_ms, fresh_s)) = fetched.since else {
+            return false;
+        };
+        let age_s = (self.now_ms - at_ms).max(0) / 1_000;
+        let signed = |s: u64| i64::try_from(s).unwrap_or(i64::MAX);
+        let stale_s = self.max_stale_s.map_or(0, signed);
+        let young = self.max_age_s.is_none_or(|max| age_s < signed(max));
+        young && age_s < fresh_s.saturating_add(stale_s)
+    }
+}
+
+/// It is an address on the web and no file.
+pub(crate) fn is_remote(source: &str) -> bool {
+    source.starts_with("http://") || source.starts_with("https://")
 }
 
 /// For whom a treatment is looked for; the log names them.
@@ -71,10 +103,24 @@ impl Treatments {
     /// # Errors
     /// Why it cannot be had, after a warning; it counts as played then.
     pub(crate) async fn find(&self, source: &str, asks: &Asks) -> Result<Clip, String> {
-        if source.starts_with("http://") || source.starts_with("https://") {
-            self.remote(source, asks).await
+        if is_remote(source) {
+            self.remote(source, asks, None).await
         } else {
             self.local(source, asks).await
+        }
+    }
+
+    /// The clip of a URL; one that is kept and fresh as its server says is not asked for.
+    pub(crate) async fn find_kept(
+        &self,
+        source: &str,
+        asks: &Asks,
+        copies: Copies,
+    ) -> Result<Clip, String> {
+        let kept = self.lock().get(source).cloned();
+        match kept.filter(|kept| copies.take(kept)) {
+            Some(kept) => Ok(kept.clip),
+            None => self.remote(source, asks, Some(copies.now_ms)).await,
         }
     }
 
@@ -88,7 +134,7 @@ impl Treatments {
 
     /// What is wrong with a file of the folder; `None` when it can be played, and for URLs.
     pub(crate) fn wrong_with(&self, source: &str) -> Option<String> {
-        if source.starts_with("http://") || source.starts_with("https://") {
+        if is_remote(source) {
             return None;
         }
         self.library.get(source).err().map(|error| because(&error))
@@ -117,8 +163,8 @@ impl Treatments {
     }
 
     /// A remote file's clip; the kept one when it cannot be fetched now.
-    async fn remote(&self, source: &str, asks: &Asks) -> Result<Clip, String> {
-        match self.fetch(source).await {
+    async fn remote(&self, source: &str, asks: &Asks, now_ms: Option<i64>) -> Result<Clip, String> {
+        match self.fetch(source, now_ms).await {
             Ok(clip) => Ok(clip),
             Err(error) => {
                 let kept = self.lock().get(source).map(|fetched| fetched.clip.clone());
@@ -140,7 +186,7 @@ impl Treatments {
         self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn fetch(&self, source: &str) -> Result<Clip, String> {
+    async fn fetch(&self, source: &str, now_ms: Option<i64>) -> Result<Clip, String> {
         notify::check_operators_url(source)?;
         let known = self.lock().get(source).cloned();
         let mut request = self.client.get(source);
@@ -156,9 +202,14 @@ impl Treatments {
             .send()
             .await
             .map_err(|error| error.without_url().to_string())?;
+        let fresh_s = freshness(response.headers(), 0).unwrap_or(0);
+        let since = now_ms.map(|now_ms| (now_ms, fresh_s));
         if response.status().as_u16() == 304
             && let Some(known) = known
         {
+            if let Some(kept) = self.lock().get_mut(source) {
+                kept.since = since;
+            }
             return Ok(known.clip);
         }
         if response.status().as_u16() != 200 {
@@ -186,6 +237,7 @@ impl Treatments {
                 etag,
                 modified,
                 clip: clip.clone(),
+                since,
             },
         );
         Ok(clip)

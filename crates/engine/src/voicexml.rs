@@ -16,9 +16,8 @@ mod recordings;
 mod transfers;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use telephony::media::audio::Clip;
 use telephony::port::{Ended, RecordEnd};
@@ -32,7 +31,7 @@ use self::pages::Pages;
 use self::prompts::Prompts;
 use crate::clock::Clock;
 use crate::limits;
-use crate::pool::{Host, Next, Pool};
+use crate::pool::{Host, Pool};
 use crate::sessions::Signal;
 use crate::shard::Command;
 use crate::speech::{Speech, Synthesiser};
@@ -129,6 +128,7 @@ impl VoiceXml {
             prompts: Prompts {
                 treatments: parts.treatments,
                 speech: Speech::new(config.synthesiser)?,
+                clock: Arc::clone(&parts.clock),
             },
             library: Arc::default(),
             clock: parts.clock,
@@ -138,7 +138,7 @@ impl VoiceXml {
             max_stuck: usize::try_from(config.max_stuck_threads).unwrap_or(usize::MAX),
             plays: AtomicU64::new(0),
         });
-        pool.start(Hosting(Arc::downgrade(&inner)));
+        pool.start(Arc::downgrade(&inner));
         Ok(Self { inner })
     }
 
@@ -219,9 +219,7 @@ impl VoiceXml {
     }
 
     fn push(&self, cell: &Arc<Cell>, input: Input) {
-        if cell.push(input) {
-            self.inner.pool.ready(Arc::clone(cell));
-        }
+        self.inner.pool.see_to(cell, cell.push(input));
     }
 
     fn now_ms(&self) -> i64 {
@@ -231,56 +229,23 @@ impl VoiceXml {
     /// Plans when something is due next.
     fn plan_tick(&self, cell: &Arc<Cell>, next: Option<i64>) {
         let Some(next) = next else { return };
-        if next >= cell.tick_at.load(Ordering::Relaxed) {
-            return;
-        }
-        cell.tick_at.store(next, Ordering::Relaxed);
-        let wait = next.saturating_sub(self.now_ms()).max(0);
-        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
         let (all, weak) = (self.clone(), Arc::downgrade(cell));
-        let due = async move {
-            tokio::time::sleep(wait).await;
+        let supervisor = &self.inner.supervisor;
+        cell.due.plan(supervisor, next, self.now_ms(), move || {
             if let Some(cell) = weak.upgrade() {
                 all.push(&cell, Input::Tick);
             }
-        };
-        cell.tick
-            .set(&self.inner.supervisor, "application timer", due);
+        });
     }
 }
 
-/// What the threads do for applications; gone with them.
-struct Hosting(Weak<Inner>);
-
-impl Hosting {
-    fn applications(&self) -> Option<VoiceXml> {
-        let inner = self.0.upgrade()?;
-        Some(VoiceXml { inner })
-    }
-}
-
-impl Host<Cell> for Hosting {
-    fn step(&self, cell: &Arc<Cell>) -> Next {
-        let Some(all) = self.applications() else {
-            return Next::Rest;
-        };
-        let Some(input) = cell.pop() else {
-            return Next::Rest;
-        };
-        all.take(cell, input);
-        if cell.is_dead() {
-            Next::Rest
-        } else {
-            Next::More
-        }
+impl Host<Cell> for Inner {
+    fn take(self: Arc<Self>, cell: &Arc<Cell>, input: Input) {
+        VoiceXml { inner: self }.take(cell, input);
     }
 
-    fn hangs(&self, cell: &Arc<Cell>) {
-        tracing::error!(callback.id = %cell.call.callback, "a script hangs: its application is over");
-        let Some(all) = self.applications() else {
-            return;
-        };
-        if all.forget(cell) {
+    fn hangs(self: Arc<Self>, cell: &Arc<Cell>) {
+        if (VoiceXml { inner: self }).forget(cell) {
             let ending = Ending::Error {
                 event: "error.com.ringback.limit".to_owned(),
                 message: "a script did not end".to_owned(),

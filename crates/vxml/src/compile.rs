@@ -5,6 +5,7 @@ mod content;
 mod dialog;
 mod item;
 mod prompt;
+mod schema;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -138,6 +139,7 @@ impl Compile {
             program: Arc::default(),
             faults: Vec::new(),
         };
+        self.check_attributes(root);
         let mut init = Vec::new();
         for element in root.elements().filter(|element| element.is_own()) {
             if self.scoped(element, &mut document.scoped) {
@@ -164,6 +166,12 @@ impl Compile {
         }
         document.init = init.into();
         document
+    }
+
+    /// Notes what only matters when it is reached, and gives the text back.
+    fn fault(&mut self, place: Place, message: String) -> String {
+        self.faults.push(Problem::new(place, message.clone()));
+        message
     }
 
     fn problem(&mut self, place: Place, message: impl Into<String>) {
@@ -362,8 +370,51 @@ pub(crate) fn script_code(source: &str) -> String {
     code
 }
 
+/// Words of the language, which no variable can be called.
+const RESERVED: &[&str] = &[
+    "break",
+    "case",
+    "catch",
+    "class",
+    "const",
+    "continue",
+    "debugger",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "enum",
+    "export",
+    "extends",
+    "false",
+    "finally",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "instanceof",
+    "new",
+    "null",
+    "return",
+    "super",
+    "switch",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typeof",
+    "var",
+    "void",
+    "while",
+    "with",
+];
+
 /// A plain name of a variable.
 pub(crate) fn is_identifier(name: &str) -> bool {
+    if RESERVED.contains(&name) {
+        return false;
+    }
     let mut chars = name.chars();
     let starts = |c: char| c.is_alphabetic() || c == '_' || c == '$';
     chars.next().is_some_and(starts) && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$')

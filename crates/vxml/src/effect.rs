@@ -43,6 +43,13 @@ pub enum Input {
         /// What came back.
         answer: Result<Answer, FetchError>,
     },
+    /// A play begins to be heard.
+    Begun {
+        /// Which play.
+        id: u64,
+        /// Its marks in their order.
+        marks: Vec<Mark>,
+    },
     /// All of [`Effect::Play`] was played.
     Played(u64),
     /// Audio could not be had and the text in its place cannot be spoken.
@@ -75,7 +82,7 @@ pub enum Input {
         outcome: TransferOutcome,
     },
     /// Data from the orchestration session (`gvp:receive`).
-    Message(Json),
+    Message(Message),
     /// The time limit of the application is over: it ends without further events.
     Stop,
 }
@@ -200,6 +207,8 @@ pub enum Segment {
         url: String,
         /// May be empty: then nothing is played.
         fallback: Vec<Self>,
+        /// How it is fetched.
+        fetch: AudioFetch,
     },
     /// A recording of this session by its handle.
     Recording(String),
@@ -207,6 +216,26 @@ pub enum Segment {
     Break(u32),
     /// A place that the host may report.
     Mark(String),
+}
+
+/// A place in a play.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its name.
+    pub name: String,
+    /// ms after the beginning.
+    pub at_ms: u64,
+}
+
+/// How audio is fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AudioFetch {
+    /// Longest wait, ms; none means that of the host.
+    pub timeout_ms: Option<u64>,
+    /// Oldest copy that may be used, s; none means any that is fresh.
+    pub max_age_s: Option<u64>,
+    /// How long beyond its time a copy may be used, s.
+    pub max_stale_s: Option<u64>,
 }
 
 /// A wish to record the caller.
@@ -275,10 +304,10 @@ pub enum TransferOutcome {
     Failed(String),
 }
 
-/// Data for the orchestration session.
+/// Data for the orchestration session, or from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Name of the event, when the page gives one.
+    /// Name of the event, when it has one.
     pub event: Option<String>,
     /// The data.
     pub data: Json,

@@ -84,6 +84,8 @@ pub struct Grammar {
     pub(crate) tags: Vec<Tag>,
     /// Addresses of other grammars as written, each with a rule or none for its root.
     pub(crate) others: Vec<(String, Option<String>)>,
+    /// `xml:base`.
+    pub(crate) base: Option<String>,
     /// Scripts of the tags.
     pub(crate) program: Option<Arc<Program>>,
     pub(crate) conversion: Conversion,
@@ -117,6 +119,7 @@ impl Grammar {
             root: Some(0),
             tags: Vec::new(),
             others: Vec::new(),
+            base: None,
             program: None,
             conversion,
             voice: false,

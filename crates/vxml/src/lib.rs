@@ -48,9 +48,9 @@ pub use script::{ThreadTime, Watch};
 pub use self::address::resolve;
 pub use self::connection::{Connection, Redirect};
 pub use self::effect::{
-    Answer, Body, Effect, Ending, FetchError, FetchKind, FetchRequest, Input, LogLine, Message,
-    Part, PartValue, Play, RecordRequest, Recording, Segment, Spoken, Trace, TransferOutcome,
-    TransferRequest, Waiting,
+    Answer, AudioFetch, Body, Effect, Ending, FetchError, FetchKind, FetchRequest, Input, LogLine,
+    Mark, Message, Part, PartValue, Play, RecordRequest, Recording, Segment, Spoken, Trace,
+    TransferOutcome, TransferRequest, Waiting,
 };
 pub use self::grammar::Grammar;
 pub use self::library::Library;

@@ -259,11 +259,31 @@ pub(crate) struct Filled {
 #[derive(Debug)]
 pub(crate) struct Prompt {
     pub(crate) barge_in: Option<String>,
+    /// `speech` or `hotword`.
+    pub(crate) barge_in_type: Option<String>,
+    /// `xml:base`.
+    pub(crate) base: Option<Arc<str>>,
     pub(crate) count: u32,
     pub(crate) cond: Option<Snippet>,
     pub(crate) timeout: Option<String>,
     pub(crate) lang: Option<Text>,
     pub(crate) content: Segments,
+}
+
+impl Prompt {
+    /// Words and audio that stand without a prompt around them.
+    pub(crate) const fn bare(content: Segments) -> Self {
+        Self {
+            barge_in: None,
+            barge_in_type: None,
+            base: None,
+            count: 1,
+            cond: None,
+            timeout: None,
+            lang: None,
+            content,
+        }
+    }
 }
 
 pub(crate) type Segments = Arc<[Output]>;
@@ -274,9 +294,12 @@ pub(crate) enum Output {
     Text(Arc<str>),
     Value(Snippet),
     Audio {
-        source: Option<Text>,
+        source: Text,
+        fetch: Fetching,
         content: Segments,
     },
+    /// It cannot be said: why.
+    Broken(String),
     Break(u32),
     Mark(Text),
     Foreach {
@@ -339,6 +362,7 @@ pub(crate) enum ActionKind {
     Script(Snippet),
     ScriptFile {
         address: Text,
+        charset: Option<String>,
         fetch: Fetching,
     },
     If(Vec<(Option<Snippet>, Block)>),

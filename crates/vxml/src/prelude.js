@@ -19,6 +19,23 @@ function (session) {
       set() { throw new TypeError(name + ' is no variable'); },
       enumerable: false, configurable: false,
     });
+  const hidden = (name, value) => Object.defineProperty(globalThis, name, { value, enumerable: false });
+  hidden('Node', Object.freeze({
+    ELEMENT_NODE: 1, ATTRIBUTE_NODE: 2, TEXT_NODE: 3, CDATA_SECTION_NODE: 4, PROCESSING_INSTRUCTION_NODE: 7,
+    COMMENT_NODE: 8, DOCUMENT_NODE: 9,
+  }));
+  hidden('DOMException', class extends Error { constructor(code, message) { super(message); this.code = code; } });
+  // The member of a result that a slot names; a slot may lead into objects: `a.b`.
+  $.slot = (value, slot) => {
+    const has = (value, name) =>
+      value !== null && typeof value === 'object' && Object.prototype.hasOwnProperty.call(value, name);
+    if (has(value, slot)) return value[slot];
+    for (const name of slot.split('.')) {
+      if (!has(value, name)) return undefined;
+      value = value[name];
+    }
+    return value;
+  };
   return $;
 }
 
@@ -58,6 +75,9 @@ function ($, event, message, element, line, url) {
 
 //# declare
 function ($, name, value) { $.t[name] = value; }
+
+//# keep
+function ($, name) { if (!(name in $.t)) $.t[name] = undefined; }
 
 //# parameter
 function ($, name) {
@@ -116,7 +136,7 @@ function ($, name, value) {
 }
 
 //# lastmessage
-function ($, content) { $.a.lastmessage$ = { content }; }
+function ($, content, event) { $.a.lastmessage$ = { content, event }; }
 
 //# unset
 function ($, index) { $.l[$.names[index]] = undefined; }
@@ -128,15 +148,16 @@ function ($, index, value, shadow) {
 }
 
 //# accept
-function ($, utterance, index, slot) {
+function ($, utterance, index, slot, markname, marktime) {
   const value = $.value;
   const result = { utterance, inputmode: 'dtmf', confidence: 1, interpretation: value };
+  if (markname !== undefined) Object.assign(result, { markname, marktime });
   const list = [result];
   Object.assign(list, result);
   $.a.lastresult$ = list;
   if (index < 0) return;
-  const has = value !== null && typeof value === 'object' && Object.prototype.hasOwnProperty.call(value, slot);
-  $.l[$.names[index]] = has ? value[slot] : value;
+  const found = $.slot(value, slot);
+  $.l[$.names[index]] = found === undefined ? value : found;
   $.l[$.names[index] + '$'] = Object.assign({}, result);
 }
 
@@ -144,12 +165,13 @@ function ($, utterance, index, slot) {
 function ($, slots) {
   const value = $.value, filled = [];
   if (value === null || typeof value !== 'object') return filled;
-  for (const [index, slot] of slots)
-    if (Object.prototype.hasOwnProperty.call(value, slot)) {
-      $.l[$.names[index]] = value[slot];
-      $.l[$.names[index] + '$'] = Object.assign({}, $.a.lastresult$[0]);
-      filled.push(index);
-    }
+  for (const [index, slot] of slots) {
+    const found = $.slot(value, slot);
+    if (found === undefined) continue;
+    $.l[$.names[index]] = found;
+    $.l[$.names[index] + '$'] = Object.assign({}, $.a.lastresult$[0]);
+    filled.push(index);
+  }
   return filled;
 }
 
@@ -251,7 +273,8 @@ function ($, list, index, name) { $.t[name] = list[index]; }
 //# parse_xml
 (function () {
   'use strict';
-  class Node {
+  const list = (nodes) => Object.defineProperty(nodes, 'item', { value: (index) => nodes[index] || null });
+  class Tree {
     constructor(parent) { Object.defineProperty(this, 'parentNode', { value: parent, enumerable: false }); }
     get firstChild() { return this.childNodes[0] || null; }
     get lastChild() { return this.childNodes[this.childNodes.length - 1] || null; }
@@ -262,54 +285,115 @@ function ($, list, index, name) { $.t[name] = list[index]; }
       const all = this.parentNode.childNodes;
       return all[all.indexOf(this) + step] || null;
     }
-    get ownerDocument() { let node = this; while (node.parentNode) node = node.parentNode; return node; }
+    get ownerDocument() { return this.top === this ? null : this.top; }
+    get top() { let node = this; while (node.parentNode) node = node.parentNode; return node; }
+    get attributes() { return null; }
+    get namespaceURI() { return null; }
+    get prefix() { return null; }
+    get localName() { return null; }
+    get nodeValue() { return null; }
     get children() { return this.childNodes.filter((node) => node.nodeType === 1); }
     get textContent() { return this.childNodes.map((node) => node.textContent).join(''); }
-    getElementsByTagName(name) {
-      const found = [];
-      found.item = (index) => found[index] || null;
+    find(fits, found) {
       for (const child of this.children) {
-        if (name === '*' || child.tagName === name) found.push(child);
-        for (const inner of child.getElementsByTagName(name)) found.push(inner);
+        if (fits(child)) found.push(child);
+        child.find(fits, found);
       }
       return found;
     }
+    getElementsByTagName(name) {
+      return list(this.find((node) => name === '*' || node.tagName === name || node.localName === name, []));
+    }
+    getElementsByTagNameNS(space, name) {
+      const fits = (wanted, has) => wanted === '*' || (wanted || null) === has;
+      return list(this.find((node) => fits(space, node.namespaceURI) && fits(name, node.localName), []));
+    }
     hasChildNodes() { return this.childNodes.length > 0; }
+    hasAttributes() { return this.attributes !== null && this.attributes.length > 0; }
   }
-  class Text extends Node {
-    constructor(text, parent) { super(parent); this.data = text; this.childNodes = []; }
+  class Text extends Tree {
+    constructor(text, parent) { super(parent); this.data = text; this.childNodes = list([]); }
     get nodeType() { return 3; }
     get nodeName() { return '#text'; }
     get nodeValue() { return this.data; }
     get textContent() { return this.data; }
     get length() { return this.data.length; }
+    substringData(offset, count) {
+      if (offset < 0 || offset > this.data.length || count < 0) throw new DOMException(1, 'outside of the text');
+      return this.data.substr(offset, count);
+    }
     toString() { return this.data; }
   }
-  class Element extends Node {
+  class Attr extends Tree {
+    constructor([name, space, value], owner) {
+      super(null);
+      Object.defineProperty(this, 'ownerElement', { value: owner, enumerable: false });
+      this.name = name;
+      this.value = value;
+      this.space = space;
+      this.childNodes = list([]);
+    }
+    get nodeType() { return 2; }
+    get nodeName() { return this.name; }
+    get nodeValue() { return this.value; }
+    get textContent() { return this.value; }
+    get namespaceURI() { return this.space; }
+    get prefix() { return this.name.includes(':') ? this.name.split(':')[0] : null; }
+    get localName() { return this.name.split(':').pop(); }
+    get ownerDocument() { return this.ownerElement.ownerDocument; }
+    get specified() { return true; }
+    toString() { return this.value; }
+  }
+  class Attributes {
+    constructor(all, owner) {
+      const attributes = all.map((one) => new Attr(one, owner));
+      Object.defineProperty(this, 'length', { value: attributes.length, enumerable: false });
+      attributes.forEach((one, index) => {
+        Object.defineProperty(this, index, { value: one, enumerable: false });
+        this[one.name] = one;
+      });
+    }
+    item(index) { return this[index] || null; }
+    getNamedItem(name) { return Object.prototype.hasOwnProperty.call(this, name) && this[name] instanceof Attr ? this[name] : null; }
+    getNamedItemNS(space, name) {
+      for (let index = 0; index < this.length; index++)
+        if (this[index].namespaceURI === (space || null) && this[index].localName === name) return this[index];
+      return null;
+    }
+  }
+  class Element extends Tree {
     constructor(tree, parent) {
       super(parent);
-      this.tagName = tree.name;
-      this.namespaceURI = tree.namespace || null;
-      this.attributes = tree.attributes;
-      this.childNodes = tree.children.map((child) =>
-        typeof child === 'string' ? new Text(child, this) : new Element(child, this));
+      this.tagName = tree.prefix === '' ? tree.name : tree.prefix + ':' + tree.name;
+      const names = { local: tree.name, prefix: tree.prefix || null, space: tree.namespace || null };
+      Object.defineProperty(this, 'names', { value: names, enumerable: false });
+      Object.defineProperty(this, 'own', { value: new Attributes(tree.attributes, this), enumerable: false });
+      this.childNodes = list(tree.children.map((child) =>
+        typeof child === 'string' ? new Text(child, this) : new Element(child, this)));
     }
     get nodeType() { return 1; }
     get nodeName() { return this.tagName; }
-    get localName() { return this.tagName; }
-    get nodeValue() { return null; }
-    getAttribute(name) { return this.hasAttribute(name) ? this.attributes[name] : ''; }
-    hasAttribute(name) { return Object.prototype.hasOwnProperty.call(this.attributes, name); }
+    get localName() { return this.names.local; }
+    get prefix() { return this.names.prefix; }
+    get namespaceURI() { return this.names.space; }
+    get attributes() { return this.own; }
+    getAttributeNode(name) { return this.own.getNamedItem(name); }
+    getAttributeNodeNS(space, name) { return this.own.getNamedItemNS(space, name); }
+    getAttribute(name) { const found = this.getAttributeNode(name); return found ? found.value : ''; }
+    getAttributeNS(space, name) { const found = this.getAttributeNodeNS(space, name); return found ? found.value : ''; }
+    hasAttribute(name) { return this.getAttributeNode(name) !== null; }
+    hasAttributeNS(space, name) { return this.getAttributeNodeNS(space, name) !== null; }
   }
-  class Document extends Node {
+  class Document extends Tree {
     constructor(tree, text) {
       super(null);
       Object.defineProperty(this, 'source', { value: text, enumerable: false });
-      this.childNodes = [new Element(tree, this)];
+      this.childNodes = list([new Element(tree, this)]);
     }
     get nodeType() { return 9; }
     get nodeName() { return '#document'; }
     get documentElement() { return this.children[0] || null; }
+    getElementById(id) { return this.find((node) => node.getAttribute('xml:id') === id, [])[0] || null; }
     toString() { return this.source; }
     toJSON() { return this.source; }
   }

@@ -35,6 +35,7 @@ parts!(
     anonymous,
     event,
     declare,
+    keep,
     parameter,
     param,
     param_names,

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use serde_json::{Value as Json, json};
 
 use crate::effect::{
-    Answer, Effect, Ending, FetchError, FetchRequest, Input, LogLine, Play, RecordRequest,
-    Recording, Segment, Spoken, Trace, TransferOutcome, TransferRequest, Waiting,
+    Answer, Effect, Ending, FetchError, FetchRequest, Input, LogLine, Mark, Message, Play,
+    RecordRequest, Recording, Segment, Spoken, Trace, TransferOutcome, TransferRequest, Waiting,
 };
 use crate::model::TransferKind;
 use crate::session::Session;
@@ -198,7 +198,9 @@ impl Rehearsal {
                     self.lines
                         .push_back(Step::Line(Line::Prompt { text, barge_in }));
                 }
+                let (id, marks) = (play.id, marks(&play).0);
                 self.playing = Some(play);
+                self.session.handle(Input::Begun { id, marks }, self.now_ms);
             }
             Effect::StopPlay(_) => self.playing = None,
             Effect::Record(request) => {
@@ -236,7 +238,7 @@ impl Rehearsal {
             .iter()
             .map(|segment| match segment {
                 Segment::Speech { text, .. } => text.clone(),
-                Segment::Audio { url, fallback } => {
+                Segment::Audio { url, fallback, .. } => {
                     if (self.has_audio)(url) {
                         format!("[{url}]")
                     } else {
@@ -255,7 +257,7 @@ impl Rehearsal {
     /// Whether a prompt would need words that nobody can speak.
     fn is_unplayable(&self, prompt: &Spoken) -> bool {
         let missing = |segment: &Segment| match segment {
-            Segment::Audio { url, fallback } => {
+            Segment::Audio { url, fallback, .. } => {
                 !(self.has_audio)(url)
                     && fallback
                         .iter()
@@ -277,6 +279,7 @@ impl Rehearsal {
             self.session.handle(Input::Stop, self.now_ms);
             return;
         };
+        self.now_ms = self.now_ms.saturating_add(marks(&play).1);
         let input = if play.prompts.iter().any(|prompt| self.is_unplayable(prompt)) {
             Input::Unplayable(play.id)
         } else {
@@ -376,6 +379,13 @@ impl Rehearsal {
             } else {
                 self.press(answer);
             }
+            // Keys of a grammar that could go on.
+            if let Some(time) = self.session.next_time()
+                && self.session.waiting() == Waiting::Record
+            {
+                self.now_ms = self.now_ms.max(time);
+                self.session.handle(Input::Time, self.now_ms);
+            }
         }
         if self.session.waiting() == Waiting::Record {
             self.finish_recording(&request, true);
@@ -445,11 +455,30 @@ impl Rehearsal {
             return;
         };
         match serde_json::from_str(answer.trim()) {
-            Ok(data) => self.session.handle(Input::Message(data), self.now_ms),
+            Ok(data) => {
+                let message = Message { event: None, data };
+                self.session.handle(Input::Message(message), self.now_ms);
+            }
             Err(_none) if answer.trim() == "hangup" => {
                 self.session.handle(Input::Hangup, self.now_ms);
             }
             Err(_none) => self.elapse(),
         }
     }
+}
+
+/// The marks of a play and how long it takes: only silence does.
+fn marks(play: &Play) -> (Vec<Mark>, i64) {
+    let (mut marks, mut at_ms) = (Vec::new(), 0_u64);
+    for segment in play.prompts.iter().flat_map(|prompt| &prompt.segments) {
+        match segment {
+            Segment::Break(ms) => at_ms = at_ms.saturating_add(u64::from(*ms)),
+            Segment::Mark(name) => marks.push(Mark {
+                name: name.clone(),
+                at_ms,
+            }),
+            _ => {}
+        }
+    }
+    (marks, i64::try_from(at_ms).unwrap_or(i64::MAX))
 }

@@ -5,12 +5,15 @@ mod document;
 mod event;
 mod fetch;
 mod fia;
+mod happen;
 mod hold;
 mod input;
 mod line;
 mod listen;
+mod marks;
 mod meaning;
 mod prompt;
+mod record;
 mod run;
 mod subdialog;
 
@@ -22,14 +25,16 @@ use serde_json::{Map, Value as Json};
 
 use self::document::Purpose;
 use self::hold::Hold;
-use self::line::{Recorder, Transferring, Watch as KeyWatch};
-use self::listen::Listen;
+use self::line::{Transferring, Watch as KeyWatch};
+use self::listen::{Active, Listen};
+use self::marks::Marks;
 use self::prompt::{Group, Queued};
+use self::record::Recorder;
 use self::run::Run;
-use crate::effect::{Effect, Ending, Input, Trace, Waiting};
+use crate::effect::{Effect, Ending, Input, Message, Trace, Waiting};
 use crate::grammar::{Fetched, Grammar};
 use crate::library::Library;
-use crate::limits::{KEYS_AHEAD_MAX, Limits};
+use crate::limits::Limits;
 use crate::model::{Dialog, Document};
 use crate::world::{Thrown, Try, World};
 
@@ -44,6 +49,9 @@ pub struct Start {
     pub speech: bool,
     /// Kinds of transfer that the line can do; others raise `error.unsupported.transfer.<kind>`.
     pub transfers: Vec<crate::model::TransferKind>,
+    /// There is an orchestration session to talk with; without it `gvp:send` and `gvp:receive`
+    /// raise `error.unsupported.send` and `error.unsupported.receive`.
+    pub messages: bool,
     /// Bounds.
     pub limits: Limits,
     /// The clock of the time limit of scripts.
@@ -62,6 +70,7 @@ impl Default for Start {
             properties: Vec::new(),
             speech: false,
             transfers: vec![Blind, Bridge, Consultation],
+            messages: true,
             limits: Limits::default(),
             watch: Arc::new(Unwatched),
             seed: 0,
@@ -153,7 +162,10 @@ enum Phase {
 #[derive(Debug)]
 enum Then {
     End(Ending),
-    Record,
+    /// The call is released; the page learns of it.
+    Release,
+    /// With the grammars that end it.
+    Record(Vec<Active>),
     /// `gvp:receive`, for so long.
     Receive(Box<Run>, u64),
     /// With the grammars that call it off.
@@ -200,10 +212,15 @@ pub struct Session {
     recordings: HashSet<String>,
     hung_up: bool,
     hangup_pending: bool,
+    /// The page released the call, with these values.
+    released: Option<Map<String, Json>>,
+    marks: Marks,
+    /// `xml:base` of the prompt that is put together.
+    prompt_base: Option<Arc<str>>,
     /// An input for a dialog that was entered by its grammar.
     carried: Option<input::Carried>,
     /// Messages of `gvp:receive` that nobody asked for yet.
-    messages: VecDeque<Json>,
+    messages: VecDeque<Message>,
 }
 
 /// Messages that wait for a `gvp:receive`.
@@ -238,6 +255,9 @@ impl Session {
             recordings: HashSet::new(),
             hung_up: false,
             hangup_pending: false,
+            released: None,
+            marks: Marks::default(),
+            prompt_base: None,
             carried: None,
             messages: VecDeque::new(),
         })
@@ -261,7 +281,11 @@ impl Session {
         self.stretch(now_ms);
         match input {
             Input::Fetched { id, answer } => self.fetched(id, answer),
-            Input::Played(id) => self.played(id),
+            Input::Begun { id, marks } => self.begun(id, marks),
+            Input::Played(id) => {
+                self.silent(id);
+                self.played(id);
+            }
             Input::Unplayable(id) => {
                 let message = "the audio cannot be had and text cannot be spoken";
                 self.unplayable(id, Thrown::new("error.noresource", message));
@@ -275,7 +299,7 @@ impl Session {
             Input::Time => self.time(),
             Input::Recorded { id, recording } => self.recorded(id, recording),
             Input::Transferred { id, outcome } => self.transferred(id, outcome),
-            Input::Message(data) => self.message(data),
+            Input::Message(message) => self.message(message),
             Input::Stop => self.finish(Ending::Stopped),
         }
         self.drive();
@@ -290,6 +314,7 @@ impl Session {
     pub fn next_time(&self) -> Option<i64> {
         match &self.phase {
             Phase::Listen(listen) => listen.deadline(),
+            Phase::Record(recorder) => recorder.deadline(),
             Phase::Receive { deadline, .. } => Some(*deadline),
             Phase::Fetch { .. } => self.hold.as_ref().and_then(|hold| hold.next_time()),
             _ => None,
@@ -450,6 +475,10 @@ impl Session {
         }
         self.stop_outside();
         self.phase = Phase::Ended;
+        let ending = match self.released.take() {
+            Some(names) => self.release_with(names, ending),
+            None => ending,
+        };
         self.effect(Effect::Ended(Box::new(ending)));
     }
 
@@ -483,154 +512,5 @@ impl Session {
             Phase::Transfer(transferring) => self.effect(Effect::StopTransfer(transferring.id)),
             _ => {}
         }
-    }
-
-    fn hangup(&mut self) {
-        if self.hung_up {
-            return;
-        }
-        self.hung_up = true;
-        self.queue.clear();
-        self.keys.clear();
-        match std::mem::replace(&mut self.phase, Phase::Ended) {
-            waits @ (Phase::Listen(_) | Phase::Receive { .. }) => {
-                self.phase = waits;
-                self.stop_outside();
-                self.throw(Thrown::plain("connection.disconnect.hangup"));
-            }
-            Phase::Flush { id, then, .. } => {
-                self.effect(Effect::StopPlay(id));
-                match *then {
-                    Then::End(ending) => self.finish(ending),
-                    Then::Record | Then::Transfer(_) | Then::Receive(..) => {
-                        self.throw(Thrown::plain("connection.disconnect.hangup"));
-                    }
-                }
-            }
-            // What was recorded is kept for the handler: it comes first.
-            Phase::Record(recorder) => {
-                self.effect(Effect::StopRecord(recorder.id));
-                self.hangup_pending = true;
-                self.phase = Phase::Record(recorder);
-            }
-            Phase::Transfer(transferring) => {
-                self.effect(Effect::StopTransfer(transferring.id));
-                self.throw(Thrown::plain("connection.disconnect.hangup"));
-            }
-            // Transitioning: it is told when the page waits next.
-            other => {
-                self.hangup_pending = true;
-                self.phase = other;
-                if let Some((id, answer)) = self.end_hold() {
-                    self.fetched(id, answer);
-                }
-            }
-        }
-    }
-
-    fn key(&mut self, key: char) {
-        if crate::grammar::key_bit(key).is_none() || self.hung_up {
-            return;
-        }
-        match std::mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::Listen(listen) => self.heard(listen, key),
-            Phase::Record(recorder) => self.key_while_recording(recorder, key),
-            Phase::Flush {
-                id,
-                barge_in: true,
-                rest,
-                then,
-            } if matches!(*then, Then::Record) => {
-                self.effect(Effect::StopPlay(id));
-                let rest = rest.into_iter().filter(|group| !group.barge_in);
-                self.flush_on(rest.collect(), *then);
-            }
-            Phase::Transfer(transferring) => self.key_in_transfer(transferring, key),
-            Phase::Flush {
-                id,
-                barge_in,
-                rest,
-                then,
-            } if then.takes_keys() => self.key_before_transfer((id, barge_in), rest, *then, key),
-            other => {
-                self.phase = other;
-                if self.keys.len() < KEYS_AHEAD_MAX {
-                    self.keys.push_back(key);
-                }
-            }
-        }
-    }
-
-    fn time(&mut self) {
-        if matches!(self.phase, Phase::Fetch { .. }) {
-            return self.time_of_hold();
-        }
-        match std::mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::Listen(listen) => self.time_of_listen(listen),
-            Phase::Receive { run, deadline } if deadline <= self.now_ms => {
-                drop(run);
-                let message = "no message came in time";
-                self.throw(Thrown::new(
-                    "error.com.genesyslab.composer.receiveerror",
-                    message,
-                ));
-            }
-            other => self.phase = other,
-        }
-    }
-
-    fn message(&mut self, data: Json) {
-        match std::mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::Receive { run, .. } => {
-                self.phase = Phase::Run(run);
-                let done = self.received(&data);
-                self.caught(done);
-            }
-            other => {
-                self.phase = other;
-                if self.messages.len() < MESSAGES_MAX {
-                    self.messages.push_back(data);
-                }
-            }
-        }
-    }
-
-    fn played(&mut self, id: u64) {
-        if self.hold_played(id) {
-            return;
-        }
-        match std::mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::Listen(listen) if listen.playing() == Some(id) => self.played_group(listen),
-            Phase::Flush {
-                id: playing,
-                rest,
-                then,
-                ..
-            } if playing == id => self.flush_on(rest, *then),
-            other => self.phase = other,
-        }
-    }
-
-    fn unplayable(&mut self, id: u64, thrown: Thrown) {
-        if self.hold_played(id) {
-            return;
-        }
-        let waits_for_it = match &self.phase {
-            Phase::Listen(listen) => listen.playing() == Some(id),
-            Phase::Flush { id: playing, .. } => *playing == id,
-            _ => false,
-        };
-        if !waits_for_it {
-            return;
-        }
-        let old = std::mem::replace(&mut self.phase, Phase::Ended);
-        if let Phase::Flush { then, .. } = old
-            && let Then::End(ending) = *then
-        {
-            // The page has ended already; nobody is left to handle an event.
-            self.finish(ending);
-            return;
-        }
-        self.throw(thrown);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use roxmltree::{Node, NodeType, ParsingOptions};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use crate::limits::{NESTING_MAX, NODES_MAX};
 use crate::problem::{Place, Problem};
@@ -15,7 +15,7 @@ pub(crate) const SRGS: &str = "http://www.w3.org/2001/06/grammar";
 /// Namespace of speech markup.
 const SSML: &str = "http://www.w3.org/2001/10/synthesis";
 /// Namespace of `xml:lang` and `xml:base`.
-const XML: &str = "http://www.w3.org/XML/1998/namespace";
+pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";
 /// Namespace of the extensions that generated pages use.
 pub(crate) const GVP: &str = "http://www.genesyslab.com/2006/vxml21-extension";
 
@@ -31,6 +31,8 @@ pub(crate) struct Attribute {
 #[derive(Clone, Debug)]
 pub(crate) struct Element {
     pub(crate) namespace: Arc<str>,
+    /// What stands before the name in the file; empty mostly.
+    pub(crate) prefix: String,
     pub(crate) name: String,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) children: Vec<Child>,
@@ -99,18 +101,23 @@ impl Element {
 
     /// The element as the script side builds it.
     pub(crate) fn to_json(&self) -> Json {
-        let attributes = self
-            .attributes
-            .iter()
-            .map(|attribute| (attribute.name.clone(), Json::from(attribute.value.as_str())));
+        let attributes = self.attributes.iter().map(|attribute| {
+            let prefix = match attribute.namespace.as_deref() {
+                Some(XML) => "xml:",
+                _ => "",
+            };
+            let name = format!("{prefix}{}", attribute.name);
+            json!([name, attribute.namespace.as_deref(), attribute.value])
+        });
         let children = self.children.iter().map(|child| match child {
             Child::Element(element) => element.to_json(),
             Child::Text(text) => Json::from(text.as_str()),
         });
         json!({
             "name": self.name,
+            "prefix": self.prefix,
             "namespace": &*self.namespace,
-            "attributes": attributes.collect::<Map<_, _>>(),
+            "attributes": attributes.collect::<Vec<_>>(),
             "children": children.collect::<Vec<_>>(),
         })
     }
@@ -129,15 +136,32 @@ pub(crate) fn escape(out: &mut String, text: &str) {
     }
 }
 
-/// Bytes as text: UTF-8, or Latin-1 where the declaration says so.
-pub(crate) fn decode(bytes: &[u8]) -> Option<String> {
+/// Bytes as text: UTF-16 with its mark, UTF-8, or Latin-1 where the declaration or somebody who
+/// knows says so.
+pub(crate) fn decode(bytes: &[u8], charset: Option<&str>) -> Option<String> {
+    let charset = charset.unwrap_or_default().trim().to_ascii_lowercase();
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => return utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => return utf16(rest, u16::from_be_bytes),
+        _ if charset == "utf-16le" => return utf16(bytes, u16::from_le_bytes),
+        _ if charset.starts_with("utf-16") => return utf16(bytes, u16::from_be_bytes),
+        _ => {}
+    }
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Some(text.to_owned());
     }
+    let is_latin = |name: &str| name.contains("iso-8859-1") || name.contains("windows-1252");
     let head = bytes.get(..bytes.len().min(100)).unwrap_or_default();
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();
-    let latin = head.contains("iso-8859-1") || head.contains("windows-1252");
+    let latin = is_latin(&charset) || is_latin(&head);
     latin.then(|| bytes.iter().copied().map(char::from).collect())
+}
+
+fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+    let text = String::from_utf16(&units).ok()?;
+    rest.is_empty().then_some(text)
 }
 
 /// Reads a file.
@@ -181,6 +205,16 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What stands before the colon of an element's name.
+    fn prefix(&self, node: Node<'_, '_>) -> &str {
+        let tag = self.text.get(node.range().start + 1..).unwrap_or_default();
+        let end = tag.find(|c: char| c.is_whitespace() || matches!(c, ':' | '/' | '>'));
+        let name = end.and_then(|end| tag.get(..end));
+        let has_prefix =
+            end.is_some_and(|end| tag.get(end..).is_some_and(|rest| rest.starts_with(':')));
+        name.filter(|_| has_prefix).unwrap_or_default()
+    }
+
     fn element(&self, node: Node<'_, '_>, depth: usize) -> Result<Element, Problem> {
         let place = self.lines.place(self.text, node.range().start);
         if depth > NESTING_MAX {
@@ -204,6 +238,7 @@ impl Reader<'_> {
         }
         Ok(Element {
             namespace: node.tag_name().namespace().unwrap_or_default().into(),
+            prefix: self.prefix(node).to_owned(),
             name: node.tag_name().name().to_owned(),
             attributes: attributes.collect(),
             children,
@@ -269,8 +304,13 @@ mod tests {
 
     #[test]
     fn latin_bytes_need_their_declaration() {
-        assert_eq!(decode(b"<a>\xfc</a>"), None);
+        assert_eq!(decode(b"<a>\xfc</a>", None), None);
+        assert!(decode(b"'\xfc'", Some("ISO-8859-1")).is_some());
         let told = b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xfc</a>";
-        assert!(decode(told).unwrap().contains('\u{fc}'));
+        assert!(decode(told, None).unwrap().contains('\u{fc}'));
+        let wide = b"\xff\xfe<\0a\0/\0>\0";
+        assert_eq!(decode(wide, None).as_deref(), Some("<a/>"));
+        assert_eq!(decode(b"\0a", Some("UTF-16")).as_deref(), Some("a"));
+        assert_eq!(decode(b"\xff\xfea", None), None);
     }
 }

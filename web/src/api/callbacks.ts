@@ -21,6 +21,10 @@ export const REASONS = [
 export const OPEN = ["SCHEDULED", "QUEUED", "ROUTING", "PAUSED"];
 /** Ids of one request of many cancellations. */
 const CHUNK = 200;
+/** Callbacks of one answer at most. */
+const PAGE_MAX = 1000;
+/** How often those that a walk over moving pages missed are looked for. */
+const ROUNDS_MAX = 5;
 
 /** The pairs of a query; a state may stand in it several times. */
 export function pairs(filter: Filter): [string, string][] {
@@ -81,15 +85,41 @@ export async function cancelMany(ids: string[], progress: (done: number) => void
   return result;
 }
 
-/** The ids of everything that matches and may still be cancelled. */
-export async function openIds(filter: Filter): Promise<string[]> {
+/** What matched when it was counted. */
+export interface Matching {
+  ids: string[];
+  /** When the last of them was made; empty without any. */
+  newest: string;
+}
+
+/**
+ * Everything that matches, may still be cancelled and was made until then. Callbacks come and go while the pages are
+ * read: none stands in it twice, but one that moved to an earlier page may be missed.
+ */
+export async function openNow(filter: Filter, until?: string): Promise<Matching> {
   const states = filter.states.length > 0 ? filter.states.filter((state) => OPEN.includes(state)) : OPEN;
-  if (states.length === 0) return [];
-  const page = 1000;
-  const ids: string[] = [];
-  for (;;) {
-    const found = await listCallbacks({ ...filter, states }, ids.length, page);
-    ids.push(...found.map((callback) => callback._id));
-    if (found.length < page) return ids;
+  const made = new Map<string, string>();
+  for (let skip = 0; states.length > 0; skip += PAGE_MAX) {
+    const found = await listCallbacks({ ...filter, states }, skip, PAGE_MAX);
+    for (const { _id, _rb_created = "" } of found) if (until === undefined || _rb_created <= until) made.set(_id, _rb_created);
+    if (found.length < PAGE_MAX) break;
   }
+  const newest = [...made.values()].reduce((last, at) => (at > last ? at : last), "");
+  return { ids: [...made.keys()], newest };
+}
+
+/** Cancels what was counted and what the count missed, but nothing that was made after it. */
+export async function cancelMatching(filter: Filter, counted: Matching, progress: (done: number) => void): Promise<Cancelled> {
+  const result: Cancelled = { cancelled: 0, refused: [] };
+  const tried = new Set<string>();
+  let ids = counted.ids;
+  for (let round = 0; ids.length > 0 && round < ROUNDS_MAX; round += 1) {
+    const before = tried.size;
+    const answer = await cancelMany(ids, (done) => progress(before + done));
+    result.cancelled += answer.cancelled;
+    result.refused.push(...answer.refused);
+    ids.forEach((id) => tried.add(id));
+    ids = (await openNow(filter, counted.newest)).ids.filter((id) => !tried.has(id));
+  }
+  return result;
 }

@@ -1,8 +1,8 @@
 // SCXML sessions: what runs, how it changes, what can be done with one.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { OWN_PAGE, api, good, untilLoggedIn, type ScxmlSession } from "./client";
-import { PAUSES_MS, readEvents } from "./stream";
+import { api, good, type ScxmlSession } from "./client";
+import { follow } from "./stream";
 
 const LIST = ["sessions"];
 
@@ -40,31 +40,11 @@ export function useSessionChanges(): void {
       queries.setQueryData<ScxmlSession>(["session-view", session.id], (old) => old && { ...old, ...session });
       void queries.invalidateQueries({ queryKey: ["session-view", session.id] });
     };
-    void listen(stop.signal, all, one);
+    void follow("/api/v1/sessions/changes", stop.signal, (sent) =>
+      sent.event === "session" ? one(sent.data as ScxmlSession) : all(),
+    );
     return () => stop.abort();
   }, [queries]);
-}
-
-async function listen(signal: AbortSignal, all: () => void, one: (session: ScxmlSession) => void): Promise<void> {
-  let failures = 0;
-  while (!signal.aborted) {
-    try {
-      const response = await fetch("/api/v1/sessions/changes", { signal, headers: OWN_PAGE });
-      if (response.status === 401) {
-        await untilLoggedIn(signal);
-        continue;
-      }
-      if (!response.ok || !response.body) throw new Error(String(response.status));
-      failures = 0;
-      await readEvents(response.body, (sent) => (sent.event === "session" ? one(sent.data as ScxmlSession) : all()));
-    } catch {
-      // What broke is of no matter: it is tried again.
-    }
-    if (signal.aborted) return;
-    const pause = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)] ?? 1000;
-    failures += 1;
-    await new Promise((resolve) => setTimeout(resolve, pause));
-  }
 }
 
 export const sendEvent = (id: string, name: string, data: unknown) =>

@@ -2,7 +2,7 @@
 import { Alert, Button, Loader, Progress } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { cancelMany, openIds, type Cancelled, type Filter } from "../api/callbacks";
+import { cancelMany, cancelMatching, openNow, type Cancelled, type Filter } from "../api/callbacks";
 import { t } from "../text";
 import { Dialog } from "./dialog";
 import { ErrorNote } from "./notes";
@@ -18,7 +18,7 @@ export function CancelMany({ ids, filter, onClose }: Props) {
   const queries = useQueryClient();
   const found = useQuery({
     queryKey: ["cancel", filter],
-    queryFn: () => openIds(filter),
+    queryFn: () => openNow(filter),
     enabled: ids === undefined,
     gcTime: 0,
     staleTime: Infinity,
@@ -26,12 +26,12 @@ export function CancelMany({ ids, filter, onClose }: Props) {
   const [done, setDone] = useState<number>();
   const [result, setResult] = useState<Cancelled>();
   const [problem, setProblem] = useState<unknown>();
-  const all = ids ?? found.data;
+  const all = ids ?? found.data?.ids;
   const go = async () => {
-    if (!all) return;
     setDone(0);
     try {
-      setResult(await cancelMany(all, setDone));
+      if (ids) setResult(await cancelMany(ids, setDone));
+      else if (found.data) setResult(await cancelMatching(filter, found.data, setDone));
     } catch (error) {
       setProblem(error);
     }
@@ -51,7 +51,7 @@ export function CancelMany({ ids, filter, onClose }: Props) {
           <span>{all.length === 0 ? t("cancel.none") : t("cancel.question", { n: all.length.toLocaleString() })}</span>
         )}
         {done !== undefined && all && (
-          <Progress value={(100 * done) / Math.max(1, all.length)} aria-label={t("cancel.progress")} />
+          <Progress value={Math.min(100, (100 * done) / Math.max(1, all.length))} aria-label={t("cancel.progress")} />
         )}
         {problem !== undefined && <ErrorNote error={problem} />}
         {result && (

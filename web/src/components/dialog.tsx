@@ -1,23 +1,26 @@
 // A dialog; the scroll lock of the library would write styles into the page.
 import { Modal, type ModalProps } from "@mantine/core";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { t } from "../text";
 
 export function Dialog(props: ModalProps) {
-  useReturn();
   return (
-    <Modal lockScroll={false} centered closeButtonProps={{ "aria-label": t("common.close") }} {...props} />
+    <>
+      {props.opened && <FocusBack />}
+      <Modal lockScroll={false} centered closeButtonProps={{ "aria-label": t("common.close") }} {...props} />
+    </>
   );
 }
 
-/** A dialog goes away at once when it is closed; the focus goes back to where it came from. */
-function useReturn(): void {
-  useEffect(() => {
-    const before = document.activeElement;
-    return () =>
-      void setTimeout(() => {
-        const lost = !document.activeElement || document.activeElement === document.body;
-        if (lost && before instanceof HTMLElement && before.isConnected) before.focus();
-      });
-  }, []);
+/** Gives the focus back to what opened the dialog, which the library does not for one that is gone at once. */
+function FocusBack() {
+  const [opener] = useState(() => document.activeElement);
+  useEffect(
+    () => () => {
+      const next = opener?.isConnected ? opener : document.getElementById("main");
+      if (next instanceof HTMLElement) next.focus();
+    },
+    [opener],
+  );
+  return null;
 }

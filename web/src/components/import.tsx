@@ -1,6 +1,6 @@
 // Import of a file or a pasted text: first the report, then the import itself.
 import { Button, Checkbox, FileButton, TextInput, Textarea } from "@mantine/core";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import type { Report } from "../api/client";
 import { t } from "../text";
 import { Dialog } from "./dialog";
@@ -26,6 +26,7 @@ export function ImportDialog({ title, hint, accept, named, what, run, onDone, on
   const [report, setReport] = useState<Report>();
   const [problem, setProblem] = useState<unknown>();
   const [busy, setBusy] = useState(false);
+  const reset = useRef<() => void>(null);
   const go = async (dry_run: boolean) => {
     setBusy(true);
     setProblem(undefined);
@@ -47,6 +48,8 @@ export function ImportDialog({ title, hint, accept, named, what, run, onDone, on
   const load = async (file: File | null) => {
     if (!file) return;
     take(await file.text());
+    // The same file can be chosen again once it was changed.
+    reset.current?.();
     if (!name) setName(file.name.replace(/\.[^.]*$/, ""));
   };
   const ready = text.trim() !== "" && (!named || name.trim() !== "");
@@ -58,7 +61,7 @@ export function ImportDialog({ title, hint, accept, named, what, run, onDone, on
           <TextInput label={t("import.name")} required value={name} onChange={(e) => setName(e.currentTarget.value)} />
         )}
         <div className="row">
-          <FileButton onChange={(file) => void load(file)} accept={accept}>
+          <FileButton resetRef={reset} onChange={(file) => void load(file)} accept={accept}>
             {(props) => (
               <Button variant="default" {...props}>
                 {t("import.file")}

@@ -6,6 +6,7 @@ import { useNavigate } from "react-router";
 import { iso } from "../api/callbacks";
 import { Refusal, api, good } from "../api/client";
 import { useServices } from "../api/services";
+import { pairsOf } from "../pairs";
 import { t } from "../text";
 import { Dialog } from "./dialog";
 import { ErrorNote } from "./notes";
@@ -23,8 +24,7 @@ export function NewCallback({ onClose }: { onClose: () => void }) {
   const [busy, setBusy] = useState(false);
   const names = (services.data ?? []).filter((one) => one.options._service === "callback").map((one) => one.name);
   const service = chosen ?? names[0] ?? null;
-  const lines = data.split("\n").filter((line) => line.trim() !== "");
-  const badLine = lines.find((line) => !/^\s*[^=\s][^=]*=/.test(line));
+  const { pairs: attached, bad } = pairsOf(data);
   const field = problem instanceof Refusal ? problem.field : undefined;
   const at = (name: string) => (field === name ? (problem as Refusal).message : undefined);
   const known = ["_customer_number", "_desired_time", "service"].includes(field ?? "");
@@ -33,9 +33,6 @@ export function NewCallback({ onClose }: { onClose: () => void }) {
     if (!service) return;
     setBusy(true);
     setProblem(undefined);
-    const attached = Object.fromEntries(
-      lines.map((line) => [line.slice(0, line.indexOf("=")).trim(), line.slice(line.indexOf("=") + 1).trim()]),
-    );
     try {
       const body = { ...attached, _customer_number: number.trim(), ...(time ? { _desired_time: iso(time) } : {}) };
       const made = await good(api.POST("/api/v1/callbacks", { params: { query: { service } }, body }));
@@ -75,14 +72,14 @@ export function NewCallback({ onClose }: { onClose: () => void }) {
           rows={3}
           value={data}
           onChange={(event) => setData(event.currentTarget.value)}
-          error={badLine ? t("callbacks.data.bad", { line: badLine }) : undefined}
+          error={bad === undefined ? undefined : t("common.no_pair", { line: bad })}
         />
         {problem !== undefined && !known && <ErrorNote error={problem} />}
         <div className="row end">
           <Button variant="default" onClick={onClose}>
             {t("common.cancel")}
           </Button>
-          <Button type="submit" loading={busy} disabled={!service || number.trim() === "" || badLine !== undefined}>
+          <Button type="submit" loading={busy} disabled={!service || number.trim() === "" || bad !== undefined}>
             {t("callbacks.make")}
           </Button>
         </div>

@@ -3,8 +3,8 @@ import { Loader, Table } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { api, good, type Delivery, type LogEvent } from "../api/client";
-import { t, type TextKey } from "../text";
-import { en } from "../text/en";
+import { t, tOr } from "../text";
+import { Fact } from "./fact";
 import { HeardPicture, type Picture } from "./heard";
 import { ErrorNote } from "./notes";
 import { Status } from "./status";
@@ -81,10 +81,7 @@ function Step({ event, before, first, deliveries }: StepProps) {
 }
 
 /** The name of an event as people say it; unknown ones have their id. */
-export function title(id: string): string {
-  const key = `event.${id}`;
-  return key in en ? t(key as TextKey) : id;
-}
+export const title = (id: string): string => tOr(`event.${id}`, id);
 
 function tone(event: LogEvent, data: Data): string {
   if (event.event_id === "_cbe_on_service_exit")
@@ -101,7 +98,7 @@ const KNOWN = new Set(["_service_name", "_customer_number", "_desired_time", "_v
 function Facts({ event, data }: { event: LogEvent; data: Data }) {
   const verdict = data.verdict as Verdict | undefined;
   const rows = Object.entries(data).filter(([name]) => !KNOWN.has(name) && name !== "verdict");
-  const shown: [string, ReactNode][] = rows.map(([name, value]) => [fact(name), shownValue(name, value)]);
+  const shown: [string, ReactNode][] = rows.map(([name, value]) => [tOr(`fact.${name}`, name), shownValue(name, value)]);
   if (event.event_id === "_cbe_on_callback_submitted")
     shown.push([t("fact.queue"), String(data._v_queue ?? "")]);
   if (shown.length === 0 && !verdict) return null;
@@ -110,7 +107,7 @@ function Facts({ event, data }: { event: LogEvent; data: Data }) {
       {shown.length > 0 && (
         <dl className="facts small">
           {shown.map(([name, value]) => (
-            <Pair key={name} name={name} value={value} />
+            <Fact key={name} name={name} value={value} />
           ))}
         </dl>
       )}
@@ -119,24 +116,10 @@ function Facts({ event, data }: { event: LogEvent; data: Data }) {
   );
 }
 
-function Pair({ name, value }: { name: string; value: ReactNode }) {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </>
-  );
-}
-
-function fact(name: string): string {
-  const key = `fact.${name}`;
-  return key in en ? t(key as TextKey) : name;
-}
-
 function shownValue(name: string, value: unknown): string {
   if (name === "c_call_result") {
-    const key = `call_result.${String(value)}`;
-    return key in en ? `${t(key as TextKey)} (${String(value)})` : String(value);
+    const word = tOr(`call_result.${String(value)}`, "");
+    return word ? `${word} (${String(value)})` : String(value);
   }
   if (name === "delay_s") return `${String(value)} s`;
   return typeof value === "object" ? JSON.stringify(value) : String(value);

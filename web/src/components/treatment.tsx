@@ -1,7 +1,7 @@
 // Sounds: listening to one, dropping files in.
 import { Button, FileButton } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useState, type ReactNode } from "react";
+import { useRef, useState, type ReactNode } from "react";
 import { soundOf, uploadTreatment } from "../api/treatments";
 import { t } from "../text";
 import { lasting } from "./time";
@@ -12,24 +12,33 @@ export const SOUNDS = ".wav,.ulaw,.ul,.pcmu,.alaw,.al,.pcma,audio/wav";
 /** What the server takes; more would only break off while it is sent. */
 const BYTES_MAX = 10 * 1024 * 1024;
 
+/** What takes the place of the focused element takes its focus as well. */
+const focused = (element: HTMLElement | null) => element?.focus();
+
 /** A button that becomes a player. */
 export function Listen({ name, changed }: { name: string; changed?: string | null }) {
   const [open, setOpen] = useState(false);
-  const [failed, setFailed] = useState(false);
+  const [failed, setFailed] = useState<"focused" | "unfocused">();
   if (!open)
     return (
       <Button size="compact-sm" variant="default" onClick={() => setOpen(true)} aria-label={t("treatments.listen.to", { name })}>
         {t("treatments.listen")}
       </Button>
     );
-  if (failed) return <span className="small warning">{t("treatments.no_sound", { name })}</span>;
+  if (failed)
+    return (
+      <span className="small warning" tabIndex={-1} ref={failed === "focused" ? focused : undefined}>
+        {t("treatments.no_sound", { name })}
+      </span>
+    );
   return (
     <audio
+      ref={focused}
       className="player"
       controls
       autoPlay
       src={soundOf(name, changed)}
-      onError={() => setFailed(true)}
+      onError={(event) => setFailed(document.activeElement === event.currentTarget ? "focused" : "unfocused")}
       aria-label={t("treatments.listen.to", { name })}
     />
   );
@@ -47,6 +56,7 @@ export function DropSounds({ onStored, many, children }: DropProps) {
   const queries = useQueryClient();
   const [over, setOver] = useState(false);
   const [busy, setBusy] = useState(false);
+  const reset = useRef<() => void>(null);
   const store = async (files: File[]) => {
     setBusy(true);
     for (const file of many ? files : files.slice(0, 1)) {
@@ -59,6 +69,8 @@ export function DropSounds({ onStored, many, children }: DropProps) {
         toastError(error instanceof Error ? new Error(`${file.name}: ${error.message}`) : error);
       }
     }
+    // The same file can be chosen again once it was changed.
+    reset.current?.();
     await queries.invalidateQueries({ queryKey: ["treatments"] });
     setBusy(false);
   };
@@ -81,6 +93,7 @@ export function DropSounds({ onStored, many, children }: DropProps) {
       {children}
       <FileButton
         multiple
+        resetRef={reset}
         accept={SOUNDS}
         onChange={(files) => void store(files)}
         inputProps={{ "aria-label": t("treatments.upload") }}

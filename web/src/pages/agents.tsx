@@ -10,8 +10,7 @@ import { Empty, ErrorNote } from "../components/notes";
 import { Status } from "../components/status";
 import { lasting } from "../components/time";
 import { toast, toastError } from "../components/toasts";
-import { t, type TextKey } from "../text";
-import { en } from "../text/en";
+import { t, tOr } from "../text";
 
 /** Registrations and trunks change without an event of a callback. */
 const LOOK_MS = 5000;
@@ -126,7 +125,7 @@ function AgentTable({ agents }: { agents: Agent[] }) {
               <Table.Td>{agent.id}</Table.Td>
               <Table.Td>
                 <span className="row">
-                  <Status word={agent.state} label={word(`agent_state.${agent.state}`, agent.state)} />
+                  <Status word={agent.state} label={tOr(`agent_state.${agent.state}`, agent.state)} />
                   <span className="quiet small">
                     {agent.since ? lasting(Date.now() - agent.since) : ""}
                     {agent.reason ? ` · ${agent.reason}` : ""}
@@ -166,10 +165,6 @@ function AgentTable({ agents }: { agents: Agent[] }) {
       {asked && <NotReady id={asked} onClose={() => setAsked(undefined)} onDo={(reason) => void set(asked, { state: "not_ready", reason })} />}
     </div>
   );
-}
-
-function word(key: string, other: string): string {
-  return key in en ? t(key as TextKey) : other;
 }
 
 function NotReady({ id, onClose, onDo }: { id: string; onClose: () => void; onDo: (reason: string) => void }) {
@@ -223,7 +218,7 @@ function Trunks() {
                     <span className="quiet small">{lasting(trunk.for_ms)}</span>
                   </Table.Td>
                   <Table.Td>
-                    {word(`trunk_reason.${trunk.reason}`, trunk.reason)}
+                    {tOr(`trunk_reason.${trunk.reason}`, trunk.reason)}
                     {trunk.retry_in_ms ? ` · ${t("trunks.retry", { time: lasting(trunk.retry_in_ms) })}` : ""}
                   </Table.Td>
                   <Table.Td className="num">

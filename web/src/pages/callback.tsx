@@ -8,7 +8,9 @@ import { api, good, type CallbackRecord } from "../api/client";
 import { titleOf, useSessions } from "../api/sessions";
 import { DeliveryList } from "../components/deliveries";
 import { Dialog } from "../components/dialog";
+import { Fact } from "../components/fact";
 import { Empty, ErrorNote } from "../components/notes";
+import { AskingButton } from "../components/question";
 import { Status } from "../components/status";
 import { Time } from "../components/time";
 import { CallbackTimeline, useDeliveriesOf, useEvents } from "../components/timeline";
@@ -40,7 +42,7 @@ export default function CallbackPage() {
 
 function Actions({ record }: { record: CallbackRecord }) {
   const queries = useQueryClient();
-  const [dialog, setDialog] = useState<"cancel" | "move">();
+  const [moving, setMoving] = useState(false);
   const id = record._id;
   const open = OPEN.includes(record._callback_state);
   const again = () => queries.invalidateQueries({ queryKey: ["callback", id] });
@@ -49,36 +51,24 @@ function Actions({ record }: { record: CallbackRecord }) {
       await good(api.DELETE("/api/v1/callbacks/{id}", { params: { path: { id } } }));
       toast(t("callback.cancelled"));
     } catch (error) {
+      // It went on meanwhile: the page shows how it is, and the question does not stand any more.
       toastError(error);
     }
-    setDialog(undefined);
     await again();
   };
   if (!open) return null;
   return (
     <>
-      <Button variant="default" onClick={() => setDialog("move")}>
+      <Button variant="default" onClick={() => setMoving(true)}>
         {t("callback.move")}
       </Button>
-      <Button color="red" variant="light" onClick={() => setDialog("cancel")}>
-        {t("callback.cancel")}
-      </Button>
-      {dialog === "cancel" && (
-        <Dialog opened onClose={() => setDialog(undefined)} title={t("callback.cancel")}>
-          <div className="stack">
-            <span>{t("callback.cancel.question", { number: record._customer_number })}</span>
-            <div className="row end">
-              <Button variant="default" onClick={() => setDialog(undefined)}>
-                {t("common.back")}
-              </Button>
-              <Button color="red" onClick={() => void cancel()}>
-                {t("callback.cancel.do")}
-              </Button>
-            </div>
-          </div>
-        </Dialog>
-      )}
-      {dialog === "move" && <Move id={id} onClose={() => void again().then(() => setDialog(undefined))} />}
+      <AskingButton
+        title={t("callback.cancel")}
+        question={t("callback.cancel.question", { number: record._customer_number })}
+        action={t("callback.cancel.do")}
+        run={cancel}
+      />
+      {moving && <Move id={id} onClose={() => void again().then(() => setMoving(false))} />}
     </>
   );
 }
@@ -209,7 +199,7 @@ function Summary({ record }: { record: CallbackRecord }) {
         {data.length === 0 && <span className="quiet">{t("callback.no_data")}</span>}
         <dl className="facts">
           {data.map(([key, value]) => (
-            <Fact key={key} name={key} value={typeof value === "string" ? value : JSON.stringify(value)} />
+            <Fact key={key} own name={key} value={typeof value === "string" ? value : JSON.stringify(value)} />
           ))}
         </dl>
         {pending.length > 0 && (
@@ -217,21 +207,12 @@ function Summary({ record }: { record: CallbackRecord }) {
             <h3>{t("callback.pending")}</h3>
             <dl className="facts small">
               {pending.map(([key, value]) => (
-                <Fact key={key} name={key} value={value} />
+                <Fact key={key} own name={key} value={value} />
               ))}
             </dl>
           </>
         )}
       </section>
     </div>
-  );
-}
-
-function Fact({ name, value }: { name: string; value: string }) {
-  return (
-    <>
-      <dt className="mono">{name}</dt>
-      <dd>{value}</dd>
-    </>
   );
 }

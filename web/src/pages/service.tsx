@@ -9,7 +9,7 @@ import { putService, useOptions, useServices } from "../api/services";
 import { History } from "../components/history";
 import { Empty, ErrorNote } from "../components/notes";
 import { OptionField } from "../components/option_field";
-import { RemoveButton } from "../components/remove";
+import { AskingButton } from "../components/question";
 import { Time } from "../components/time";
 import { toast, toastError } from "../components/toasts";
 import { TryIt } from "../components/try_it";
@@ -45,7 +45,9 @@ export default function ServicePage() {
         {service && (
           <Link to={`/callbacks?${new URLSearchParams({ service: name }).toString()}`}>{t("service.callbacks")}</Link>
         )}
-        {service && <RemoveButton label={t("service.remove")} question={t("service.remove.question", { name })} run={remove} />}
+        {service && (
+          <AskingButton title={t("service.remove")} question={t("service.remove.question", { name })} action={t("common.remove")} run={remove} />
+        )}
       </div>
       {error && <ErrorNote error={error} retry={() => void services.refetch()} />}
       {services.data && !service && <Empty>{t("service.unknown", { name })}</Empty>}
@@ -116,7 +118,6 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
     return () => window.removeEventListener("beforeunload", warn);
   }, [changed.length]);
   const errors = check.data?.errors.length ?? 0;
-  const general = (check.data?.errors ?? []).filter((fault) => !fault.option);
   return (
     <div className="stack">
       <div className="head bar">
@@ -153,7 +154,6 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
           </ul>
         </Alert>
       )}
-      {errors === 0 && general.length > 0 && <ErrorNote error={general[0]?.message} />}
       <Tabs value={tab} onChange={(next) => setTab(next ?? "options")}>
         <Tabs.List>
           <Tabs.Tab value="options">{t("service.options")}</Tabs.Tab>

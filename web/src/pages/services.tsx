@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { Link, useNavigate } from "react-router";
 import type { Report, Service } from "../api/client";
-import { TEMPLATES, importServices, putService, useServiceHealth, useServices } from "../api/services";
+import { TEMPLATES, contactOf, importServices, putService, useServiceHealth, useServices } from "../api/services";
 import { Dialog } from "../components/dialog";
 import { ImportDialog } from "../components/import";
 import { Empty, ErrorNote } from "../components/notes";
@@ -90,7 +90,6 @@ export default function Services() {
 function ServiceRow({ service, health }: { service: Service; health?: Report }) {
   const of = (list?: Report["warnings"]) => (list ?? []).filter((place) => place.service === service.name).length;
   const [bad, odd] = [of(health?.errors), of(health?.warnings)];
-  const waits = service.options._wait_for_agent !== "false";
   return (
     <Table.Tr>
       <Table.Td>
@@ -107,7 +106,7 @@ function ServiceRow({ service, health }: { service: Service; health?: Report }) 
       </Table.Td>
       <Table.Td className="wrap">{service.options._urs_virtual_queue ?? "–"}</Table.Td>
       <Table.Td className="wrap">{service.options._target ?? "–"}</Table.Td>
-      <Table.Td>{waits ? t("services.agent_first") : t("services.customer_first")}</Table.Td>
+      <Table.Td>{t(`services.${contactOf(service.options)}`)}</Table.Td>
       <Table.Td>
         <Time at={service.changed} />
       </Table.Td>
@@ -119,7 +118,7 @@ function NewService({ known, onClose }: { known: Service[]; onClose: () => void 
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [name, setName] = useState("");
-  const [template, setTemplate] = useState("agent_first");
+  const [template, setTemplate] = useState("agent_free");
   const [report, setReport] = useState<Report>();
   const [problem, setProblem] = useState<unknown>();
   const taken = known.some((service) => service.name === name.trim());
@@ -156,7 +155,7 @@ function NewService({ known, onClose }: { known: Service[]; onClose: () => void 
           label={t("services.template")}
           data={Object.keys(TEMPLATES).map((value) => ({ value, label: t(`template.${value}` as TextKey) }))}
           value={template}
-          onChange={(value) => setTemplate(value ?? "agent_first")}
+          onChange={(value) => setTemplate(value ?? "agent_free")}
           allowDeselect={false}
           withScrollArea={false}
           description={t(`template.${template}.hint` as TextKey)}

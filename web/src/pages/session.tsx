@@ -5,11 +5,12 @@ import { Link, useParams } from "react-router";
 import type { ScxmlLine, ScxmlSession } from "../api/client";
 import { endSession, sendEvent, titleOf, useSession, useSessionChanges, useSessionChart } from "../api/sessions";
 import { Diagram } from "../components/diagram";
-import { Dialog } from "../components/dialog";
+import { Fact } from "../components/fact";
 import { Empty, ErrorNote } from "../components/notes";
+import { AskingButton } from "../components/question";
 import { Status } from "../components/status";
 import { Time, lasting } from "../components/time";
-import { toast, toastError } from "../components/toasts";
+import { toast } from "../components/toasts";
 import { t } from "../text";
 import { ageOf, useTick } from "./sessions";
 
@@ -17,6 +18,10 @@ export default function SessionPage() {
   const { id = "" } = useParams();
   useSessionChanges();
   const session = useSession(id);
+  const end = async () => {
+    await endSession(id);
+    toast(t("session.end.done"));
+  };
   return (
     <div className="page">
       <div className="head">
@@ -25,7 +30,9 @@ export default function SessionPage() {
         <h1>{(session.data && titleOf(session.data)) || t("session.unnamed")}</h1>
         {session.data && <Status word={session.data.state} label={t(`session_state.${session.data.state}`)} />}
         <span className="grow" />
-        {session.data && session.data.state !== "ended" && <EndButton id={id} />}
+        {session.data && session.data.state !== "ended" && (
+          <AskingButton title={t("session.end")} question={t("session.end.question")} action={t("session.end.do")} run={end} />
+        )}
       </div>
       {session.error && <ErrorNote error={session.error} retry={() => void session.refetch()} />}
       {session.data && <Inside session={session.data} log={session.data.log ?? []} />}
@@ -111,19 +118,10 @@ function Facts({ session }: { session: ScxmlSession }) {
       <h2>{t("session.facts")}</h2>
       <dl className="facts">
         {rows.map(([name, value], n) => (
-          <Pair key={`${name}${n}`} name={name} value={value} />
+          <Fact key={`${name}${n}`} name={name} value={value} />
         ))}
       </dl>
     </section>
-  );
-}
-
-function Pair({ name, value }: { name: string; value: ReactNode }) {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </>
   );
 }
 
@@ -207,39 +205,4 @@ function whyNotJson(text: string): string {
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-function EndButton({ id }: { id: string }) {
-  const [asked, setAsked] = useState(false);
-  const end = async () => {
-    try {
-      await endSession(id);
-      toast(t("session.end.done"));
-    } catch (error) {
-      toastError(error);
-    }
-    setAsked(false);
-  };
-  return (
-    <>
-      <Button color="red" variant="light" onClick={() => setAsked(true)}>
-        {t("session.end")}
-      </Button>
-      {asked && (
-        <Dialog opened onClose={() => setAsked(false)} title={t("session.end")}>
-          <div className="stack">
-            <span>{t("session.end.question")}</span>
-            <div className="row end">
-              <Button variant="default" onClick={() => setAsked(false)}>
-                {t("common.back")}
-              </Button>
-              <Button color="red" onClick={() => void end()}>
-                {t("session.end.do")}
-              </Button>
-            </div>
-          </div>
-        </Dialog>
-      )}
-    </>
-  );
 }

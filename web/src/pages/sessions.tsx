@@ -9,6 +9,7 @@ import { Empty, ErrorNote } from "../components/notes";
 import { Status } from "../components/status";
 import { lasting } from "../components/time";
 import { toast } from "../components/toasts";
+import { pairsOf } from "../pairs";
 import { t } from "../text";
 
 export default function Sessions() {
@@ -110,24 +111,19 @@ function List({ sessions }: { sessions: ScxmlSession[] }) {
   );
 }
 
-/** The pairs of lines `name = value`. */
-function pairsOf(text: string): Record<string, string> {
-  const lines = text.split("\n").filter((line) => line.includes("="));
-  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")).trim(), line.slice(line.indexOf("=") + 1).trim()]));
-}
-
 function StartSession({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
   const [src, setSrc] = useState("");
   const [params, setParams] = useState("");
   const [problem, setProblem] = useState<unknown>();
   const [busy, setBusy] = useState(false);
+  const { pairs, bad } = pairsOf(params);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
     setProblem(undefined);
     try {
-      const id = await startSession(src.trim(), pairsOf(params));
+      const id = await startSession(src.trim(), pairs);
       toast(t("sessions.started"));
       void navigate(`/sessions/${encodeURIComponent(id)}`);
     } catch (error) {
@@ -152,6 +148,7 @@ function StartSession({ onClose }: { onClose: () => void }) {
           rows={3}
           value={params}
           onChange={(event) => setParams(event.currentTarget.value)}
+          error={bad === undefined ? undefined : t("common.no_pair", { line: bad })}
           classNames={{ input: "mono" }}
           spellCheck={false}
         />
@@ -160,7 +157,7 @@ function StartSession({ onClose }: { onClose: () => void }) {
           <Button variant="default" onClick={onClose}>
             {t("common.cancel")}
           </Button>
-          <Button type="submit" loading={busy} disabled={src.trim() === ""}>
+          <Button type="submit" loading={busy} disabled={src.trim() === "" || bad !== undefined}>
             {t("sessions.start.do")}
           </Button>
         </div>

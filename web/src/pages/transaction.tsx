@@ -9,7 +9,7 @@ import { cut, entry, importList, joined, listText, previewList, useCatalogue, wi
 import { useServices } from "../api/services";
 import { History } from "../components/history";
 import { Empty, ErrorNote } from "../components/notes";
-import { RemoveButton } from "../components/remove";
+import { AskingButton } from "../components/question";
 import { ReportView } from "../components/report";
 import { title } from "../components/timeline";
 import { toast, toastError } from "../components/toasts";
@@ -37,7 +37,9 @@ export default function TransactionPage() {
         <span aria-hidden="true">/</span>
         <h1>{name}</h1>
         <span className="grow" />
-        {text.data !== undefined && <RemoveButton label={t("list.delete")} question={t("list.delete.question", { name })} run={remove} />}
+        {text.data !== undefined && (
+          <AskingButton title={t("list.delete")} question={t("list.delete.question", { name })} action={t("common.remove")} run={remove} />
+        )}
       </div>
       {text.error && <ErrorNote error={text.error} retry={() => void text.refetch()} />}
       {text.data !== undefined && <Editor key={name} name={name} text={text.data} />}

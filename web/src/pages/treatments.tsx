@@ -5,8 +5,8 @@ import { useState } from "react";
 import { Link } from "react-router";
 import type { Treatment } from "../api/client";
 import { removeTreatment, useTreatments } from "../api/treatments";
-import { Dialog } from "../components/dialog";
 import { Empty, ErrorNote } from "../components/notes";
+import { Question } from "../components/question";
 import { Status } from "../components/status";
 import { Time } from "../components/time";
 import { toast } from "../components/toasts";
@@ -103,31 +103,18 @@ function Files({ files, onRemove }: { files: Treatment[]; onRemove: (file: Treat
 
 function Remove({ file, onClose }: { file: Treatment; onClose: () => void }) {
   const queries = useQueryClient();
-  const [problem, setProblem] = useState<unknown>();
   const go = async () => {
-    try {
-      await removeTreatment(file.name);
-      toast(t("treatments.removed", { name: file.name }));
-      await queries.invalidateQueries({ queryKey: ["treatments"] });
-      onClose();
-    } catch (error) {
-      setProblem(error);
-    }
+    await removeTreatment(file.name);
+    toast(t("treatments.removed", { name: file.name }));
+    await queries.invalidateQueries({ queryKey: ["treatments"] });
   };
   return (
-    <Dialog opened onClose={onClose} title={t("treatments.remove")}>
-      <div className="stack">
-        <span>{t("treatments.remove.question", { name: file.name })}</span>
-        {problem !== undefined && <ErrorNote error={problem} />}
-        <div className="row end">
-          <Button variant="default" onClick={onClose}>
-            {t("common.back")}
-          </Button>
-          <Button color="red" onClick={() => void go()}>
-            {t("treatments.remove.do")}
-          </Button>
-        </div>
-      </div>
-    </Dialog>
+    <Question
+      title={t("treatments.remove")}
+      question={t("treatments.remove.question", { name: file.name })}
+      action={t("treatments.remove.do")}
+      run={go}
+      onClose={onClose}
+    />
   );
 }

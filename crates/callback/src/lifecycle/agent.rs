@@ -8,7 +8,6 @@ use super::route;
 use super::run::Run;
 use super::session_queue;
 use super::{Effect, LegEvent, Offer};
-use crate::call_state;
 use crate::events::EventId;
 use crate::record::{Callback, Phase, Reason, State, TimerKind};
 use crate::routing::{Found, Need, Released};
@@ -172,11 +171,7 @@ fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
     }
     match run.callback.phase.clone() {
         Phase::AgentRinging { agent } | Phase::Offering { agent } => {
-            let outcome = match (state, detail) {
-                (_, "not_registered") => Released::Unreachable,
-                (call_state::NO_ANSWER, _) => Released::NoAnswer,
-                _ => Released::Rejected,
-            };
+            let outcome = Released::of_unanswered(state, detail);
             run.act(Effect::ReleaseAgent(agent, outcome));
             agent_failed(run, detail);
         }

@@ -130,6 +130,8 @@ pub(super) fn submission_failed(run: &mut Run<'_>, number: u32, why: &str) {
     if number > run.callback.settings.submit_retries {
         run.finish_record(Reason::FailQueueing, "submission_failed");
         run.emit(EventId::CallbackProcessingFailed);
+        // One ran when this is not the first time that the callback is handed over.
+        run.exit_session();
         return;
     }
     run.callback.phase = Phase::Submitting {

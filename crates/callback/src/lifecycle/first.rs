@@ -57,6 +57,8 @@ pub(super) fn agent_left(run: &mut Run<'_>, agent: AgentId) {
     run.emit(EventId::AgentLeft);
     if run.callback.phase == Phase::Dialing {
         run.hang_up_customer(true);
+        // The line that ended is the agent's, the dial that ends with it the customer's.
+        run.line = None;
         unreached(run, call_state::DROPPED, "agent_left");
     }
     // Who has answered is not hung up on: the customer queues for the next agent.

@@ -8,6 +8,7 @@ use super::recover::interrupted;
 use super::run::Run;
 use super::{Effect, PluginEvent, bridge, route, session_queue, strategy};
 use crate::events::EventId;
+use crate::mask;
 use crate::plugin::{Action, Answer, PluginCall, PluginKind, PluginSettings, Question, standing};
 use crate::record::{Phase, Reason, TimerKind};
 use crate::{Error, ErrorCode};
@@ -36,8 +37,7 @@ pub(super) fn ask(run: &mut Run<'_>, call_state: u8, live: bool) {
     if !live {
         run.let_waiting_agent_go();
     }
-    let token = format!("{:032x}", run.context.random);
-    run.callback.plugin.ask(token);
+    run.ask_anew();
     run.callback.phase = Phase::Plugin {
         call_state,
         call,
@@ -165,17 +165,14 @@ fn transfer(run: &mut Run<'_>, call: PluginCall, event: PluginEvent) {
         PluginEvent::CallOut(out) => bridge::call(run, *out),
         PluginEvent::Join => bridge::join(run),
         PluginEvent::LetGo => bridge::let_go(run),
-        PluginEvent::PassOn => {
-            run.disarm(TimerKind::PluginAnswer);
-            bridge::pass_on(run);
-        }
+        PluginEvent::PassOn => bridge::pass_on(run),
         _ => {}
     }
 }
 
 fn problem(run: &mut Run<'_>, detail: &str, why: &str) {
     let url = (run.callback.settings.plugin.as_ref()).map_or("", |plugin| plugin.url.as_str());
-    let address = without_secrets(url);
+    let address = mask::url(url);
     run.emit_with(
         EventId::PluginProblem,
         &[
@@ -184,18 +181,6 @@ fn problem(run: &mut Run<'_>, detail: &str, why: &str) {
             ("address", Value::from(address)),
         ],
     );
-}
-
-/// An address without user info, query and fragment.
-fn without_secrets(url: &str) -> String {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    let url = url.get(..end).unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
 }
 
 fn set_call(run: &mut Run<'_>, new: PluginCall) {
@@ -418,7 +403,7 @@ pub(super) fn end_of_queue(run: &mut Run<'_>, live: bool, reason: Reason, detail
 }
 
 /// After a restart: a call is gone, so the attempt is; a question without one is put again with
-/// the same token, and its time goes on.
+/// the same token, and its time begins anew.
 pub(super) fn recover(run: &mut Run<'_>, call: PluginCall, answer: Option<Box<Answer>>) {
     if let Some(answer) = answer.filter(|answer| !answer.action.needs_call()) {
         // Only the detach was missing.

@@ -54,6 +54,8 @@ fn dial(run: &mut Run<'_>, destination: String, tries: u32) {
 
 /// The customer's side is asked to call the destination itself; when it cannot, it is bridged.
 fn refer(run: &mut Run<'_>, destination: String, tries: u32) {
+    // No leg of ours, but those of before are not the present one any more.
+    run.callback.agent_legs += 1;
     let settings = run.callback.settings.clone();
     let effect = Effect::Refer {
         leg: run.callback.customer_leg(),
@@ -128,13 +130,9 @@ pub(super) fn answered(run: &mut Run<'_>) {
 
 /// The destination cannot be reached: once more, then the customer is told.
 pub(super) fn failed(run: &mut Run<'_>, destination: String, tries: u32, detail: &str) {
-    run.emit_with(
-        EventId::AgentFailed,
-        &[
-            ("detail", Value::from(detail)),
-            ("failures", Value::from(tries)),
-        ],
-    );
+    let mut details = run.with_line(detail);
+    details.push(("failures", Value::from(tries)));
+    run.emit_with(EventId::AgentFailed, &details);
     if tries < TRIES_MAX {
         dial(run, destination, tries + 1);
     } else {

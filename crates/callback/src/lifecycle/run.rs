@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Context, Effect, Step, session_queue};
+use super::{Context, Effect, LineEnd, Step, session_queue};
 use crate::events::{self, Event, EventId, Notification};
 use crate::record::{Callback, Phase, Reason, State, TimerKind};
 use crate::routing::{Need, Released};
@@ -18,6 +18,8 @@ pub(super) const PLAY_GUARD_S: i64 = 630;
 pub(super) struct Run<'a> {
     pub(super) callback: Callback,
     pub(super) context: &'a Context,
+    /// How the leg ended that the next events are about.
+    pub(super) line: Option<&'a LineEnd>,
     events: Vec<Event>,
     effects: Vec<Effect>,
 }
@@ -27,6 +29,7 @@ impl<'a> Run<'a> {
         Self {
             callback,
             context,
+            line: context.line.as_ref(),
             events: Vec::new(),
             effects: Vec::new(),
         }
@@ -150,7 +153,7 @@ impl<'a> Run<'a> {
     /// The detail word of a result, and what the network said when the leg is over.
     pub(super) fn with_line(&self, detail: &str) -> Vec<(&'static str, Value)> {
         let mut details = vec![("detail", Value::from(detail))];
-        if let Some(line) = &self.context.line {
+        if let Some(line) = self.line {
             let status = (line.sip_status > 0).then(|| Value::from(line.sip_status));
             let told = [
                 ("trunk", line.trunk.as_deref().map(Value::from)),
@@ -201,6 +204,13 @@ impl<'a> Run<'a> {
             leg,
             given_up: true,
         });
+    }
+
+    /// Begins a question with a token of its own, by which its answers are known.
+    pub(super) fn ask_anew(&mut self) -> String {
+        let token = format!("{:032x}", self.context.random);
+        self.callback.plugin.ask(token.clone());
+        token
     }
 
     /// Ends what the plugin's session still does.

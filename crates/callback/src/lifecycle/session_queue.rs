@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::Effect;
 use super::agent::offer_of;
 use super::run::Run;
-use crate::call_state;
 use crate::events::EventId;
 use crate::plugin::{PluginCall, QueueTold, QueueWait};
 use crate::record::{Phase, State, TimerKind};
@@ -152,12 +151,7 @@ pub(super) fn answered(run: &mut Run<'_>) -> bool {
 
 /// The agent's leg is over without an answer.
 pub(super) fn ended(run: &mut Run<'_>, state: u8, detail: &str) {
-    let outcome = match (state, detail) {
-        (_, "not_registered") => Released::Unreachable,
-        (call_state::NO_ANSWER, _) => Released::NoAnswer,
-        _ => Released::Rejected,
-    };
-    not_answered(run, outcome, detail);
+    not_answered(run, Released::of_unanswered(state, detail), detail);
 }
 
 /// Nothing was reported in time, or a reserved agent was not called.
@@ -187,13 +181,9 @@ fn not_answered(run: &mut Run<'_>, outcome: Released, detail: &str) {
     run.callback.transfer_failures += 1;
     let failures = run.callback.transfer_failures;
     run.act(Effect::ReleaseAgent(found.agent, outcome));
-    run.emit_with(
-        EventId::AgentFailed,
-        &[
-            ("detail", Value::from(detail)),
-            ("failures", Value::from(failures)),
-        ],
-    );
+    let mut details = run.with_line(detail);
+    details.push(("failures", Value::from(failures)));
+    run.emit_with(EventId::AgentFailed, &details);
     run.disarm(TimerKind::Guard);
     if routes {
         run.act(Effect::Enqueue(Need::Agent));

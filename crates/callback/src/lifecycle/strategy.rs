@@ -31,8 +31,7 @@ pub(super) fn start(run: &mut Run<'_>, submissions: u32) {
     let Some(strategy) = run.callback.settings.strategy.clone() else {
         return;
     };
-    let token = format!("{:032x}", run.context.random);
-    run.callback.plugin.ask(token.clone());
+    let token = run.ask_anew();
     run.callback.state = State::Queued;
     run.callback.phase = Phase::Strategy { submissions };
     run.arm_in(TimerKind::Guard, START_S);
@@ -87,11 +86,11 @@ pub(super) fn event(run: &mut Run<'_>, token: &str, event: PluginEvent) {
     match event {
         PluginEvent::Running { session } => running(run, &session),
         PluginEvent::Failed { why, .. } => {
-            run.disarm(TimerKind::Guard);
-            if run.callback.session_started {
-                run.complete(Reason::FailError, "strategy_failed");
-            } else {
+            if is_loading(run) {
+                run.disarm(TimerKind::Guard);
                 submission_failed(run, submissions, &why);
+            } else {
+                run.complete(Reason::FailError, "strategy_failed");
             }
         }
         PluginEvent::Finished { reason } => {
@@ -116,9 +115,14 @@ pub(super) fn event(run: &mut Run<'_>, token: &str, event: PluginEvent) {
     }
 }
 
+/// The document is being fetched, also anew after a restart or at another time.
+fn is_loading(run: &Run<'_>) -> bool {
+    run.callback.timers.contains_key(&TimerKind::Guard)
+}
+
 /// The document runs: the submission has succeeded.
 fn running(run: &mut Run<'_>, session: &str) {
-    if !run.callback.timers.contains_key(&TimerKind::Guard) {
+    if !is_loading(run) {
         return;
     }
     run.disarm(TimerKind::Guard);

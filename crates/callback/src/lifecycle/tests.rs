@@ -24,6 +24,7 @@ mod contact_options;
 mod decision_table;
 mod forecast;
 mod hold;
+mod line_end;
 mod plugin;
 mod races;
 mod screening;
@@ -112,7 +113,6 @@ struct Walk {
     now: Timestamp,
     submission: Result<(), String>,
     paused: bool,
-    line: Option<LineEnd>,
     events: Vec<String>,
     /// Bodies of the notifications.
     bodies: Vec<Value>,
@@ -131,7 +131,6 @@ impl Walk {
             now,
             submission: Ok(()),
             paused: false,
-            line: None,
             events: vec![],
             bodies: vec![],
             effects: vec![],
@@ -150,7 +149,7 @@ impl Walk {
             submission: self.submission.clone(),
             random: u128::from(self.callback.attempts) + 1,
             paused: self.paused,
-            line: self.line.clone(),
+            line: None,
         };
         let step = step(self.callback.clone(), input, &context)?;
         let published = self.callback.notification_seq;
@@ -1033,41 +1032,4 @@ fn every_sequence_of_inputs_keeps_the_invariants() {
             .count();
         assert_eq!(exits, usize::from(!walk.callback.is_open()));
     }
-}
-
-#[test]
-fn a_result_names_trunk_status_cause_and_words_in_the_history_only() {
-    let mut walk = Walk::created(settings());
-    walk.turn();
-    walk.line = Some(LineEnd {
-        trunk: Some("carrier".to_owned()),
-        sip_status: 403,
-        q850: Some(21),
-        reason: Some("No credit on account".to_owned()),
-    });
-    let context = Context {
-        now: walk.now,
-        submission: Ok(()),
-        random: 1,
-        paused: false,
-        line: walk.line.take(),
-    };
-    let event = LegEvent::Ended {
-        call_state: 5,
-        detail: "rejected".to_owned(),
-    };
-    let attempt = walk.callback.attempts;
-    let input = Input::Customer { attempt, event };
-    let step = step(walk.callback.clone(), input, &context).unwrap();
-    let done = step.events.iter().find(|e| e.id == EventId::DialDone);
-    let done = done.unwrap();
-    assert_eq!(done.data["trunk"], "carrier");
-    assert_eq!(done.data["sip_status"], 403);
-    assert_eq!(done.data["q850"], 21);
-    assert_eq!(done.data["reason"], "No credit on account");
-    let body = &done.notification.as_ref().unwrap().body;
-    assert!(
-        !body.contains("carrier") && !body.contains("No credit"),
-        "{body}"
-    );
 }

@@ -12,7 +12,7 @@ use super::route;
 use super::run::Run;
 use super::session_queue;
 use super::strategy;
-use crate::record::{Phase, Reason, TimerKind};
+use crate::record::{Phase, Reason, State, TimerKind};
 use crate::routing::Released;
 
 /// Answers [`super::Input::Timer`]; a timer that is no longer armed or not due is stale.
@@ -166,6 +166,10 @@ fn out_of_time(run: &mut Run<'_>, reason: Reason, detail: &str) {
         return;
     }
     match run.callback.phase {
+        // A conversation that a document leads goes on.
+        Phase::Strategy { .. } if run.callback.state == State::Processing => {
+            run.arm_in(late, again_s);
+        }
         Phase::Scheduled
         | Phase::Submitting { .. }
         | Phase::Waiting

@@ -18,7 +18,8 @@ pub(super) fn cancel(run: &mut Run<'_>) -> Result<(), Error> {
                 "The callback is over already",
             ));
         }
-        Phase::Talking { .. } => {
+        Phase::Strategy { .. } if run.callback.state != State::Processing => {}
+        Phase::Talking { .. } | Phase::Strategy { .. } => {
             return Err(Error::new(
                 ErrorCode::InvalidState,
                 "The customer talks to an agent: the callback can no longer be cancelled",
@@ -35,7 +36,6 @@ pub(super) fn cancel(run: &mut Run<'_>) -> Result<(), Error> {
         | Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }
-        | Phase::Strategy { .. }
         | Phase::RoutingOut { .. }
         | Phase::Greeting
         | Phase::InQueue
@@ -61,8 +61,9 @@ pub(super) fn reschedule(run: &mut Run<'_>, desired: Timestamp) -> Result<(), Er
         | Phase::Confirming
         | Phase::RetryPause
         | Phase::AgentRinging { .. }
-        | Phase::Strategy { .. }
         | Phase::AgentReady => callback.attempts == 0,
+        // Its document dials, and says how the callback stands.
+        Phase::Strategy { .. } => callback.state == State::Queued,
         Phase::Dialing
         | Phase::Detecting
         | Phase::Plugin { .. }

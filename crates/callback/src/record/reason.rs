@@ -38,7 +38,7 @@ pub enum Reason {
     FailNoCustomerNumber,
     /// Neither voice nor chat; set by requests only.
     FailIxnUnknownMediaType,
-    /// The texts of the service could not be loaded; set by requests only.
+    /// The texts of the service could not be loaded.
     FailLoadMessageFile,
     /// A plugin sent the call somewhere else, or a request says that it went there.
     TransferredToRp,

@@ -326,6 +326,13 @@ impl Router {
         self.agents.get(id).map(Agent::view)
     }
 
+    /// An agent has this extension.
+    #[must_use]
+    pub fn has_extension(&self, extension: &str) -> bool {
+        let mut agents = self.agents.values();
+        agents.any(|agent| agent.config.extension == extension)
+    }
+
     /// The place from 1 in the virtual queue of the callback and how many wait there; `None`
     /// when it does not wait. Who is being called or on the line waits, who has an agent does not.
     #[must_use]

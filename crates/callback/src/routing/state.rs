@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::agent::AgentConfig;
-use crate::{AgentId, CallbackId, Timestamp};
+use crate::{AgentId, CallbackId, Timestamp, call_state};
 
 /// Reason of an agent nobody has set ready yet.
 pub const REASON_NEW: &str = "new";
@@ -106,6 +106,19 @@ pub enum Released {
     /// The phone could not be reached: counts as not registered until it registers again or
     /// [`UNREACHABLE_S`](super::UNREACHABLE_S) have passed; stays ready.
     Unreachable,
+}
+
+impl Released {
+    /// What the end of an agent's leg that was never answered says of the agent: by its call state
+    /// (play-treatments §8) and its detail word (telephony §5.1).
+    #[must_use]
+    pub fn of_unanswered(call_state: u8, detail: &str) -> Self {
+        match (call_state, detail) {
+            (_, "not_registered") => Self::Unreachable,
+            (call_state::NO_ANSWER, _) => Self::NoAnswer,
+            _ => Self::Rejected,
+        }
+    }
 }
 
 /// No agent has this id.

@@ -57,7 +57,6 @@ impl Engine {
             .await
     }
 
-    /// A client that goes away has asked all the same.
     async fn change(
         &self,
         service: Option<ServiceName>,
@@ -67,17 +66,12 @@ impl Engine {
         if !self.inner.shared.store_ok.load(Ordering::Acquire) {
             return Err(not_ready());
         }
-        let engine = self.clone();
-        let asked = async move {
-            engine
-                .ask(|reply| Command::Ask {
-                    service,
-                    id,
-                    input,
-                    reply,
-                })
-                .await
-        };
-        self.to_end(asked).await??
+        self.ask_to_end(|reply| Command::Ask {
+            service,
+            id,
+            input,
+            reply,
+        })
+        .await?
     }
 }

@@ -72,7 +72,8 @@ impl Engine {
             resolved,
             idempotency,
         });
-        self.ask(|reply| Command::Create { new, reply }).await?
+        self.ask_to_end(|reply| Command::Create { new, reply })
+            .await?
     }
 
     /// The callback that an idempotency key made before.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use callback::{CallbackId, Error, ErrorCode, Timestamp};
-use rand::RngExt;
 use store::{Batch, DeliveryState, EventCursor, EventRow, PUBLISHED_PREFIX, SubscriptionRow};
 use tokio::sync::broadcast;
 
 use super::{Engine, read_error, write_error};
 use crate::limits;
 use crate::notify::{self, Subscription};
+use crate::token::new_token;
 
 /// Events in the order in which they became durable.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Engine {
             .unwrap_or_else(|| i64::from(self.inner.subscription_default_s))
             .clamp(limits::SUBSCRIPTION_MIN_S, limits::SUBSCRIPTION_MAX_S);
         let mut row = SubscriptionRow {
-            id: new_id(),
+            id: new_token(),
             subscriber: wanted.subscriber,
             filter: wanted.filter,
             channel: wanted.channel,
@@ -106,7 +106,7 @@ impl Engine {
     /// # Errors
     /// The store does not take the write.
     pub async fn publish(&self, tag: &str, message: &str) -> Result<usize, Error> {
-        let id = CallbackId::new(format!("{PUBLISHED_PREFIX}{}", new_id()));
+        let id = CallbackId::new(format!("{PUBLISHED_PREFIX}{}", new_token()));
         let rows = self
             .inner
             .publisher
@@ -217,9 +217,4 @@ impl Engine {
             tracing::warn!(%error, "old traces cannot be removed");
         }
     }
-}
-
-/// A random id of 32 hexadecimal digits.
-fn new_id() -> String {
-    format!("{:032x}", rand::rng().random::<u128>())
 }

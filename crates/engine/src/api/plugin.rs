@@ -21,7 +21,7 @@ impl Engine {
         token: String,
         answer: Answer,
     ) -> Result<(), Error> {
-        self.ask(|reply| Command::PluginAnswer {
+        self.ask_to_end(|reply| Command::PluginAnswer {
             id,
             token,
             answer: Box::new(answer),

@@ -123,7 +123,7 @@ fn sends_customhttp(service: &Service) -> bool {
 }
 
 /// The files and addresses that a service names as treatments, by option.
-fn played(service: &Service) -> impl Iterator<Item = (String, String)> {
+pub(super) fn played(service: &Service) -> impl Iterator<Item = (String, String)> {
     service.options.iter().filter_map(|(name, value)| {
         let is_treatment = options::find(name).is_some_and(|o| o.kind == Kind::Treatment);
         // A token is filled in by each request.

@@ -1,13 +1,13 @@
 //! The folder for treatments as operators keep it.
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
-use callback::options::{self, Kind};
-use callback::treatment::Treatment;
 use callback::{Error, ErrorCode, Timestamp};
 use telephony::playback::PlaybackError;
 
 use super::Engine;
+use super::publishing::played;
 use crate::limits;
 use crate::treatment::because;
 
@@ -59,8 +59,9 @@ impl Engine {
             Ok(views.collect())
         });
         let mut views: Vec<TreatmentView> = listed.await?;
+        let mut users = self.users_of_treatments();
         for view in &mut views {
-            view.used_by = self.services_that_play(&view.name);
+            view.used_by = users.remove(&view.name).unwrap_or_default();
         }
         Ok(views)
     }
@@ -88,7 +89,7 @@ impl Engine {
     /// # Errors
     /// There is no such file, or a service names it and nothing shipped has its name.
     pub async fn remove_treatment(&self, name: &str) -> Result<(), Error> {
-        let users = self.services_that_play(name);
+        let users = self.users_of_treatments().remove(name).unwrap_or_default();
         let is_shipped = telephony::media::audio::SHIPPED.contains(&name);
         if !users.is_empty() && !is_shipped {
             let message = format!("It is in use by: {}", users.join(", "));
@@ -98,19 +99,20 @@ impl Engine {
         blocking(move || library.remove(&name)).await
     }
 
-    /// Names of the services with an option that names this file.
-    fn services_that_play(&self, file: &str) -> Vec<String> {
-        let names = |(name, value): &(String, String)| {
-            let is_treatment = options::find(name).is_some_and(|o| o.kind == Kind::Treatment);
-            is_treatment
-                && matches!(Treatment::parse(value, None),
-                    Ok(Treatment::Play { source, .. }) if source == file)
-        };
-        self.services()
-            .iter()
-            .filter(|service| service.options.iter().any(names))
-            .map(|service| service.name.to_string())
-            .collect()
+    /// Names of the services by the files that their options name.
+    fn users_of_treatments(&self) -> HashMap<String, Vec<String>> {
+        let mut users: HashMap<String, Vec<String>> = HashMap::new();
+        for service in self.services() {
+            let name = service.name.to_string();
+            for (_, file) in played(&service) {
+                let users = users.entry(file).or_default();
+                // It may name the file twice.
+                if users.last() != Some(&name) {
+                    users.push(name.clone());
+                }
+            }
+        }
+        users
     }
 }
 

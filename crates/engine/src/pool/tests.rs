@@ -17,13 +17,19 @@ enum Kind {
 }
 
 struct Cell {
-    kind: Kind,
+    inbox: Inbox<Kind>,
     burden: Burden,
 }
 
 impl Hosted for Cell {
+    type Input = Kind;
+
     fn name(&self) -> &'static str {
         "cell"
+    }
+
+    fn inbox(&self) -> &Inbox<Kind> {
+        &self.inbox
     }
 
     fn burden(&self) -> &Burden {
@@ -33,52 +39,59 @@ impl Hosted for Cell {
 
 struct Site {
     nice: mpsc::SyncSender<i32>,
-    quick_ran: Arc<AtomicBool>,
+    quick_ran: AtomicBool,
 }
 
 impl Host<Cell> for Site {
-    fn step(&self, cell: &Arc<Cell>) -> Next {
-        match cell.kind {
+    fn take(self: Arc<Self>, _cell: &Arc<Cell>, kind: Kind) {
+        match kind {
             Kind::Greedy => {
                 let nice = rustix::process::getpriority_process(Some(gettid()));
                 self.nice.send(nice.expect("a thread has one")).ok();
                 let begun = priority::own_cpu_us();
                 while priority::own_cpu_us() - begun < 2 * micros(limits::SESSION_HEAVY) {}
             }
-            Kind::Endless => while !self.quick_ran.load(Ordering::Relaxed) {},
+            Kind::Endless => {
+                while !self.quick_ran.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            }
             Kind::Quick => self.quick_ran.store(true, Ordering::Relaxed),
         }
-        Next::Rest
     }
 
-    fn hangs(&self, _cell: &Arc<Cell>) {}
+    fn hangs(self: Arc<Self>, _cell: &Arc<Cell>) {}
 }
 
-fn cell(kind: Kind) -> Arc<Cell> {
+fn cell() -> Arc<Cell> {
     Arc::new(Cell {
-        kind,
+        inbox: Inbox::new(true),
         burden: Burden::default(),
     })
 }
 
-fn pool() -> (Arc<Pool<Cell>>, mpsc::Receiver<i32>, Arc<AtomicBool>) {
+fn put(pool: &Pool<Cell>, cell: &Arc<Cell>, kind: Kind) {
+    assert!(pool.see_to(cell, cell.inbox.push(kind, 9)));
+}
+
+fn pool() -> (Arc<Pool<Cell>>, mpsc::Receiver<i32>, Arc<Site>) {
     let (nice, told) = mpsc::sync_channel(100);
-    let quick_ran = Arc::new(AtomicBool::new(false));
-    let pool = Pool::new("test");
-    pool.start(Site {
+    let site = Arc::new(Site {
         nice,
-        quick_ran: Arc::clone(&quick_ran),
+        quick_ran: AtomicBool::new(false),
     });
-    (pool, told, quick_ran)
+    let pool = Pool::new("test");
+    pool.start(Arc::downgrade(&site));
+    (pool, told, site)
 }
 
 #[tokio::test]
 async fn a_cell_that_takes_much_runs_in_the_background_next_time() {
-    let (pool, told, _quick_ran) = pool();
-    let greedy = cell(Kind::Greedy);
+    let (pool, told, _site) = pool();
+    let greedy = cell();
     let mut nice = Vec::new();
     for _ in 0..2 {
-        pool.ready(Arc::clone(&greedy));
+        put(&pool, &greedy, Kind::Greedy);
         nice.push(told.recv_timeout(PATIENCE).expect("it runs"));
         // It is weighed when its turn is over.
         while !lock(&pool.busy).is_empty() {
@@ -91,14 +104,14 @@ async fn a_cell_that_takes_much_runs_in_the_background_next_time() {
 
 #[tokio::test]
 async fn a_quick_cell_does_not_wait_for_endless_ones() {
-    let (pool, _told, quick_ran) = pool();
+    let (pool, _told, site) = pool();
     // More than there are threads: without other threads in their places nobody runs the last.
     for _ in 0..10 {
-        pool.ready(cell(Kind::Endless));
+        put(&pool, &cell(), Kind::Endless);
     }
-    pool.ready(cell(Kind::Quick));
+    put(&pool, &cell(), Kind::Quick);
     let begun = Stopwatch::start();
-    while !quick_ran.load(Ordering::Relaxed) {
+    while !site.quick_ran.load(Ordering::Relaxed) {
         assert!(begun.elapsed_us() < micros(PATIENCE), "it waits for ever");
         std::thread::yield_now();
     }

@@ -140,6 +140,26 @@ impl Sessions {
         self.answer(body, &session, "dialog.start.requestid", told);
     }
 
+    /// A `<send>` to the dialog module: data for the page of a treatment, the one that `requestid`
+    /// names or the first; `false` when there is none.
+    pub(super) fn to_page(&self, body: &Body, session: &str, sent: &scxml::Message) -> bool {
+        let is_dialog = matches!(&sent.target, scxml::Target::Module(name) if name == "dialog");
+        if !is_dialog {
+            return false;
+        }
+        let data = sent.event.data.clone().into_json();
+        let request = data.get("requestid").and_then(Value::as_str);
+        let Some(line) = body.interactions.application_of(session, request) else {
+            return false;
+        };
+        let message = Message {
+            event: Some(sent.event.name.clone()),
+            data,
+        };
+        let voicexml = self.inner.voicexml.get();
+        voicexml.is_some_and(|all| all.message(&line, message))
+    }
+
     /// An application tells something.
     pub(super) fn application(
         &self,

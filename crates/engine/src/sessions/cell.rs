@@ -1,7 +1,6 @@
 //! One session with its inbox: inputs wait here until a thread has time for it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callback::CallbackId;
@@ -16,9 +15,9 @@ use super::interaction::{Happened, Interaction};
 use super::interactions::Interactions;
 use super::sight::Sight;
 use crate::limits;
-use crate::pool::{Burden, Hosted};
+use crate::pool::{Burden, Hosted, Inbox, Pushed};
 use crate::shard::Line;
-use crate::supervisor::Timer;
+use crate::supervisor::Due;
 
 /// What happens to a session.
 pub(super) enum Input {
@@ -55,17 +54,6 @@ pub(super) struct Beginning {
     pub(super) document: Arc<Document>,
     pub(super) start: Start,
     pub(super) events: Vec<Event>,
-}
-
-/// Inputs that wait.
-#[derive(Default)]
-struct Inbox {
-    queue: VecDeque<Input>,
-    /// Inputs before the start wait for it.
-    begun: bool,
-    /// It waits for a thread or has one.
-    scheduled: bool,
-    dead: bool,
 }
 
 /// What only the thread touches that runs the session.
@@ -122,12 +110,10 @@ pub(super) struct Cell {
     pub(super) family: Arc<Family>,
     /// It begins later.
     pub(super) later: Option<Later>,
-    inbox: Mutex<Inbox>,
+    inbox: Inbox<Input>,
     body: Mutex<Body>,
-    /// When the next tick is planned, ms; later ones need no timer of their own.
-    pub(super) tick_at: AtomicI64,
-    /// The timer for it.
-    pub(super) tick: Timer,
+    /// When a tick comes.
+    pub(super) due: Due,
     burden: Burden,
     /// What operators see of it.
     pub(super) sight: Arc<Sight>,
@@ -144,8 +130,14 @@ impl std::fmt::Debug for Cell {
 }
 
 impl Hosted for Cell {
+    type Input = Input;
+
     fn name(&self) -> &str {
         &self.id
+    }
+
+    fn inbox(&self) -> &Inbox<Input> {
+        &self.inbox
     }
 
     fn burden(&self) -> &Burden {
@@ -206,22 +198,17 @@ impl Cell {
             starter,
             family,
             later,
-            inbox: Mutex::default(),
+            inbox: Inbox::new(false),
             body: Mutex::new(Body {
                 hub: Hub::new(settings),
                 interactions: Interactions::default(),
                 requests: VecDeque::new(),
                 plays: 0,
             }),
-            tick_at: AtomicI64::new(i64::MAX),
-            tick: Timer::default(),
+            due: Due::default(),
             burden: Burden::default(),
             fetches: Arc::new(Semaphore::new(limits::SESSION_FETCHES_MAX)),
         })
-    }
-
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the session is, unless a thread runs it right now.
@@ -233,37 +220,16 @@ impl Cell {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an input into the inbox. `None` = refused; `Some(true)` = a thread is needed.
-    pub(super) fn push(&self, input: Input) -> Option<bool> {
-        let mut inbox = self.inbox();
-        if inbox.dead {
-            return None;
-        }
+    /// Puts an input into the inbox.
+    pub(super) fn push(&self, input: Input) -> Pushed {
         match input {
-            Input::Start(_) => {
-                inbox.begun = true;
-                inbox.queue.push_front(input);
+            Input::Start(_) => self.inbox.open_with(input),
+            Input::Event(..) | Input::Request(..) => {
+                self.inbox.push(input, limits::SESSION_INPUTS_MAX)
             }
-            Input::Event(..) | Input::Request(..)
-                if inbox.queue.len() >= limits::SESSION_INPUTS_MAX =>
-            {
-                return None;
-            }
-            input => inbox.queue.push_back(input),
+            // Its own doing, or of its calls.
+            input => self.inbox.push(input, usize::MAX),
         }
-        let needed = inbox.begun && !inbox.scheduled;
-        inbox.scheduled |= needed;
-        Some(needed)
-    }
-
-    /// The next input; without one the thread goes.
-    pub(super) fn pop(&self) -> Option<Input> {
-        let mut inbox = self.inbox();
-        let next = inbox.queue.pop_front();
-        if next.is_none() {
-            inbox.scheduled = false;
-        }
-        next
     }
 
     /// A place for a fetch or a request over HTTP; `None` when it has too many under way.
@@ -273,22 +239,20 @@ impl Cell {
 
     /// It takes nothing any more; `false` when that was so before.
     pub(super) fn die(&self) -> bool {
-        let mut inbox = self.inbox();
-        inbox.queue.clear();
-        !std::mem::replace(&mut inbox.dead, true)
+        self.inbox.die()
     }
 
     /// Inputs that wait.
     pub(super) fn waiting(&self) -> usize {
-        self.inbox().queue.len()
+        self.inbox.len()
     }
 
     pub(super) fn has_begun(&self) -> bool {
-        self.inbox().begun
+        self.inbox.is_open()
     }
 
     pub(super) fn is_dead(&self) -> bool {
-        self.inbox().dead
+        self.inbox.is_dead()
     }
 }
 
@@ -303,9 +267,12 @@ mod tests {
         let cell = Cell::started("A".to_owned(), None, None);
         let event = || Event::external("e", Data::None);
         for _ in 0..limits::SESSION_INPUTS_MAX {
-            assert!(cell.push(Input::Event("A".to_owned(), event())).is_some());
+            let pushed = cell.push(Input::Event("A".to_owned(), event()));
+            assert_eq!(pushed, Pushed::Waits);
         }
-        assert!(cell.push(Input::Event("A".to_owned(), event())).is_none());
-        assert!(cell.push(Input::Answer("A".to_owned(), event())).is_some());
+        let pushed = cell.push(Input::Event("A".to_owned(), event()));
+        assert_eq!(pushed, Pushed::Refused);
+        let pushed = cell.push(Input::Answer("A".to_owned(), event()));
+        assert_eq!(pushed, Pushed::Waits);
     }
 }

@@ -73,6 +73,18 @@ impl Interactions {
         self.0.iter().find(asked).map(|(id, _)| id.clone())
     }
 
+    /// The line of an application that a session started, by its request or the first.
+    pub(super) fn application_of(&self, session: &str, request: Option<&str>) -> Option<Line> {
+        let found = self.0.iter().map(|(_, interaction)| interaction).find(|i| {
+            i.treatment.as_ref().is_some_and(|treatment| {
+                treatment.element == "start"
+                    && treatment.session == session
+                    && request.is_none_or(|request| treatment.request == request)
+            })
+        });
+        found.map(|interaction| interaction.line.clone())
+    }
+
     /// The call with a request to a virtual queue; empty = whichever has one.
     pub(super) fn queued(&self, request: &str) -> Option<String> {
         let asked = |(_, i): &&(String, Interaction)| {

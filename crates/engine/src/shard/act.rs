@@ -53,12 +53,7 @@ impl Shard {
                 self.play(id, &leg, source, forever, token);
             }
             Effect::Listen(listen) => self.listen(id, &listen),
-            Effect::Bridge { customer, agent } => {
-                self.send(TelephonyCommand::Bridge {
-                    a: call_id(&customer),
-                    b: call_id(&agent),
-                });
-            }
+            Effect::Bridge { customer, agent } => self.bridge(&customer, &agent),
             Effect::AskPlugin(question) => self.ask_plugin(*question),
             // A program behind HTTP has no session: nothing is ended or told.
             Effect::CallDeleted { token, attached } => {
@@ -83,13 +78,21 @@ impl Shard {
                 route_point,
                 headers,
             } => self.refer(&leg, &number, &route_point, headers),
-            Effect::HandOver { customer, other } => self.hand_over(&customer, &other),
+            // From here on nobody looks after the two; that they belong together is known already.
+            Effect::HandOver { customer, other } => self.bridge(&customer, &other),
             Effect::Silence { leg } => self.send(TelephonyCommand::Stop {
                 call: call_id(&leg),
             }),
             Effect::AgentTalking(agent) => self.router.talking(&agent, id, self.now),
             Effect::ReleaseAgent(agent, released) => self.release(id, agent, released),
         }
+    }
+
+    fn bridge(&mut self, customer: &LegKey, other: &LegKey) {
+        self.send(TelephonyCommand::Bridge {
+            a: call_id(customer),
+            b: call_id(other),
+        });
     }
 
     fn enqueue(&mut self, id: &CallbackId, need: callback::routing::Need) {

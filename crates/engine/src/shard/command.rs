@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callback::lifecycle::Input;
+use callback::routing::AgentView;
 use callback::{AgentId, Callback, CallbackId, Error, ErrorCode};
 
 use super::round::{Asked, Created, Round};
@@ -124,11 +125,8 @@ impl Shard {
 
     /// Ready without a phone looks like working and gets no calls.
     fn warn_of_absent_phone(&self, id: &AgentId) {
-        let agents = self.router.agents();
-        let absent = agents
-            .iter()
-            .find(|agent| agent.id == *id && agent.state == "ready" && !agent.registered);
-        if let Some(agent) = absent {
+        let absent = |agent: &AgentView| agent.state == "ready" && !agent.registered;
+        if let Some(agent) = self.router.agent(id).filter(absent) {
             tracing::warn!(
                 agent = %id,
                 extension = agent.extension,
@@ -143,6 +141,10 @@ impl Shard {
         reply: Reply<Result<Arc<Callback>, Error>>,
         round: &mut Round,
     ) {
+        if reply.is_closed() {
+            // It was told that this could not be done in time: so it is not done.
+            return;
+        }
         let NewRecord {
             callback,
             resolved,

@@ -4,10 +4,10 @@ use callback::CallbackId;
 use callback::confirm::Texts;
 use callback::lifecycle::Input;
 
-use super::input::new_token;
 use super::round::Round;
 use super::{Command, Shard};
 use crate::limits;
+use crate::token::new_token;
 
 impl Shard {
     /// It is this callback's turn and its customer has to be asked first.

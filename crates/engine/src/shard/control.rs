@@ -198,6 +198,8 @@ impl Shard {
             }
             Act::Join => PluginEvent::Join,
             Act::LetGo => PluginEvent::LetGo,
+            // It may have left before the page got to it.
+            Act::PassOn if callback.plugin.other.is_none() => return Err("invalidstate.null"),
             Act::PassOn => PluginEvent::PassOn,
             Act::HangUp => PluginEvent::HangUp,
             Act::Look

@@ -11,7 +11,6 @@ use callback::number;
 use callback::record::{Phase, TimerKind};
 use callback::routing::{Decision, Released};
 use callback::{Callback, CallbackId, Error, LegKey, Timestamp};
-use rand::RngExt as _;
 use serde_json::{Value, json};
 use store::{EventRow, IntentRow};
 use telephony::media::cpd;
@@ -125,7 +124,7 @@ impl Shard {
 
     /// Turns events into rows and dials into intents.
     fn note(
-        &self,
+        &mut self,
         callback: &Callback,
         raised: Vec<events::Event>,
         effects: &[Effect],
@@ -167,6 +166,11 @@ impl Shard {
                 Effect::Dial(dial) => dial.leg.to_string(),
                 Effect::Offer(offer) => offer.leg.to_string(),
                 Effect::RouteOut(route) => route.leg.to_string(),
+                // At once: one of the two may leave before the round is durable.
+                Effect::HandOver { customer, other } => {
+                    self.handed_over(customer.to_string(), other.to_string());
+                    continue;
+                }
                 Effect::Enqueue(_)
                 | Effect::Leave
                 | Effect::HangUp { .. }
@@ -178,7 +182,6 @@ impl Shard {
                 | Effect::TellQueue { .. }
                 | Effect::RunStrategy(_)
                 | Effect::EndPlugin { .. }
-                | Effect::HandOver { .. }
                 | Effect::Refer { .. }
                 | Effect::Silence { .. }
                 | Effect::AgentTalking(_)
@@ -227,7 +230,12 @@ impl Shard {
     pub(super) fn on_decision(&mut self, decision: Decision, round: &mut Round) {
         match decision {
             Decision::Contact { callback } => {
-                if let Some(record) = self.callbacks.get(&callback) {
+                // A queue moves on once with each: not with retries, nor with what follows when an
+                // agent or the customer was asked first.
+                let first = |record: &&Arc<Callback>| {
+                    record.phase == Phase::Waiting && record.attempts == 0 && !record.asks_first()
+                };
+                if let Some(record) = self.callbacks.get(&callback).filter(first) {
                     self.pace.turn(&record.settings.virtual_queue, self.now);
                 }
                 self.turns.push_back(callback);
@@ -479,11 +487,6 @@ impl Shard {
             detail: ended.detail.to_owned(),
         }
     }
-}
-
-/// Opens the choices of a question: 128 random bits.
-pub(super) fn new_token() -> String {
-    format!("{:032x}", rand::rng().random::<u128>())
 }
 
 /// What a callback whose turn it is may do.

@@ -12,11 +12,12 @@ use store::IntentRow;
 use telephony::media::cpd;
 use telephony::port::{
     CallId, CallerId, Command as TelephonyCommand, Destination, Detection, EventKind, HangUpCause,
-    Originate, Room, TrunkNumber,
+    Originate, Room,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use super::control::to_telephony;
+use super::plugin::ways;
 use super::round::Round;
 use super::{Act, Command, PLUGIN_PLAYS, QueueOrder, Reply, Shard};
 use crate::limits;
@@ -191,6 +192,11 @@ impl Shard {
         if self.parts.shared.draining.load(Ordering::Relaxed) {
             return refused("unknown", "the server is going down");
         }
+        if let Some((customer, agent)) = &order.agent
+            && !self.is_found_for(customer, agent)
+        {
+            return refused("unknown", "the agent is not kept for this call any more");
+        }
         if self.placed.len() >= limits::PLACED_CALLS_MAX || self.is_congested() {
             return Err(NotPlaced::Later);
         }
@@ -237,23 +243,22 @@ impl Shard {
 
     /// Where a call goes, when the dial plan has nothing against it.
     fn find(&self, order: &Order, trunk: &str) -> Result<Destination, NotPlaced> {
-        let agents = self.router.agents();
         let wanted = destination_number(&order.to);
-        let agent = |with_id: bool| {
-            let same = |agent: &&callback::routing::AgentView| {
-                agent.extension == wanted || (with_id && agent.id.as_str() == order.to)
-            };
-            let found = agents.iter().find(same);
-            found.map(|agent| Destination::Extension(agent.extension.clone()))
+        let phone = || {
+            if self.router.has_extension(wanted) {
+                return Some(Destination::Extension(wanted.to_owned()));
+            }
+            let agent = self.router.agent(&AgentId::new(order.to.as_str()))?;
+            Some(Destination::Extension(agent.extension))
         };
         let plan = &self.parts.dialplan;
         match order.target {
             Target::Agent => {
                 let missing = || NotPlaced::Refused("invaliddestination", "no such agent".into());
-                return agent(true).ok_or_else(missing);
+                return phone().ok_or_else(missing);
             }
             Target::Destination => {
-                if let Some(found) = agent(true) {
+                if let Some(found) = phone() {
                     return Ok(found);
                 }
                 if !plan.may_route_to(wanted) {
@@ -312,14 +317,7 @@ impl Shard {
             Room::Down => return refused("invalidserver", "no trunk is up"),
             Room::Unknown => return refused("invalidserver", "there is no such trunk"),
         };
-        let plan = &self.parts.dialplan;
-        let mut ways: Vec<TrunkNumber> = trunks
-            .iter()
-            .map(|trunk| TrunkNumber {
-                trunk: trunk.name.clone(),
-                number: number::dial_string(plan, cleaned, "", trunk.number_format, ""),
-            })
-            .collect();
+        let mut ways = ways(&self.parts.dialplan, trunks, cleaned, "");
         // Stable: the others stay in order.
         ways.sort_by_key(|way| way.trunk != taken);
         Ok(Destination::Trunks(ways))
@@ -372,9 +370,7 @@ impl Shard {
             a: a.clone(),
             b: b.clone(),
         });
-        let (a, b) = (a.as_str().to_owned(), b.as_str().to_owned());
-        self.handed.insert(a.clone(), b.clone());
-        self.handed.insert(b, a);
+        self.handed_over(a.as_str().to_owned(), b.as_str().to_owned());
     }
 
     /// What telephony reports about a call that is no leg of a callback.

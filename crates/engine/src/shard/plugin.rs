@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callback::lifecycle::{Input, PluginEvent, RouteOut};
+use callback::number::Dialplan;
 use callback::plugin::{self, Answer, PluginKind, Question};
 use callback::{CallbackId, Error, ErrorCode, LegKey, number};
 use telephony::port::{
@@ -14,6 +15,7 @@ use super::act::{call_id, seconds};
 use super::round::{Asked, Round};
 use super::{Command, Reply, Shard};
 use crate::plugin::{Asked as Told, PluginHost};
+use crate::trunks::TrunkInfo;
 
 impl Shard {
     /// Puts a question to the plugin.
@@ -87,21 +89,12 @@ impl Shard {
     pub(super) fn route_out(&mut self, route: RouteOut) {
         let plan = &self.parts.dialplan;
         let home = &plan.default_country;
-        let is_phone = self
-            .router
-            .agents()
-            .iter()
-            .any(|agent| agent.extension == route.number);
-        let destination = if is_phone {
+        let destination = if self.router.has_extension(&route.number) {
             Destination::Extension(route.number)
         } else {
             let trunks = self.parts.trunks.candidates(&route.route_point);
             let cleaned = number::clean(&route.number).unwrap_or_default();
-            let ways = trunks.iter().map(|trunk| TrunkNumber {
-                trunk: trunk.name.clone(),
-                number: number::dial_string(plan, &cleaned, "", trunk.number_format, home),
-            });
-            Destination::Trunks(ways.collect())
+            Destination::Trunks(ways(plan, trunks, &cleaned, home))
         };
         self.send(TelephonyCommand::Originate(Box::new(Originate {
             call: call_id(&route.leg),
@@ -133,15 +126,10 @@ impl Shard {
         self.send(TelephonyCommand::Refer { call, to, headers });
     }
 
-    /// Joins two legs that nobody looks after any more: when one ends, so does the other.
-    pub(super) fn hand_over(&mut self, customer: &LegKey, other: &LegKey) {
-        self.send(TelephonyCommand::Bridge {
-            a: call_id(customer),
-            b: call_id(other),
-        });
-        let (customer, other) = (customer.to_string(), other.to_string());
-        self.handed.insert(customer.clone(), other.clone());
-        self.handed.insert(other, customer);
+    /// Nobody looks after two legs any more: when one ends, so does the other.
+    pub(super) fn handed_over(&mut self, a: String, b: String) {
+        self.handed.insert(a.clone(), b.clone());
+        self.handed.insert(b, a);
     }
 
     /// A leg is over; if it was handed over, its other half ends as well.
@@ -154,6 +142,20 @@ impl Shard {
             });
         }
     }
+}
+
+/// What is dialed over each of the trunks.
+pub(super) fn ways(
+    plan: &Dialplan,
+    trunks: &[TrunkInfo],
+    cleaned: &str,
+    country: &str,
+) -> Vec<TrunkNumber> {
+    let way = |trunk: &TrunkInfo| TrunkNumber {
+        trunk: trunk.name.clone(),
+        number: number::dial_string(plan, cleaned, "", trunk.number_format, country),
+    };
+    trunks.iter().map(way).collect()
 }
 
 async fn ask_over_http(host: PluginHost, commands: mpsc::Sender<Command>, question: Question) {

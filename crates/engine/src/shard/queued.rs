@@ -1,7 +1,7 @@
 //! Calls that sessions placed, in virtual queues: the router knows them by their call ids.
 
 use callback::routing::{Found, Need, Released, Waiting};
-use callback::{AgentId, CallbackId, call_state};
+use callback::{AgentId, CallbackId};
 use telephony::port::{CallId, Ended, EndedBy};
 
 use super::{QueueOrder, Shard};
@@ -101,6 +101,12 @@ impl Shard {
         true
     }
 
+    /// The agent was found for the call and is still kept for it.
+    pub(super) fn is_found_for(&self, call: &CallId, agent: &AgentId) -> bool {
+        let queued = self.queued.get(&key(call));
+        queued.is_some_and(|queued| queued.found.as_ref() == Some(agent))
+    }
+
     /// The phone of the agent who was found for a call is called.
     pub(super) fn agent_placed(&mut self, leg: String, customer: &CallId, agent: AgentId) {
         let customer = key(customer);
@@ -131,13 +137,11 @@ impl Shard {
         let Some(placed) = self.agents_placed.remove(call.as_str()) else {
             return;
         };
-        let released = match (placed.answered, ended.detail, ended.call_state) {
-            (true, ..) => Released::Done,
-            (_, "not_registered", _) => Released::Unreachable,
-            (_, _, call_state::NO_ANSWER) => Released::NoAnswer,
+        let released = match Released::of_unanswered(ended.call_state, ended.detail) {
+            _ if placed.answered => Released::Done,
             // Given up: the customer left, or the session did.
-            _ if ended.by == EndedBy::Local => Released::Done,
-            _ => Released::Rejected,
+            Released::Rejected if ended.by == EndedBy::Local => Released::Done,
+            released => released,
         };
         self.give_back(&placed.agent, &placed.customer, released);
     }

@@ -84,12 +84,10 @@ impl Shard {
         tries_max: u32,
     ) -> Result<(), StoreError> {
         round.changed.sort_unstable();
-        settle_what_stays(&mut round);
-        round.changed.dedup();
         round.batch.callbacks = round
             .changed
-            .iter()
-            .filter_map(|id| self.callbacks.get(id).cloned())
+            .chunk_by(|a, b| a == b)
+            .filter_map(|same| self.callbacks.get(same.first()?).cloned())
             .collect();
         round.batch.agent_states = std::mem::take(&mut self.agent_states);
         if !round.batch.is_empty() {
@@ -97,6 +95,7 @@ impl Shard {
             // answer learns that the server goes down.
             self.write(&mut round, tries_max).await?;
         }
+        round.changed.dedup();
         round.holds.clear();
         for command in std::mem::take(&mut round.places) {
             self.send(command);
@@ -177,6 +176,7 @@ impl Shard {
             }
             tries += 1;
             if tries == 1 {
+                settle_what_stays(round);
                 self.withdraw_creates(round);
                 self.withdraw_changes(round);
                 if round.batch.is_empty() {
@@ -210,6 +210,7 @@ impl Shard {
             ))));
         }
     }
+
     /// Undoes what clients asked for, where nothing else happened to the callback in the round.
     fn withdraw_changes(&mut self, round: &mut Round) {
         // The last one first: what was before the first one is what stays.

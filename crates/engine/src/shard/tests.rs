@@ -1,7 +1,10 @@
 //! Tests of the shard without its task: rounds are made and committed by hand.
 
 mod agents;
+mod control;
+mod legs;
 mod line;
+mod pace;
 
 use std::sync::Mutex;
 
@@ -9,7 +12,7 @@ use callback::request::{self, Request};
 use callback::service::{Resolver, ServerDefaults, Service};
 use serde_json::{Value, json};
 use store::SqliteStore;
-use telephony::port::{CallId, Refused, Room, Stats, TrunkView};
+use telephony::port::{CallId, EventKind, Refused, Room, Stats, TrunkView};
 
 use super::*;
 use crate::clock::SystemClock;
@@ -293,6 +296,22 @@ async fn who_was_told_of_a_failure_gets_nothing_changed_later() {
     stage.shard.on_command(command, &mut round).await;
     stage.shard.commit(round).await;
     assert!(stage.shard.callbacks[&waits.id].is_open());
+}
+
+#[tokio::test]
+async fn who_was_told_of_a_failure_gets_no_callback_later() {
+    let mut stage = Stage::new(ROOMY, 0).await;
+    let (reply, answer) = oneshot::channel();
+    drop(answer);
+    let mut round = Round::default();
+    let command = Command::Create {
+        new: Box::new(record(json!({}), stage.shard.now, Some("key"))),
+        reply,
+    };
+    stage.shard.on_command(command, &mut round).await;
+    stage.shard.commit(round).await;
+    assert!(stage.shard.callbacks.is_empty());
+    assert!(stage.shard.recent_keys.is_empty());
 }
 
 #[tokio::test]

@@ -85,6 +85,28 @@ async fn a_url_is_fetched_once_and_then_asked_by_its_validator() {
 }
 
 #[tokio::test]
+async fn a_fresh_copy_is_used_without_asking_as_its_server_and_the_page_say() {
+    let web = web(|_, _| Some(ok("Cache-Control: max-age=60\r\n", 8000))).await;
+    let treatments = treatments(LONG);
+    let url = format!("{}/music.ulaw", web.url);
+    let ask = async |now_s: i64, max_age_s: Option<u64>, max_stale_s: Option<u64>| {
+        let copies = Copies {
+            now_ms: now_s * 1_000,
+            max_age_s,
+            max_stale_s,
+        };
+        let found = treatments.find_kept(&url, &asks(), copies).await;
+        assert!(found.is_ok());
+        web.requests.load(Ordering::SeqCst)
+    };
+    assert_eq!(ask(0, None, None).await, 1);
+    assert_eq!(ask(59, None, None).await, 1);
+    assert_eq!(ask(65, None, Some(10)).await, 1);
+    assert_eq!(ask(59, Some(10), None).await, 2);
+    assert_eq!(ask(59 + 61, None, None).await, 3);
+}
+
+#[tokio::test]
 async fn a_failing_address_plays_what_was_fetched_before_else_nothing() {
     let web = web(|_, n| {
         Some(if n == 0 {
@@ -106,18 +128,18 @@ async fn a_failing_address_plays_what_was_fetched_before_else_nothing() {
 async fn a_url_with_more_than_10_mib_or_without_an_end_in_time_is_left() {
     let big = web(|_, _| Some(ok("", limits::TREATMENT_MAX + 1))).await;
     let url = format!("{}/big.ulaw", big.url);
-    assert!(treatments(LONG).remote(&url, &asks()).await.is_err());
+    assert!(treatments(LONG).remote(&url, &asks(), None).await.is_err());
     let silent = web(|_, _| None).await;
     let url = format!("{}/never.ulaw", silent.url);
     let hasty = treatments(Duration::from_millis(50));
-    assert!(hasty.remote(&url, &asks()).await.is_err());
+    assert!(hasty.remote(&url, &asks(), None).await.is_err());
 }
 
 #[tokio::test]
 async fn a_url_that_holds_no_audio_is_left() {
     let web = web(|_, _| Some(ok("", 100))).await;
     let url = format!("{}/page.html", web.url);
-    assert!(treatments(LONG).remote(&url, &asks()).await.is_err());
+    assert!(treatments(LONG).remote(&url, &asks(), None).await.is_err());
 }
 
 #[tokio::test]
@@ -150,19 +172,19 @@ async fn redirects_are_followed_but_not_to_a_metadata_service() {
     let treatments = treatments(LONG);
     assert!(
         treatments
-            .remote(&format!("{}/good.ulaw", redirecting.url), &asks())
+            .remote(&format!("{}/good.ulaw", redirecting.url), &asks(), None)
             .await
             .is_ok()
     );
     assert!(
         treatments
-            .remote(&format!("{}/bad.ulaw", redirecting.url), &asks())
+            .remote(&format!("{}/bad.ulaw", redirecting.url), &asks(), None)
             .await
             .is_err()
     );
     assert!(
         treatments
-            .remote("http://169.254.169.254/x.wav", &asks())
+            .remote("http://169.254.169.254/x.wav", &asks(), None)
             .await
             .is_err()
     );

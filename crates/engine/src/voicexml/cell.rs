@@ -1,7 +1,5 @@
 //! One application with its inbox: inputs wait here until a thread has time for it.
 
-use std::collections::VecDeque;
-use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callback::CallbackId;
@@ -10,24 +8,24 @@ use telephony::port::RecordEnd;
 use vxml::{Ending, Message, Session, Start};
 
 use super::OtherSide;
-use super::prompts::Unspeakable;
+use super::prompts::{Rendered, Unspeakable};
 use super::recordings::Recordings;
 use super::transfers::Transferring;
 use crate::limits;
-use crate::pool::{Burden, Hosted};
+use crate::pool::{Burden, Hosted, Inbox, Pushed};
 use crate::shard::Line;
-use crate::supervisor::Timer;
+use crate::supervisor::Due;
 use crate::treatment::Asks;
 
 /// What happens to an application.
 #[derive(Debug)]
-pub(super) enum Input {
+pub(crate) enum Input {
     /// It begins.
     Begin(Box<Beginning>),
     /// Something it waits for.
     Handle(Box<vxml::Input>),
     /// A prompt is put together, or cannot be.
-    Rendered(u64, Result<Clip, Unspeakable>),
+    Rendered(u64, Result<Rendered, Unspeakable>),
     /// The play of this number is over.
     Played(u64),
     /// The recording of this number is over.
@@ -44,7 +42,7 @@ pub(super) enum Input {
 
 /// What an application begins with.
 #[derive(Debug)]
-pub(super) struct Beginning {
+pub(crate) struct Beginning {
     pub(super) url: String,
     pub(super) start: Start,
 }
@@ -113,33 +111,28 @@ pub(super) struct Body {
     pub(super) hung_up: bool,
 }
 
-/// Inputs that wait.
-#[derive(Debug, Default)]
-struct Inbox {
-    queue: VecDeque<Input>,
-    /// It waits for a thread or has one.
-    scheduled: bool,
-    dead: bool,
-}
-
 /// An application.
 #[derive(Debug)]
 pub(crate) struct Cell {
     pub(super) call: Call,
     pub(super) owner: Box<dyn Owner>,
     pub(super) recordings: Recordings,
-    inbox: Mutex<Inbox>,
+    inbox: Inbox<Input>,
     body: Mutex<Body>,
-    /// When the next tick is planned, ms; later ones need no timer of their own.
-    pub(super) tick_at: AtomicI64,
-    /// The timer for it.
-    pub(super) tick: Timer,
+    /// When a tick comes.
+    pub(super) due: Due,
     burden: Burden,
 }
 
 impl Hosted for Cell {
+    type Input = Input;
+
     fn name(&self) -> &str {
         self.call.callback.as_str()
+    }
+
+    fn inbox(&self) -> &Inbox<Input> {
+        &self.inbox
     }
 
     fn burden(&self) -> &Burden {
@@ -153,51 +146,34 @@ impl Cell {
             call,
             owner,
             recordings: Recordings::default(),
-            inbox: Mutex::default(),
+            inbox: Inbox::new(true),
             body: Mutex::default(),
-            tick_at: AtomicI64::new(i64::MAX),
-            tick: Timer::default(),
+            due: Due::default(),
             burden: Burden::default(),
         })
-    }
-
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn body(&self) -> MutexGuard<'_, Body> {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an input into the inbox; `true` when a thread is needed for it.
-    pub(super) fn push(&self, input: Input) -> bool {
-        let mut inbox = self.inbox();
+    /// Puts an input into the inbox.
+    pub(super) fn push(&self, input: Input) -> Pushed {
         let is_key = matches!(&input, Input::Handle(i) if matches!(**i, vxml::Input::Key(_)));
-        if inbox.dead || (is_key && inbox.queue.len() >= limits::APPLICATION_INPUTS_MAX) {
-            return false;
-        }
-        inbox.queue.push_back(input);
-        !std::mem::replace(&mut inbox.scheduled, true)
-    }
-
-    /// The next input; without one the thread goes.
-    pub(super) fn pop(&self) -> Option<Input> {
-        let mut inbox = self.inbox();
-        let next = inbox.queue.pop_front();
-        if next.is_none() {
-            inbox.scheduled = false;
-        }
-        next
+        let max = if is_key {
+            limits::APPLICATION_INPUTS_MAX
+        } else {
+            usize::MAX
+        };
+        self.inbox.push(input, max)
     }
 
     /// It takes nothing any more; `false` when that was so before.
     pub(super) fn die(&self) -> bool {
-        let mut inbox = self.inbox();
-        inbox.queue.clear();
-        !std::mem::replace(&mut inbox.dead, true)
+        self.inbox.die()
     }
 
     pub(super) fn is_dead(&self) -> bool {
-        self.inbox().dead
+        self.inbox.is_dead()
     }
 }

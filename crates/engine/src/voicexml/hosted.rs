@@ -6,10 +6,10 @@ use callback::CallbackId;
 use rand::RngExt as _;
 use serde_json::{Map, Value};
 use telephony::media::audio::Clip;
-use vxml::{Connection, Start, ThreadTime};
+use vxml::{Connection, Message, Start, ThreadTime};
 
 use super::VoiceXml;
-use super::cell::{Beginning, Call, Cell, Owner};
+use super::cell::{Beginning, Call, Cell, Input, Owner};
 use crate::shard::{Act, Line};
 
 /// An application that is wanted.
@@ -66,6 +66,16 @@ impl VoiceXml {
             },
         };
         self.begin(&Cell::new(call, owner), beginning)
+    }
+
+    /// Hands data to the application on a line (`gvp:receive`); `false` when there is none.
+    pub(crate) fn message(&self, line: &Line, message: Message) -> bool {
+        let Some(cell) = self.of_token(line.key()) else {
+            return false;
+        };
+        let input = vxml::Input::Message(message);
+        self.push(&cell, Input::Handle(Box::new(input)));
+        true
     }
 
     /// Ends the application on a line, with what it does there: another one may begin at once.

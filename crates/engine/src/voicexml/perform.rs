@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use telephony::media::audio::Clip;
 use telephony::port::{RecordEnd, RecordOrder};
 use vxml::{Effect, FetchRequest, Play, RecordRequest, Session};
 
 use super::VoiceXml;
 use super::cell::{Beginning, Body, Cell, Input, Playing, Recording};
-use super::prompts::Unspeakable;
+use super::prompts::{Rendered, Unspeakable};
 use crate::shard::{Act, PLUGIN_PLAYS};
 
 /// Longest line of a log.
@@ -56,7 +55,7 @@ impl VoiceXml {
                 self.leave_transfer(cell, &mut body, id, "maxtime_disconnect", now_ms);
             }
             Input::Tick => {
-                cell.tick_at.store(i64::MAX, Ordering::Relaxed);
+                cell.due.reached();
                 handle(&mut body, vxml::Input::Time, now_ms);
             }
         }
@@ -183,14 +182,14 @@ impl VoiceXml {
         cell: &Arc<Cell>,
         body: &mut Body,
         id: u64,
-        clip: Result<Clip, Unspeakable>,
+        rendered: Result<Rendered, Unspeakable>,
         now_ms: i64,
     ) {
         let Some(playing) = body.playing.as_mut().filter(|playing| playing.id == id) else {
             // A key came before, or the application went on.
             return;
         };
-        match clip {
+        match rendered {
             Err(Unspeakable::Nobody) => {
                 body.playing = None;
                 handle(body, vxml::Input::Unplayable(id), now_ms);
@@ -199,11 +198,12 @@ impl VoiceXml {
                 body.playing = None;
                 handle(body, vxml::Input::NoVoice { id, lang }, now_ms);
             }
-            Ok(clip) if clip.samples().is_empty() => {
+            Ok(Rendered { clip, marks }) if clip.samples().is_empty() => {
+                handle(body, vxml::Input::Begun { id, marks }, now_ms);
                 body.playing = None;
                 handle(body, vxml::Input::Played(id), now_ms);
             }
-            Ok(clip) => {
+            Ok(Rendered { clip, marks }) => {
                 playing.number = self.number();
                 let number = playing.number;
                 let act = if playing.repeats {
@@ -216,6 +216,7 @@ impl VoiceXml {
                     }
                 };
                 let played = self.control(cell, act);
+                handle(body, vxml::Input::Begun { id, marks }, now_ms);
                 let (all, cell) = (self.clone(), Arc::clone(cell));
                 self.inner
                     .supervisor

@@ -1,12 +1,16 @@
 //! Puts the prompts of an application together: audio, spoken text, silence, recordings.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use telephony::media::audio::Clip;
-use vxml::{Segment, Spoken};
+use vxml::{AudioFetch, Mark, Segment, Spoken};
 
 use super::recordings::Recordings;
+use crate::clock::Clock;
 use crate::limits;
 use crate::speech::{Speech, SpeechError};
-use crate::treatment::{Asks, Treatments};
+use crate::treatment::{Asks, Copies, Treatments, is_remote};
 
 /// Samples of a millisecond.
 const SAMPLES_PER_MS: usize = 8;
@@ -25,16 +29,40 @@ pub(super) enum Unspeakable {
 pub(super) struct Prompts {
     pub(super) treatments: Treatments,
     pub(super) speech: Speech,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// A prompt as far as it is put together.
 #[derive(Debug, Default)]
 struct Tape {
     samples: Vec<i16>,
+    marks: Vec<Mark>,
     cut: bool,
 }
 
+/// A play that is put together.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    pub(super) clip: Clip,
+    pub(super) marks: Vec<Mark>,
+}
+
 impl Tape {
+    fn mark(&mut self, name: &str) {
+        let at_ms = self.samples.len() / SAMPLES_PER_MS;
+        self.marks.push(Mark {
+            name: name.to_owned(),
+            at_ms: u64::try_from(at_ms).unwrap_or(u64::MAX),
+        });
+    }
+
+    fn end(self) -> Rendered {
+        Rendered {
+            clip: Clip::from_samples(self.samples),
+            marks: self.marks,
+        }
+    }
+
     fn add(&mut self, samples: &[i16]) {
         let room = limits::PROMPT_SAMPLES_MAX.saturating_sub(self.samples.len());
         self.cut |= samples.len() > room;
@@ -61,7 +89,7 @@ impl Prompts {
         prompts: &[Spoken],
         recordings: &Recordings,
         asks: &Asks,
-    ) -> Result<Clip, Unspeakable> {
+    ) -> Result<Rendered, Unspeakable> {
         let mut tape = Tape::default();
         for prompt in prompts {
             // Fallbacks are taken in place of what failed: the next is always on top.
@@ -69,11 +97,11 @@ impl Prompts {
             while let Some(segment) = rest.pop() {
                 if tape.cut {
                     tracing::warn!("a prompt of more than ten minutes is cut");
-                    return Ok(Clip::from_samples(tape.samples));
+                    return Ok(tape.end());
                 }
                 match segment {
                     Segment::Break(ms) => tape.pause(*ms),
-                    Segment::Mark(_) => {}
+                    Segment::Mark(name) => tape.mark(name),
                     Segment::Recording(handle) => {
                         if let Some(clip) = recordings.clip(handle) {
                             tape.add(clip.samples());
@@ -94,27 +122,52 @@ impl Prompts {
                             }
                         }
                     }
-                    Segment::Audio { url, fallback } => match self.audio(url, asks).await {
+                    Segment::Audio {
+                        url,
+                        fallback,
+                        fetch,
+                    } => match self.audio_within(url, *fetch, asks).await {
                         Some(clip) => tape.add(clip.samples()),
                         None => rest.extend(fallback.iter().rev()),
                     },
                 }
             }
         }
-        Ok(Clip::from_samples(tape.samples))
+        Ok(tape.end())
+    }
+
+    /// Audio of an address as its element says.
+    async fn audio_within(&self, url: &str, fetch: AudioFetch, asks: &Asks) -> Option<Clip> {
+        let Some(ms) = fetch.timeout_ms else {
+            return self.remote(url, fetch, asks).await;
+        };
+        let within = Duration::from_millis(ms);
+        let found = tokio::time::timeout(within, self.remote(url, fetch, asks)).await;
+        found.unwrap_or_else(|_late| {
+            tracing::warn!(callback.id = %asks.callback, "audio of an application is late");
+            None
+        })
     }
 
     /// Audio of an address; `file:` is refused to pages.
     pub(super) async fn audio(&self, url: &str, asks: &Asks) -> Option<Clip> {
-        let is_remote = url.starts_with("http://") || url.starts_with("https://");
-        if !is_remote {
+        self.remote(url, AudioFetch::default(), asks).await
+    }
+
+    async fn remote(&self, url: &str, fetch: AudioFetch, asks: &Asks) -> Option<Clip> {
+        if !is_remote(url) {
             tracing::warn!(
                 callback.id = %asks.callback,
                 "audio of an application is neither http nor https"
             );
             return None;
         }
-        self.treatments.find(url, asks).await.ok()
+        let copies = Copies {
+            now_ms: self.clock.now().0,
+            max_age_s: fetch.max_age_s,
+            max_stale_s: fetch.max_stale_s,
+        };
+        self.treatments.find_kept(url, asks, copies).await.ok()
     }
 }
 
@@ -122,6 +175,15 @@ impl Prompts {
 mod tests {
     use super::*;
     use crate::speech::Synthesiser;
+
+    #[derive(Debug)]
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> callback::Timestamp {
+            callback::Timestamp(0)
+        }
+    }
 
     fn prompts() -> Prompts {
         // Refused when a provider is there already, which is as good.
@@ -131,6 +193,7 @@ mod tests {
         Prompts {
             treatments: Treatments::new("does-not-exist".into()).unwrap(),
             speech: Speech::new(Synthesiser::None).unwrap(),
+            clock: Arc::new(Still),
         }
     }
 
@@ -145,13 +208,14 @@ mod tests {
         };
         let recordings = Recordings::default();
         let rendered = prompts().render(&[prompt], &recordings, &asks).await;
-        rendered.map(|clip| clip.duration_ms())
+        rendered.map(|rendered| rendered.clip.duration_ms())
     }
 
     fn missing(fallback: Vec<Segment>) -> Segment {
         Segment::Audio {
             url: "file:///etc/passwd".to_owned(),
             fallback,
+            fetch: AudioFetch::default(),
         }
     }
 
@@ -180,6 +244,30 @@ mod tests {
             render(vec![gone, Segment::Mark("m".to_owned())]).await,
             Ok(0)
         );
+    }
+
+    #[tokio::test]
+    async fn marks_stand_where_they_are_heard() {
+        let mark = |name: &str| Segment::Mark(name.to_owned());
+        let segments = vec![
+            mark("a"),
+            Segment::Break(500),
+            mark("b"),
+            Segment::Break(20),
+        ];
+        let prompt = Spoken {
+            lang: None,
+            segments,
+        };
+        let asks = Asks {
+            callback: callback::CallbackId::new("1-a"),
+            service: String::new(),
+        };
+        let recordings = Recordings::default();
+        let rendered = prompts().render(&[prompt], &recordings, &asks).await;
+        let marks = rendered.unwrap().marks;
+        let found: Vec<_> = marks.iter().map(|m| (m.name.as_str(), m.at_ms)).collect();
+        assert_eq!(found, [("a", 0), ("b", 500)]);
     }
 
     #[tokio::test]

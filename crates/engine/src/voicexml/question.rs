@@ -76,6 +76,7 @@ impl VoiceXml {
         Start {
             session: connection.into_json(),
             speech: self.inner.prompts.speech.is_there(),
+            messages: false,
             watch: Arc::new(ThreadTime),
             seed: rand::rng().random(),
             library: self.inner.library.clone(),

@@ -38,6 +38,8 @@ pub(crate) enum Step {
     Speak,
     /// Send the digit that proves the way to the customer.
     Mark,
+    /// Press a key.
+    Key,
     /// Say something in the conversation.
     Chat,
     /// The conversation is over.
@@ -198,6 +200,7 @@ impl Leg {
             Step::Refuse => self.refuse(),
             Step::Speak => vec![self.first_sound(), Act::Note("spoke")],
             Step::Mark => self.mark(),
+            Step::Key => self.press(),
             Step::Chat => vec![
                 Act::Sound(
                     Sound::Words {
@@ -228,6 +231,10 @@ impl Leg {
             }
             Party::Customer { script, .. } => {
                 acts.push(Act::In(script.speak_after_ms, Step::Speak));
+                if script.key_every_ms > 0 {
+                    let first = script.speak_after_ms + u64::from(script.speech_ms);
+                    acts.push(Act::In(first + script.key_every_ms, Step::Key));
+                }
                 acts.push(match script.behaviour {
                     Kind::Machine | Kind::Fax | Kind::Clip => Act::In(LINE_OPEN_MS, Step::HangUp),
                     _ => Act::In(script.patience_ms, Step::GiveUp),
@@ -261,6 +268,17 @@ impl Leg {
                 ]
             }
             Party::Customer { .. } | Party::Agent(_) => Vec::new(),
+        }
+    }
+
+    /// A key for whoever asks, and the next one later.
+    fn press(&self) -> Vec<Act> {
+        match &self.party {
+            Party::Customer { script, .. } => vec![
+                self.say(CUSTOMER_SAYS),
+                Act::In(script.key_every_ms, Step::Key),
+            ],
+            Party::Agent(_) => Vec::new(),
         }
     }
 

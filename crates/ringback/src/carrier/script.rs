@@ -80,6 +80,8 @@ pub(crate) struct Customer {
     pub(crate) file: PathBuf,
     /// The audio file is heard before the answer, which never comes (`clip`).
     pub(crate) early: bool,
+    /// A human presses a key this often after the first words, ms; 0 = never.
+    pub(crate) key_every_ms: u64,
     /// Final status instead of the usual one of the behaviour; 0 = the usual one.
     pub(crate) status: u16,
 }
@@ -100,6 +102,7 @@ impl Default for Customer {
             tone_ms: 4_000,
             file: PathBuf::new(),
             early: false,
+            key_every_ms: 0,
             status: 0,
         }
     }

@@ -79,7 +79,7 @@ enum Name {
     Receive(ReceiveArgs),
     /// The SCXML engine alone: events, microsteps, starts and memory of sessions
     Scxml(ScxmlArgs),
-    /// The VoiceXML engine alone: pages, starts, dialogs at once
+    /// The VoiceXML engine alone: pages, starts, dialogs at once; or dialogs on calls
     Vxml(VxmlArgs),
 }
 
@@ -200,7 +200,7 @@ pub(crate) async fn run(args: Bench, json: bool) -> anyhow::Result<Status> {
             return Ok(Status::Ok);
         }
         Name::Scxml(args) => scxml::run(&args)?,
-        Name::Vxml(args) => vxml::run(&args)?,
+        Name::Vxml(args) => with_clock("bench vxml", Box::pin(vxml::run(&args, &dir))).await?,
     };
     let ok = outcome.goals.iter().all(|g| g.met);
     let machine = usage::machine(&dir)?;

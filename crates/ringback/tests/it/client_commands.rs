@@ -62,7 +62,7 @@ async fn callbacks_are_made_listed_shown_moved_and_cancelled() {
         "--number",
         "5115",
     ];
-    let booked = ["--at", "2026-12-01T13:00:00Z", "--data", "topic=loans"];
+    let booked = ["--at", "2040-12-01T13:00:00Z", "--data", "topic=loans"];
     let far = crate::common::service("far", &_receiver, &["_reject_future_desired_time = 20y"]);
     server.api.import_services(&far).await;
     let args = [
@@ -106,12 +106,12 @@ async fn callbacks_are_made_listed_shown_moved_and_cancelled() {
             "reschedule",
             id,
             "--at",
-            "2026-12-02T13:00:00Z",
+            "2040-12-02T13:00:00Z",
         ],
     )
     .await;
     has(&moved, RECORD);
-    assert_eq!(moved["_desired_time"], "2026-12-02T13:00:00.000Z");
+    assert_eq!(moved["_desired_time"], "2040-12-02T13:00:00.000Z");
     let gone = last(&server, &["callbacks", "cancel", id]).await;
     has(&gone, RECORD);
     assert_eq!(

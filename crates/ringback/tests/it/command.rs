@@ -179,6 +179,16 @@ async fn a_page_is_checked_with_places() {
         (&2.into(), &3.into())
     );
 
+    // A slip that only a caller would find.
+    let page = "<vxml version='2.1'><form>\n<feild name='x'/></form></vxml>";
+    std::fs::write(&path, page).unwrap();
+    let output = ringback(&["vxml", "check", path.to_str().unwrap()]).await;
+    assert_eq!(output.code, 3, "{output:?}");
+    assert!(
+        output.stdout.contains("2:1: <feild> is not supported"),
+        "{output:?}"
+    );
+
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/confirm.vxml");
     assert_eq!(ringback(&["vxml", "check", example]).await.code, 0);
 }

@@ -101,6 +101,33 @@ async fn a_document_starts_an_application_and_reads_its_result() {
     assert!(events.is_empty(), "{events:?}");
 }
 
+/// G 7: a page sends to the session that started it and gets what the session sends to the dialog module.
+#[tokio::test]
+async fn a_page_talks_with_its_session() {
+    let page = r#"<?xml version="1.0"?><vxml version="2.1" xmlns="http://www.w3.org/2001/vxml"
+        xmlns:gvp="http://www.genesyslab.com/2006/vxml21-extension">
+      <var name="topic" expr="'weather'"/><var name="answer"/><var name="said"/>
+      <form><block>
+        <gvp:send event="page.asks" namelist="topic"/>
+        <gvp:receive maxtime="60s"/>
+        <assign name="answer" expr="application.lastmessage$.content.answer"/>
+        <assign name="said" expr="application.lastmessage$.event"/>
+        <exit namelist="answer said"/>
+      </block></form>
+    </vxml>"#;
+    let states = STARTS.replace(
+        "<transition event=\"stop\">",
+        r#"<transition event="page.asks"><send event="'page.answer'" type="'fm'" target="'dialog'">
+             <param name="answer" expr="_event.data.topic + ' is fine'"/></send></transition>
+           <transition event="stop">"#,
+    );
+    let (stage, _phone) = application_of(&states, page).await;
+    let _id = stage.call().await;
+    let done = stage.event("dialog.start.done", 1).await;
+    let expected = json!({"answer": "weather is fine", "said": "page.answer"});
+    assert_eq!(done["extensions"], expected);
+}
+
 #[tokio::test]
 async fn an_application_that_cannot_be_fetched_is_an_error() {
     let (stage, _phone) = application("").await;

@@ -350,7 +350,7 @@ async fn both_hear_each_other_and_before_that_the_customer_hears_audio() {
     site.is_cancelled(&id).await;
 }
 
-/// V2.1 7: a consultation leaves once the destination has answered, and tells why it did not.
+/// V2.1 9: a consultation leaves once the destination has answered, and tells why it did not.
 #[tokio::test]
 async fn a_consultation_leaves_when_the_destination_has_answered() {
     let page = page("type='consultation'", "");

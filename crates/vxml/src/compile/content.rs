@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{Compile, ELEMENTS, is_identifier};
 use crate::model::{Action, ActionKind, Block, Data, Goto, Prompt, Request, Target, Throw};
-use crate::problem::Problem;
 use crate::xml::{Child, Element};
 
 impl Compile {
@@ -36,14 +35,7 @@ impl Compile {
         if content.is_empty() {
             return;
         }
-        let prompt = Prompt {
-            barge_in: None,
-            count: 1,
-            cond: None,
-            timeout: None,
-            lang: None,
-            content,
-        };
+        let prompt = Prompt::bare(content);
         out.push(Action {
             element: "prompt",
             place: within.place,
@@ -67,17 +59,17 @@ impl Compile {
                 return None;
             }
             let event = format!("error.unsupported.{name}").into();
+            let message = self.fault(element.place, format!("<{name}> is not supported"));
             return Some(Action {
                 element: "element",
                 place: element.place,
-                kind: ActionKind::Broken(event, format!("<{name}> is not supported")),
+                kind: ActionKind::Broken(event, message),
             });
         };
         let kind = match self.kind(element, parameter) {
             Ok(kind) => kind,
             Err(message) => {
-                self.faults
-                    .push(Problem::new(element.place, message.clone()));
+                let message = self.fault(element.place, message);
                 ActionKind::Broken("error.badfetch".into(), message)
             }
         };
@@ -174,6 +166,7 @@ impl Compile {
             }
             Some(address) => Ok(ActionKind::ScriptFile {
                 address,
+                charset: element.attribute("charset").map(str::to_owned),
                 fetch: Self::fetching(element),
             }),
             None if text.trim().is_empty() => {
@@ -256,6 +249,7 @@ impl Compile {
             name => {
                 let event = format!("error.unsupported.{name}").into();
                 let message = format!("the extension {name} is not supported");
+                let message = self.fault(element.place, message);
                 ("element", ActionKind::Broken(event, message))
             }
         };

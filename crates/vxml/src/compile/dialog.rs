@@ -180,14 +180,7 @@ impl Compile {
         }
         if !bare.is_empty() {
             let content = self.outputs(bare.into_iter());
-            prompts.push(Arc::new(crate::model::Prompt {
-                barge_in: None,
-                count: 1,
-                cond: None,
-                timeout: None,
-                lang: None,
-                content,
-            }));
+            prompts.push(Arc::new(crate::model::Prompt::bare(content)));
         }
         dialog.init = Arc::new([Action {
             element: "menu",

@@ -7,10 +7,9 @@ use serde_json::Value as Json;
 use super::content::exclusive;
 use super::{Compile, ELEMENTS};
 use crate::model::{
-    ChoiceText, Field, GrammarRef, Item, ItemKind, Param, Record, Scoped, Subdialog, Text,
-    Transfer, TransferKind,
+    ChoiceText, Field, GrammarRef, GrammarSource, Item, ItemKind, Param, Record, Scoped, Subdialog,
+    Text, Transfer, TransferKind,
 };
-use crate::problem::Problem;
 use crate::xml::{Child, Element};
 
 /// What stands in an item besides what makes its kind.
@@ -65,6 +64,7 @@ impl Compile {
                 _ => format!("error.unsupported.{}", element.name).into(),
             };
             let message = format!("<{}> is not supported", element.name);
+            let message = self.fault(element.place, message);
             item.kind = ItemKind::Broken(event, message);
             return Some(item);
         }
@@ -72,8 +72,7 @@ impl Compile {
         item.kind = match self.item_kind(element, &parts, &item) {
             Ok(kind) => kind,
             Err(message) => {
-                self.faults
-                    .push(Problem::new(element.place, message.clone()));
+                let message = self.fault(element.place, message);
                 ItemKind::Broken("error.badfetch".into(), message)
             }
         };
@@ -118,14 +117,9 @@ impl Compile {
         }
         if !bare.is_empty() {
             let content = self.outputs(bare.into_iter());
-            parts.prompts.push(Arc::new(crate::model::Prompt {
-                barge_in: None,
-                count: 1,
-                cond: None,
-                timeout: None,
-                lang: None,
-                content,
-            }));
+            parts
+                .prompts
+                .push(Arc::new(crate::model::Prompt::bare(content)));
         }
         parts
     }
@@ -199,11 +193,24 @@ impl Compile {
         }
         for option in options {
             let text = option.text();
-            let value = option.attribute("value").unwrap_or_else(|| text.trim());
-            if let Some(keys) = option.attribute("dtmf") {
-                item.grammars
-                    .extend(self.key_grammar(option, keys, Json::from(value)));
-            }
+            let Some(keys) = option.attribute("dtmf") else {
+                continue;
+            };
+            // Without a value and a text the keys are the value.
+            let written = Some(text.trim()).filter(|text| !text.is_empty());
+            let value = option.attribute("value").or(written);
+            let value = value.map_or_else(|| keys.replace(' ', ""), str::to_owned);
+            item.grammars
+                .extend(self.key_grammar(option, keys, Json::from(value)));
+        }
+        if !options.is_empty() && item.grammars.is_empty() {
+            // Their words would be the grammar: that is speech.
+            let why = "the options have no keys".to_owned();
+            item.grammars.push(GrammarRef {
+                source: GrammarSource::Broken("error.noresource", why),
+                voice: true,
+                document_scope: false,
+            });
         }
     }
 

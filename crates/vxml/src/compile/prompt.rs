@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::Compile;
 use super::content::required;
 use crate::model::{Output, Prompt, Segments, Text};
-use crate::xml::{Child, Element, escape};
+use crate::problem::Problem;
+use crate::xml::{Child, Element, XML, escape};
 
 /// Longest silence in a prompt, ms.
 const BREAK_MAX_MS: u32 = 60_000;
@@ -19,6 +20,8 @@ impl Compile {
         };
         Prompt {
             barge_in: element.attribute("bargein").map(str::to_owned),
+            barge_in_type: element.attribute("bargeintype").map(str::to_owned),
+            base: element.xml("base").map(Into::into),
             count: self.count(element),
             cond: self.condition(element),
             timeout: element.attribute("timeout").map(str::to_owned),
@@ -49,8 +52,9 @@ impl Compile {
         match self.known_output(element) {
             Ok(output) => output,
             Err(message) => {
-                self.problem(element.place, message);
-                None
+                self.faults
+                    .push(Problem::new(element.place, message.clone()));
+                Some(Output::Broken(message))
             }
         }
     }
@@ -60,20 +64,15 @@ impl Compile {
         Ok(Some(match element.name.as_str() {
             "value" => Output::Value(self.expression(required(element, "expr")?, element.place)),
             "audio" => {
-                let source = match element.attribute("srcexpr") {
-                    Some(expr) => Some(Text::Expression(self.expression(expr, element.place))),
-                    None => self.optional_target(element, &["src", "expr"])?,
-                };
+                let source = self.target(element, &["src", "expr", "srcexpr"])?.1;
                 Output::Audio {
                     source,
+                    fetch: Self::fetching(element),
                     content: content(self),
                 }
             }
             "break" => Output::Break(silence(element)?),
-            "mark" => Output::Mark(match element.attribute("nameexpr") {
-                Some(expr) => Text::Expression(self.expression(expr, element.place)),
-                None => Text::Fixed(required(element, "name")?.into()),
-            }),
+            "mark" => Output::Mark(self.target(element, &["name", "nameexpr"])?.1),
             "foreach" => Output::Foreach {
                 array: self.expression(required(element, "array")?, element.place),
                 item: required(element, "item")?.into(),
@@ -104,11 +103,15 @@ impl Compile {
 fn markup(element: &Element, name: &str) -> (Arc<str>, Arc<str>) {
     let mut open = format!("<{name}");
     for attribute in &element.attributes {
-        if attribute.namespace.is_none() {
-            open.push_str(&format!(" {}=\"", attribute.name));
-            escape(&mut open, &attribute.value);
-            open.push('"');
-        }
+        // Of other names only those of XML itself mean something to a synthesiser.
+        let prefix = match attribute.namespace.as_deref() {
+            None => "",
+            Some(XML) => "xml:",
+            Some(_) => continue,
+        };
+        open.push_str(&format!(" {prefix}{}=\"", attribute.name));
+        escape(&mut open, &attribute.value);
+        open.push('"');
     }
     open.push('>');
     (open.into(), format!("</{name}>").into())

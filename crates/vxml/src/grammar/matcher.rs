@@ -56,8 +56,12 @@ impl Linked {
         while let (Some(grammar), Some(base)) =
             (linked.files.get(file).cloned(), bases.get(file).cloned())
         {
+            let from = match &grammar.base {
+                Some(own) => address::resolve(&base, own),
+                None => base,
+            };
             for (index, (written, rule)) in grammar.others.iter().enumerate() {
-                let address = address::resolve(&base, written);
+                let address = address::resolve(&from, written);
                 let other = match fetched.get(&address) {
                     None => return Err(Unlinked::Missing(address)),
                     Some(Err((event, message))) => {

@@ -79,6 +79,7 @@ pub(crate) fn from_element(grammar: &Element) -> Result<Grammar, Problem> {
         root,
         tags: builder.tags,
         others: builder.others,
+        base: grammar.xml("base").map(str::to_owned),
         program: builder.compiler.map(|compiler| Arc::new(compiler.finish())),
         conversion: Conversion::Keys,
         voice: builder.voice,

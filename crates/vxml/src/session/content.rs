@@ -3,7 +3,7 @@
 use script::Argument;
 use serde_json::Value as Json;
 
-use super::document::Purpose;
+use super::document::{Arrival, Purpose};
 use super::run::{After, Flow, Run, Turns};
 use super::{Phase, Session, Then};
 use crate::address;
@@ -36,12 +36,17 @@ impl Session {
             }
             ActionKind::Clear(names) => self.clear(names.as_deref(), run)?,
             ActionKind::Script(code) => self.world.run(code.of(base))?,
-            ActionKind::ScriptFile { address, fetch } => {
+            ActionKind::ScriptFile {
+                address,
+                charset,
+                fetch,
+            } => {
                 let address = self.world.string(address, base)?;
                 let url = address::resolve(&self.address_base(), &address);
                 let id = self.fetch(FetchKind::Script, url.clone(), None, fetch)?;
+                let charset = charset.clone();
                 return Ok(Flow::Wait(Box::new(move |run| {
-                    let purpose = Box::new(Purpose::Script { run, url });
+                    let purpose = Box::new(Purpose::Script { run, url, charset });
                     Phase::Fetch { id, purpose }
                 })));
             }
@@ -79,7 +84,7 @@ impl Session {
             }
             ActionKind::Disconnect(names) => {
                 let names = self.world.names(names.as_ref(), base)?;
-                self.end(Ending::Disconnect { names });
+                self.disconnect(names);
                 return Ok(Flow::Away);
             }
             ActionKind::Throw(throw) => {
@@ -167,7 +172,9 @@ impl Session {
                 self.world
                     .hand(expr.of(run.base), part, &[Argument::Text(name)])
             }
-            None => self.world.declare(name, Argument::Undefined),
+            None => self
+                .world
+                .apply(self.world.parts.keep, &[Argument::Text(name)]),
         }
     }
 
@@ -198,7 +205,7 @@ impl Session {
     }
 
     fn goto_from(&mut self, goto: &Goto, run: &Run) -> Try<Flow> {
-        self.goto(goto, run.base)?;
+        self.goto(goto, run.base, None)?;
         // Within the form the turn ends as the handler would have ended.
         if let (Target::Item(_), After::Catch { reprompts, .. }) = (&goto.target, &run.after) {
             self.context().skips_prompts = !reprompts;
@@ -213,7 +220,9 @@ impl Session {
         if let Some(fragment) = fragment {
             address = format!("{address}#{fragment}");
         }
-        self.goto_page(&address, body, &request.fetch, false)?;
+        let mut arrival = Arrival::new(&self.address_base(), &address, false);
+        arrival.is_submitted = true;
+        self.fetch_page(arrival, body, &request.fetch)?;
         Ok(Flow::Away)
     }
 
@@ -257,6 +266,7 @@ impl Session {
         body: Option<script::Snippet>,
         run: &Run,
     ) -> Try<()> {
+        self.check_partner("send")?;
         let event = match event {
             Some(event) => Some(self.world.string(event, run.base)?),
             None => None,
@@ -270,12 +280,13 @@ impl Session {
     }
 
     fn receive(&mut self, max_time: Option<&Text>, run: &Run) -> Try<Flow> {
+        self.check_partner("receive")?;
         if self.hangup_pending {
             self.hangup_pending = false;
             return Err(Box::new(Thrown::plain("connection.disconnect.hangup")));
         }
         if let Some(message) = self.messages.pop_front() {
-            self.received(&message)?;
+            self.received(message)?;
             return Ok(Flow::Next);
         }
         let max_ms = match max_time {
@@ -293,7 +304,7 @@ impl Session {
         match self.messages.pop_front() {
             Some(message) => {
                 self.phase = Phase::Run(run);
-                let done = self.received(&message);
+                let done = self.received(message);
                 self.caught(done);
             }
             None => {
@@ -304,8 +315,22 @@ impl Session {
     }
 
     /// A message becomes `application.lastmessage$`.
-    pub(super) fn received(&mut self, message: &Json) -> Try<()> {
-        self.world
-            .apply(self.world.parts.lastmessage, &[Argument::Json(message)])
+    pub(super) fn received(&mut self, message: Message) -> Try<()> {
+        let event = match &message.event {
+            Some(event) => Argument::Text(event),
+            None => Argument::Undefined,
+        };
+        let arguments = [Argument::Json(&message.data), event];
+        self.world.apply(self.world.parts.lastmessage, &arguments)
+    }
+
+    /// Whether there is a session to talk with.
+    fn check_partner(&self, element: &str) -> Try<()> {
+        if self.start.messages {
+            return Ok(());
+        }
+        let event = format!("error.unsupported.{element}");
+        let message = "no session of a document started this application";
+        Err(Box::new(Thrown::new(event, message)))
     }
 }

@@ -26,6 +26,7 @@ pub(super) enum Purpose {
     Script {
         run: Box<Run>,
         url: String,
+        charset: Option<String>,
     },
     Grammar(String),
     Data {
@@ -43,6 +44,8 @@ pub(super) struct Arrival {
     pub(super) url: String,
     pub(super) fragment: Option<String>,
     pub(super) is_subdialog: bool,
+    /// By `<submit>`.
+    pub(super) is_submitted: bool,
 }
 
 impl Session {
@@ -53,7 +56,9 @@ impl Session {
     }
 
     /// `goto`, `link` and `choice`.
-    pub(super) fn goto(&mut self, goto: &Goto, base: Base) -> Try<()> {
+    ///
+    /// `from`: what the address is resolved against, when it is not the page in use.
+    pub(super) fn goto(&mut self, goto: &Goto, base: Base, from: Option<&str>) -> Try<()> {
         match &goto.target {
             Target::Item(name) => {
                 let name = self.world.string(name, base)?;
@@ -68,7 +73,10 @@ impl Session {
                 Ok(())
             }
             Target::Address(address) => {
-                let address = self.world.string(address, base)?;
+                let mut address = self.world.string(address, base)?;
+                if let Some(from) = from.filter(|from| **from != *self.address_base()) {
+                    address = address::resolve(from, &address);
+                }
                 match address.trim().strip_prefix('#') {
                     Some(id) => self.goto_dialog(id),
                     None => self.goto_page(&address, None, &goto.request.fetch, false),
@@ -88,7 +96,12 @@ impl Session {
         self.fetch_page(arrival, body, fetch)
     }
 
-    fn fetch_page(&mut self, arrival: Arrival, body: Option<Body>, fetch: &Fetching) -> Try<()> {
+    pub(super) fn fetch_page(
+        &mut self,
+        arrival: Arrival,
+        body: Option<Body>,
+        fetch: &Fetching,
+    ) -> Try<()> {
         let url = arrival.url.clone();
         let id = self.fetch(FetchKind::Document, url, body, fetch)?;
         let purpose = Box::new(Purpose::Document(arrival));
@@ -114,7 +127,9 @@ impl Session {
         let done = match purpose {
             Purpose::Document(arrival) => self.page_arrived(answer, arrival),
             Purpose::Root { leaf, arrival } => self.root_arrived(answer, leaf, &arrival),
-            Purpose::Script { run, url } => self.script_arrived(answer, run, &url),
+            Purpose::Script { run, url, charset } => {
+                self.script_arrived(answer, run, &url, charset.as_deref())
+            }
             Purpose::Grammar(url) => {
                 self.grammar_arrived(answer, url);
                 Ok(())
@@ -216,7 +231,9 @@ impl Session {
         let known_root = old
             .root
             .as_ref()
-            .filter(|root| !arrival.is_subdialog && is_same_root(root, &leaf));
+            .filter(|root| !arrival.is_subdialog && is_same_root(root, &leaf))
+            // A root that is submitted to begins anew (V2.0 1.5.2).
+            .filter(|root| !arrival.is_submitted || root.doc.url != leaf.url);
         let parts = self.world.parts;
         let done = match (root, known_root.cloned()) {
             // Within one application the variables of the root stay.
@@ -342,9 +359,10 @@ impl Session {
         answer: Result<Answer, FetchError>,
         run: Box<Run>,
         url: &str,
+        charset: Option<&str>,
     ) -> Try<()> {
         let answer = answer.map_err(|error| failed(&error))?;
-        let text = text_of(&answer, SCRIPT_BYTES_MAX)?;
+        let text = text_in(&answer, charset, SCRIPT_BYTES_MAX)?;
         let file = self.start.library.script(url, &text);
         let file = file.map_err(|problem| Box::new(Thrown::bad_fetch(problem.to_string())))?;
         let base = self.world.extend(&file.program);
@@ -428,6 +446,7 @@ impl Arrival {
                 .filter(|fragment| !fragment.is_empty())
                 .map(str::to_owned),
             is_subdialog,
+            is_submitted: false,
         }
     }
 }
@@ -463,9 +482,15 @@ fn failed(error: &FetchError) -> Box<Thrown> {
 }
 
 fn text_of(answer: &Answer, bytes_max: usize) -> Try<String> {
+    text_in(answer, None, bytes_max)
+}
+
+/// The text of an answer, in an encoding that the page names.
+fn text_in(answer: &Answer, charset: Option<&str>, bytes_max: usize) -> Try<String> {
     if answer.body.len() > bytes_max {
         let message = format!("the answer is larger than {bytes_max} bytes");
         return Err(Box::new(Thrown::bad_fetch(message)));
     }
-    xml::decode(&answer.body).ok_or_else(|| Box::new(Thrown::bad_fetch("the answer is no text")))
+    xml::decode(&answer.body, charset)
+        .ok_or_else(|| Box::new(Thrown::bad_fetch("the answer is no text")))
 }

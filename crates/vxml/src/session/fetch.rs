@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::Session;
 use super::prompt::time_of;
 use crate::address;
-use crate::effect::{Body, Effect, FetchKind, FetchRequest, Part, PartValue};
+use crate::effect::{AudioFetch, Body, Effect, FetchKind, FetchRequest, Part, PartValue};
 use crate::model::{Fetching, Request};
 use crate::world::{Thrown, Try};
 
@@ -60,6 +60,19 @@ impl Session {
             self.hold(url)?;
         }
         Ok(id)
+    }
+
+    /// How audio is fetched: as its element says, else as properties say.
+    pub(super) fn audio_fetch(&mut self, fetch: &Fetching) -> Try<AudioFetch> {
+        let timeout = match &fetch.timeout {
+            Some(text) => Some(text.clone()),
+            None => self.property("fetchtimeout")?,
+        };
+        Ok(AudioFetch {
+            timeout_ms: timeout.as_deref().map(time_of).transpose()?,
+            max_age_s: self.seconds(fetch.max_age.as_deref(), "audiomaxage")?,
+            max_stale_s: self.seconds(fetch.max_stale.as_deref(), "audiomaxstale")?,
+        })
     }
 
     fn seconds(&mut self, given: Option<&str>, property: &str) -> Try<Option<u64>> {

@@ -6,7 +6,7 @@ use script::{Argument, Base};
 use serde_json::Value as Json;
 
 use super::run::{After, Run};
-use super::{Phase, Session, Then, Visit};
+use super::{Phase, Session, Visit};
 use crate::effect::{Ending, Trace};
 use crate::model::{Dialog, GrammarRef, ItemKind, Scoped, Text};
 use crate::world::{Thrown, Try};
@@ -151,7 +151,7 @@ impl Session {
             ItemKind::Subdialog(subdialog) => self.call_subdialog(at, subdialog)?,
             ItemKind::Record(record) => {
                 Self::check_record(record)?;
-                self.flush(Then::Record);
+                self.phase = Phase::Activate;
             }
             ItemKind::Broken(event, message) => {
                 let mut thrown = Thrown::new(&**event, message.as_str());

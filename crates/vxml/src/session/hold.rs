@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::prompt::Group;
 use super::{Phase, Session};
-use crate::effect::{Answer, Effect, FetchError, Play, Segment, Spoken};
+use crate::effect::{Answer, AudioFetch, Effect, FetchError, Play, Segment, Spoken};
 use crate::world::Try;
 
 /// Wait before the audio where nothing else is said, ms.
@@ -87,6 +87,7 @@ impl Session {
             self.play(Group {
                 prompts: group.prompts,
                 barge_in: false,
+                hotword: false,
             })
         });
         self.hold = Some(hold);
@@ -153,6 +154,7 @@ impl Session {
             let segment = Segment::Audio {
                 url: hold.url.clone(),
                 fallback: Vec::new(),
+                fetch: AudioFetch::default(),
             };
             self.effect(Effect::Play(Play {
                 id,

@@ -15,7 +15,8 @@ pub(super) enum Owner {
     Item,
     Choice(usize),
     Form,
-    Link(Arc<Link>, Base),
+    /// With the place of its scripts and what its addresses are resolved against.
+    Link(Arc<Link>, Base, Arc<str>),
     /// Another dialog whose grammars listen in all of its document.
     Dialog {
         is_root: bool,
@@ -41,10 +42,9 @@ impl Session {
                 self.accept(&carried.keys, None)?;
                 self.take_choice(*at)
             }
-            Owner::Link(link, base) => {
+            Owner::Link(link, base, from) => {
                 self.accept(&carried.keys, None)?;
-                let link = Arc::clone(link);
-                self.jump(&link.jump, *base)
+                self.jump(&link.jump, *base, Some(from))
             }
             Owner::Dialog { is_root, at, .. } => {
                 let context = self.context();
@@ -80,15 +80,21 @@ impl Session {
         }
     }
 
-    fn accept(&mut self, keys: &str, fills: Option<(usize, &str)>) -> Try<()> {
+    pub(super) fn accept(&mut self, keys: &str, fills: Option<(usize, &str)>) -> Try<()> {
         let (at, slot) = match fills {
             Some((at, slot)) => (json!(at), slot),
             None => (json!(-1), ""),
+        };
+        let (name, ago) = match self.marks.last() {
+            Some((name, ago)) => (Argument::Text(name), json!(ago)),
+            None => (Argument::Undefined, json!(0)),
         };
         let arguments = [
             Argument::Text(keys),
             Argument::Json(&at),
             Argument::Text(slot),
+            name,
+            Argument::Json(&ago),
         ];
         self.world.apply(self.world.parts.accept, &arguments)
     }
@@ -142,12 +148,13 @@ impl Session {
             return Err(Box::new(Thrown::semantic("there is no such choice")));
         };
         let base = self.base();
-        self.jump(&choice.jump, base)
+        self.jump(&choice.jump, base, None)
     }
 
-    fn jump(&mut self, jump: &Jump, base: Base) -> Try<()> {
+    /// `from`: what addresses are resolved against, when it is not the page in use.
+    fn jump(&mut self, jump: &Jump, base: Base, from: Option<&str>) -> Try<()> {
         match jump {
-            Jump::Goto(goto) => self.goto(goto, base),
+            Jump::Goto(goto) => self.goto(goto, base, from),
             Jump::Throw(throw) => {
                 let event = self.world.string(&throw.event, base)?;
                 let message = match &throw.message {

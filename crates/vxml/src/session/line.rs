@@ -1,4 +1,4 @@
-//! What needs the line itself: recordings and transfers.
+//! Transfers: the call is passed on.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,25 +8,10 @@ use serde_json::{Value as Json, json};
 use super::prompt::{Group, time_of};
 use super::{Phase, Session, Then};
 use crate::address;
-use crate::effect::{Effect, Ending, RecordRequest, Recording, TransferOutcome, TransferRequest};
+use crate::effect::{Effect, Ending, TransferOutcome, TransferRequest};
 use crate::grammar::Matcher;
-use crate::model::{ItemKind, Record, Transfer, TransferKind};
+use crate::model::{ItemKind, Transfer, TransferKind};
 use crate::world::{Thrown, Try};
-
-/// Longest recording where nothing else is said, ms.
-const RECORD_MS: u64 = 60_000;
-/// Longest recording, ms.
-const RECORD_MAX_MS: u64 = 600_000;
-/// Silence before a recording that has no sound, ms.
-const SILENCE_MS: u64 = 5_000;
-
-/// A recording that goes on.
-#[derive(Debug)]
-pub(super) struct Recorder {
-    pub(super) id: u64,
-    ends_by_key: bool,
-    key: Option<char>,
-}
 
 /// A transfer that goes on.
 #[derive(Debug)]
@@ -75,31 +60,7 @@ impl Watch {
 }
 
 impl Session {
-    /// Whether a recording can be of the type that a page wants.
-    pub(super) fn check_record(record: &Record) -> Try<()> {
-        const KINDS: &[&str] = &[
-            "audio/x-wav",
-            "audio/wav",
-            "audio/basic",
-            "audio/x-alaw-basic",
-            "audio/pcmu",
-            "audio/pcma",
-        ];
-        let kind = record
-            .kind
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
-        if KINDS.contains(&kind.as_str()) {
-            return Ok(());
-        }
-        let message = format!("recordings of type {kind} are not supported");
-        Err(Box::new(Thrown::new("error.unsupported.format", message)))
-    }
-
-    fn check_hangup(&mut self) -> Try<bool> {
+    pub(super) fn check_hangup(&mut self) -> Try<bool> {
         if !self.hung_up {
             return Ok(false);
         }
@@ -109,80 +70,6 @@ impl Session {
         self.phase = Phase::Select;
         self.finish(Ending::Hangup);
         Ok(true)
-    }
-
-    /// The prompts are over: the caller speaks.
-    pub(super) fn begin_record(&mut self) -> Try<()> {
-        if self.check_hangup()? {
-            return Ok(());
-        }
-        let dialog = self.dialog()?;
-        let item = self.context().item.and_then(|at| dialog.items.get(at));
-        let Some(ItemKind::Record(record)) = item.map(|item| &item.kind) else {
-            return Err(Box::new(Thrown::semantic("there is no recording here")));
-        };
-        let time = |text: &Option<String>| text.as_deref().map(time_of).transpose();
-        let max_time_ms = time(&record.max_time)?
-            .unwrap_or(RECORD_MS)
-            .min(RECORD_MAX_MS);
-        let final_silence_ms = time(&record.final_silence)?;
-        let timeout_ms = self.time_property("timeout", SILENCE_MS)?;
-        let id = self.id();
-        self.effect(Effect::Record(RecordRequest {
-            id,
-            beep: record.beep,
-            max_time_ms,
-            final_silence_ms,
-            timeout_ms,
-            kind: record.kind.clone(),
-        }));
-        self.phase = Phase::Record(Box::new(Recorder {
-            id,
-            ends_by_key: record.ends_by_key,
-            key: None,
-        }));
-        Ok(())
-    }
-
-    pub(super) fn key_while_recording(&mut self, mut recorder: Box<Recorder>, key: char) {
-        if recorder.ends_by_key && recorder.key.is_none() {
-            recorder.key = Some(key);
-            self.effect(Effect::StopRecord(recorder.id));
-        }
-        self.phase = Phase::Record(recorder);
-    }
-
-    pub(super) fn recorded(&mut self, id: u64, recording: Recording) {
-        let recorder = match std::mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::Record(recorder) if recorder.id == id => recorder,
-            other => {
-                self.phase = other;
-                return;
-            }
-        };
-        let done = self.keep_recording(&recorder, recording);
-        self.caught(done);
-    }
-
-    fn keep_recording(&mut self, recorder: &Recorder, recording: Recording) -> Try<()> {
-        let at = self.context().item.unwrap_or_default();
-        let has_sound = !recording.handle.is_empty();
-        if has_sound {
-            let shadow = json!({
-                "duration": recording.duration_ms, "size": recording.size,
-                "termchar": recorder.key.map(String::from), "maxtime": recording.at_max_time,
-            });
-            self.fill(at, &Json::from(recording.handle.as_str()), Some(&shadow))?;
-            self.recordings.insert(recording.handle);
-        }
-        if std::mem::take(&mut self.hangup_pending) {
-            return Err(Box::new(Thrown::plain("connection.disconnect.hangup")));
-        }
-        if !has_sound {
-            return Err(Box::new(Thrown::plain("noinput")));
-        }
-        self.context().just_filled = vec![at];
-        self.fill_on(0)
     }
 
     /// The prompts are over: the call is passed on.
@@ -257,6 +144,14 @@ impl Session {
         })
     }
 
+    /// Whether the item that is visited is a recording.
+    pub(super) fn is_record(&mut self) -> bool {
+        let context = self.context();
+        let dialog = context.dialog.as_ref().zip(context.item);
+        let item = dialog.and_then(|(dialog, at)| dialog.items.get(at));
+        item.is_some_and(|item| matches!(item.kind, ItemKind::Record(_)))
+    }
+
     /// Whether the item that is visited is a transfer.
     pub(super) fn is_transfer(&mut self) -> bool {
         let context = self.context();
@@ -286,7 +181,7 @@ impl Session {
         };
         if barge_in && watch.press(key) {
             self.effect(Effect::StopPlay(id));
-            let done = self.transfer_ended("near_end_disconnect", 0, Some(watch.keys));
+            let done = self.transfer_ended("near_end_disconnect", 0, Some(&watch));
             self.caught(done);
             return;
         }
@@ -320,7 +215,7 @@ impl Session {
                 duration_ms,
             } => {
                 let Transferring { watch, ended, .. } = *transferring;
-                let keys = ended.then_some(watch.keys);
+                let keys = ended.then_some(&watch);
                 self.transfer_ended(&result, duration_ms, keys)
             }
         };
@@ -328,16 +223,23 @@ impl Session {
     }
 
     /// The page has its caller again; `keys` ended the transfer.
-    fn transfer_ended(&mut self, result: &str, duration_ms: u64, keys: Option<String>) -> Try<()> {
+    fn transfer_ended(&mut self, result: &str, duration_ms: u64, keys: Option<&Watch>) -> Try<()> {
         let at = self.context().item.unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "seconds of a call")]
         let seconds = duration_ms as f64 / 1_000.0;
         let (result, shadow) = match keys {
             None => (result, json!({"duration": seconds})),
-            Some(keys) => (
-                "near_end_disconnect",
-                json!({"duration": seconds, "inputmode": "dtmf", "utterance": keys}),
-            ),
+            Some(watch) => {
+                let keys = &watch.keys;
+                if let Some(matcher) = watch.matchers.iter().find(|m| m.state().complete) {
+                    self.interpret(matcher, keys)?;
+                    self.accept(keys, None)?;
+                }
+                (
+                    "near_end_disconnect",
+                    json!({"duration": seconds, "inputmode": "dtmf", "utterance": keys}),
+                )
+            }
         };
         self.fill(at, &Json::from(result), Some(&shadow))?;
         self.context().just_filled = vec![at];

@@ -8,6 +8,7 @@ use script::Base;
 use super::document::Purpose;
 use super::input::{Carried, Owner};
 use super::line::Watch;
+use super::marks::Marks;
 use super::meaning::no_match;
 use super::prompt::Group;
 use super::{Phase, Session, Then};
@@ -21,15 +22,15 @@ use crate::world::{Thrown, Try};
 /// Wait for the first key where nothing else is said.
 const TIMEOUT_MS: u64 = 5_000;
 /// Wait for the next key where nothing else is said.
-const INTERDIGIT_MS: u64 = 3_000;
+pub(super) const INTERDIGIT_MS: u64 = 3_000;
 /// Keys of one input.
 const INPUT_MAX: usize = 256;
 
 /// A grammar that listens.
 #[derive(Debug)]
-struct Active {
-    matcher: Matcher,
-    owner: Owner,
+pub(super) struct Active {
+    pub(super) matcher: Matcher,
+    pub(super) owner: Owner,
 }
 
 #[derive(Debug)]
@@ -44,14 +45,28 @@ struct Timing {
 #[derive(Debug)]
 pub(super) struct Listen {
     groups: VecDeque<Group>,
-    /// What is being played, and whether a key stops it.
-    playing: Option<(u64, bool)>,
+    /// What is being played.
+    playing: Option<Sound>,
     active: Vec<Active>,
     keys: String,
     timing: Timing,
     deadline: Option<i64>,
+    /// When nothing that counts is no input.
+    noinput_at: Option<i64>,
     /// Keys during a prompt that is played to its end are kept.
     keeps_keys: bool,
+    /// Keys that no grammar takes are nothing.
+    hotword: bool,
+}
+
+/// A play while the page listens.
+#[derive(Clone, Copy, Debug)]
+struct Sound {
+    id: u64,
+    /// A key stops it.
+    barge_in: bool,
+    /// Only keys that a grammar takes stop it.
+    hotword: bool,
 }
 
 impl Listen {
@@ -60,7 +75,7 @@ impl Listen {
     }
 
     pub(super) fn playing(&self) -> Option<u64> {
-        self.playing.map(|(id, _)| id)
+        self.playing.map(|sound| sound.id)
     }
 
     /// Some keys are there and more may come.
@@ -70,7 +85,7 @@ impl Listen {
 
     /// A prompt that cannot be interrupted is being played.
     pub(super) fn is_deaf(&self) -> bool {
-        matches!(self.playing, Some((_, false)))
+        self.playing.is_some_and(|sound| !sound.barge_in)
     }
 
     /// The first grammar that takes the keys as they are.
@@ -117,6 +132,12 @@ impl Session {
             self.finish(Ending::Hangup);
             return Ok(());
         }
+        if self.is_record() {
+            if let Found::Ready(active, _) = self.found()? {
+                self.flush(Then::Record(active));
+            }
+            return Ok(());
+        }
         if self.is_transfer() {
             // Only its own grammars listen, and it needs none (V2.0 2.3.7).
             if let Found::Ready(active, _) = self.found()? {
@@ -148,7 +169,9 @@ impl Session {
             .dialog
             .as_ref()
             .is_some_and(|dialog| dialog.clear_keys == Some(false));
+        let hotword = self.queue.last().is_some_and(|queued| queued.hotword);
         let groups = self.take_queue();
+        self.marks = Marks::default();
         let listen = Box::new(Listen {
             groups,
             playing: None,
@@ -156,7 +179,9 @@ impl Session {
             keys: String::new(),
             timing,
             deadline: None,
+            noinput_at: None,
             keeps_keys,
+            hotword,
         });
         self.next_group(listen);
         Ok(())
@@ -165,7 +190,8 @@ impl Session {
     /// Plays the next prompts, or begins to wait.
     fn next_group(&mut self, mut listen: Box<Listen>) {
         while let Some(group) = listen.groups.pop_front() {
-            if group.barge_in {
+            if group.hotword {
+            } else if group.barge_in {
                 // Keys are there already: the prompt would be interrupted at once.
                 if !self.keys.is_empty() {
                     continue;
@@ -173,8 +199,15 @@ impl Session {
             } else if !listen.keeps_keys {
                 self.keys.clear();
             }
-            listen.playing = Some((self.play_group(&group), group.barge_in));
-            self.phase = Phase::Listen(listen);
+            listen.playing = Some(Sound {
+                id: self.play_group(&group),
+                barge_in: group.barge_in,
+                hotword: group.hotword,
+            });
+            match self.keys.pop_front().filter(|_| group.hotword) {
+                Some(key) => self.press(listen, key),
+                None => self.phase = Phase::Listen(listen),
+            }
             return;
         }
         listen.playing = None;
@@ -182,7 +215,10 @@ impl Session {
             self.press(listen, key);
             return;
         }
-        listen.deadline = Some(self.after(listen.timing.timeout_ms));
+        listen.noinput_at = Some(self.after(listen.timing.timeout_ms));
+        if listen.keys.is_empty() {
+            listen.deadline = listen.noinput_at;
+        }
         self.phase = Phase::Listen(listen);
     }
 
@@ -190,6 +226,7 @@ impl Session {
         self.play(Group {
             prompts: group.prompts.clone(),
             barge_in: group.barge_in,
+            hotword: group.hotword,
         })
     }
 
@@ -211,11 +248,27 @@ impl Session {
             self.phase = Phase::Listen(listen);
             return;
         }
-        if let Some((id, _)) = listen.playing.take() {
-            self.effect(Effect::StopPlay(id));
-            listen.groups.clear();
+        if !listen.playing.is_some_and(|sound| sound.hotword) {
+            self.stop_prompts(&mut listen);
         }
         self.press(listen, key);
+    }
+
+    fn stop_prompts(&mut self, listen: &mut Listen) {
+        if let Some(sound) = listen.playing.take() {
+            self.effect(Effect::StopPlay(sound.id));
+            self.silent(sound.id);
+            listen.groups.clear();
+        }
+    }
+
+    /// With hot words keys that are none were nothing: the wait goes on.
+    fn forget_keys(&mut self, listen: &mut Listen) {
+        listen.keys.clear();
+        listen.deadline = listen.noinput_at.filter(|_| listen.playing.is_none());
+        for active in &mut listen.active {
+            active.matcher = Matcher::new(&Arc::clone(active.matcher.linked()));
+        }
     }
 
     /// Takes a key, and those that wait behind it.
@@ -226,14 +279,14 @@ impl Session {
                 .active
                 .iter()
                 .any(|active| active.matcher.accepts(key));
-            if is_term && !is_wanted {
-                self.decide(&listen);
+            if is_term && !is_wanted && (listen.complete().is_some() || !listen.hotword) {
+                self.decide(listen);
                 return;
             }
             if listen.complete().is_some() && !is_wanted {
                 // The input is complete and waits for its end only: the key belongs to the next.
                 self.keys.push_front(key);
-                self.decide(&listen);
+                self.decide(listen);
                 return;
             }
             listen.keys.push(key);
@@ -241,8 +294,19 @@ impl Session {
                 active.matcher.press(key);
             }
             let (complete, extendable) = (listen.complete().is_some(), listen.extendable());
-            if (!complete && !extendable) || listen.keys.len() >= INPUT_MAX {
-                self.decide(&listen);
+            let leads_nowhere = !complete && !extendable;
+            if leads_nowhere && listen.hotword {
+                self.forget_keys(&mut listen);
+                match self.keys.pop_front() {
+                    Some(next) => {
+                        key = next;
+                        continue;
+                    }
+                    None => break,
+                }
+            }
+            if leads_nowhere || listen.keys.len() >= INPUT_MAX {
+                self.decide(listen);
                 return;
             }
             if complete && !extendable && listen.timing.term_ms == 0 {
@@ -251,7 +315,7 @@ impl Session {
                 {
                     self.keys.pop_front();
                 }
-                self.decide(&listen);
+                self.decide(listen);
                 return;
             }
             let wait = if extendable {
@@ -268,7 +332,7 @@ impl Session {
         self.phase = Phase::Listen(listen);
     }
 
-    pub(super) fn time_of_listen(&mut self, listen: Box<Listen>) {
+    pub(super) fn time_of_listen(&mut self, mut listen: Box<Listen>) {
         if listen
             .deadline
             .is_none_or(|deadline| deadline > self.now_ms)
@@ -276,13 +340,17 @@ impl Session {
             self.phase = Phase::Listen(listen);
         } else if listen.keys.is_empty() {
             self.throw(Thrown::plain("noinput"));
+        } else if listen.hotword && listen.complete().is_none() {
+            self.forget_keys(&mut listen);
+            self.time_of_listen(listen);
         } else {
-            self.decide(&listen);
+            self.decide(listen);
         }
     }
 
     /// The input is over: it matches or it does not.
-    fn decide(&mut self, listen: &Listen) {
+    fn decide(&mut self, mut listen: Box<Listen>) {
+        self.stop_prompts(&mut listen);
         let keys = listen.keys.clone();
         let matched = listen.complete();
         self.effect(Effect::Trace(Trace::Input {
@@ -447,7 +515,7 @@ impl Session {
         for link in &item.scoped.links {
             add(
                 &link.grammars,
-                &Owner::Link(Arc::clone(link), base),
+                &Owner::Link(Arc::clone(link), base, Arc::clone(from)),
                 base,
                 from,
             );
@@ -456,7 +524,7 @@ impl Session {
         for link in &dialog.scoped.links {
             add(
                 &link.grammars,
-                &Owner::Link(Arc::clone(link), base),
+                &Owner::Link(Arc::clone(link), base, Arc::clone(from)),
                 base,
                 from,
             );
@@ -480,7 +548,7 @@ impl Session {
             for link in &loaded.doc.scoped.links {
                 add(
                     &link.grammars,
-                    &Owner::Link(Arc::clone(link), base),
+                    &Owner::Link(Arc::clone(link), base, Arc::clone(from)),
                     base,
                     from,
                 );

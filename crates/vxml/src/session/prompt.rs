@@ -9,7 +9,7 @@ use super::{Phase, Session, Then};
 use crate::address;
 use crate::effect::{Effect, Play, Segment, Spoken};
 use crate::limits::NESTING_MAX;
-use crate::model::{ItemKind, Output, Prompt, Text};
+use crate::model::{Fetching, ItemKind, Output, Prompt, Text};
 use crate::world::{Thrown, Try};
 
 /// Parts of one prompt.
@@ -20,6 +20,7 @@ const SEGMENTS_MAX: usize = 2_000;
 pub(super) struct Queued {
     pub(super) spoken: Spoken,
     pub(super) barge_in: bool,
+    pub(super) hotword: bool,
     pub(super) timeout_ms: Option<u64>,
 }
 
@@ -28,6 +29,8 @@ pub(super) struct Queued {
 pub(super) struct Group {
     pub(super) prompts: Vec<Spoken>,
     pub(super) barge_in: bool,
+    /// Only keys that a grammar takes interrupt.
+    pub(super) hotword: bool,
 }
 
 impl Session {
@@ -82,7 +85,10 @@ impl Session {
     }
 
     fn queue_prompt(&mut self, prompt: &Prompt, base: Base) -> Try<()> {
-        let segments = self.render(&prompt.content, base, 0)?;
+        self.prompt_base.clone_from(&prompt.base);
+        let segments = self.render(&prompt.content, base, 0);
+        self.prompt_base = None;
+        let segments = segments?;
         if segments.is_empty() || self.hung_up {
             return Ok(());
         }
@@ -102,6 +108,10 @@ impl Session {
             Some(text) => text.trim() != "false",
             None => self.property("bargein")?.as_deref() != Some("false"),
         };
+        let hotword = match &prompt.barge_in_type {
+            Some(text) => text.trim() == "hotword",
+            None => self.property("bargeintype")?.as_deref() == Some("hotword"),
+        };
         let lang = match &prompt.lang {
             Some(lang) => Some(self.world.string(lang, base)?),
             None => {
@@ -114,6 +124,7 @@ impl Session {
         self.queue.push(Queued {
             spoken: Spoken { lang, segments },
             barge_in,
+            hotword: barge_in && hotword,
             timeout_ms,
         });
         Ok(())
@@ -135,9 +146,12 @@ impl Session {
                 Output::Text(text) => say(&mut out, text),
                 Output::Value(code) => self.render_value(*code, base, &mut out)?,
                 Output::Audio {
-                    source, content, ..
-                } => {
-                    self.render_audio(source.as_ref(), content, (base, depth), &mut out)?;
+                    source,
+                    fetch,
+                    content,
+                } => self.render_audio((source, fetch), content, (base, depth), &mut out)?,
+                Output::Broken(message) => {
+                    return Err(Box::new(Thrown::bad_fetch(message.as_str())));
                 }
                 Output::Break(0) => {}
                 Output::Break(ms) => out.push(Segment::Break(*ms)),
@@ -194,15 +208,14 @@ impl Session {
 
     fn render_audio(
         &mut self,
-        source: Option<&Text>,
+        (source, fetch): (&Text, &Fetching),
         content: &[Output],
         (base, depth): (Base, usize),
         out: &mut Vec<Segment>,
     ) -> Try<()> {
         let address = match source {
-            Some(Text::Fixed(address)) => Some(address.to_string()),
-            Some(Text::Expression(code)) => self.world.text(code.of(base))?,
-            None => None,
+            Text::Fixed(address) => Some(address.to_string()),
+            Text::Expression(code) => self.world.text(code.of(base))?,
         };
         let fallback = self.render(content, base, depth + 1)?;
         match address {
@@ -210,8 +223,17 @@ impl Session {
                 out.push(Segment::Recording(handle));
             }
             Some(address) => {
-                let url = address::resolve(&self.address_base(), &address);
-                out.push(Segment::Audio { url, fallback });
+                let mut from = self.address_base().to_string();
+                if let Some(base) = &self.prompt_base {
+                    from = address::resolve(&from, base);
+                }
+                let url = address::resolve(&from, &address);
+                let fetch = self.audio_fetch(fetch)?;
+                out.push(Segment::Audio {
+                    url,
+                    fallback,
+                    fetch,
+                });
             }
             None => out.extend(fallback),
         }
@@ -285,12 +307,15 @@ impl Session {
         let mut groups: VecDeque<Group> = VecDeque::new();
         for queued in std::mem::take(&mut self.queue) {
             match groups.back_mut() {
-                Some(group) if group.barge_in == queued.barge_in => {
+                Some(group)
+                    if (group.barge_in, group.hotword) == (queued.barge_in, queued.hotword) =>
+                {
                     group.prompts.push(queued.spoken);
                 }
                 _ => groups.push_back(Group {
                     prompts: vec![queued.spoken],
                     barge_in: queued.barge_in,
+                    hotword: queued.hotword,
                 }),
             }
         }
@@ -303,7 +328,8 @@ impl Session {
         self.effect(Effect::Play(Play {
             id,
             prompts: group.prompts,
-            barge_in: group.barge_in,
+            // A hot word is for the session to recognise.
+            barge_in: group.barge_in && !group.hotword,
             repeats: false,
         }));
         id
@@ -320,7 +346,7 @@ impl Session {
             let barge_in = group.barge_in;
             // Only a recording begins earlier when a key comes.
             let id = self.play(Group {
-                barge_in: barge_in && matches!(then, Then::Record),
+                barge_in: barge_in && matches!(then, Then::Record(_)),
                 ..group
             });
             let then = Box::new(then);
@@ -338,8 +364,9 @@ impl Session {
                 self.finish(ending);
             }
             Then::Receive(run, max_ms) => self.begin_receive(run, max_ms),
-            Then::Record => {
-                let done = self.begin_record();
+            Then::Release => self.release(),
+            Then::Record(active) => {
+                let done = self.begin_record(active);
                 self.caught(done);
             }
             Then::Transfer(watch) => {

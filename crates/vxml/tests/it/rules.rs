@@ -41,6 +41,10 @@ const HOSTED: &[(&str, &str)] = &[
         include_str!("../../../ringback/tests/it/voicexml_clients.rs"),
     ),
     (
+        "session_dialogs",
+        include_str!("../../../ringback/tests/it/session_dialogs.rs"),
+    ),
+    (
         "hostile_pages",
         include_str!("../../../ringback/tests/it/hostile_pages.rs"),
     ),

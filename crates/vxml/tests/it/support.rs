@@ -75,6 +75,13 @@ impl Call {
         self
     }
 
+    /// As [`Self::file`], of any bytes.
+    pub(crate) fn bytes(mut self, name: &str, bytes: &[u8]) -> Self {
+        let url = vxml::resolve(MAIN, name);
+        self.files.insert(url, (None, bytes.to_vec()));
+        self
+    }
+
     /// What the caller does at each wait.
     pub(crate) fn keys(mut self, answers: &[&str]) -> Self {
         self.answers = answers.iter().map(|answer| (*answer).to_owned()).collect();

@@ -505,6 +505,31 @@ fn the_plugin_decides_whether_the_waiting_agent_gets_the_customer() {
 }
 
 #[test]
+fn the_end_of_the_waiting_agents_leg_is_no_end_of_a_refer() {
+    let mut walk = asked(PluginKind::Http);
+    let mut settings = Settings::clone(&walk.callback.settings);
+    if let Some(plugin) = &mut settings.plugin {
+        plugin.refer = true;
+    }
+    walk.callback.settings = settings.into();
+    let leg = walk.callback.agent_leg();
+    plugin_says(&mut walk, Action::RouteToRp);
+    assert_agent_free(&walk, &leg);
+    walk.input(Input::Agent {
+        attempt: leg.attempt,
+        leg: leg.agent.unwrap(),
+        event: left(),
+    });
+    assert_eq!(walk.effects, [], "the destination is called once");
+    walk.customer(LegEvent::Referred {
+        taken: false,
+        status: 603,
+    });
+    let is_call = |effect: &Effect| matches!(effect, Effect::RouteOut(_));
+    assert!(walk.effects.iter().any(is_call), "now it is bridged");
+}
+
+#[test]
 fn an_agent_who_leaves_while_the_plugin_is_asked_is_replaced() {
     let mut walk = asked(PluginKind::Http);
     walk.agent(left());

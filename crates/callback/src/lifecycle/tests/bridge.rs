@@ -127,3 +127,17 @@ fn a_customer_who_is_passed_on_leaves_the_callback() {
     let handed = |effect: &Effect| matches!(effect, Effect::HandOver { .. });
     assert!(walk.effects.iter().any(handed));
 }
+
+#[test]
+fn a_page_whose_destination_left_keeps_its_time() {
+    let mut walk = page();
+    call(&mut walk, None);
+    walk.agent(LegEvent::Answered);
+    walk.agent(LegEvent::Ended {
+        call_state: 0,
+        detail: "hangup".into(),
+    });
+    walk.plugin(PluginEvent::PassOn);
+    assert!(walk.callback.is_open());
+    assert_eq!(plugin_time_left(&walk), Some(90));
+}

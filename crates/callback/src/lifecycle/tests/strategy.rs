@@ -118,6 +118,58 @@ fn a_document_that_cannot_be_loaded_is_a_failed_submission() {
 }
 
 #[test]
+fn a_document_that_has_run_before_is_fetched_as_often_as_a_new_one() {
+    let mut crashed = running();
+    crashed.input(Input::Recover);
+    let mut moved = running();
+    let desired = moved.now.plus_seconds(3600);
+    moved.input(Input::Reschedule { desired });
+    moved.after(3600, TimerKind::Due);
+    assert!(order(&moved).is_some());
+    for mut walk in [crashed, moved] {
+        walk.fails();
+        assert!(matches!(walk.callback.phase, Phase::Submitting { .. }));
+        walk.after(10, TimerKind::Submit);
+        walk.runs();
+        assert!(matches!(walk.callback.phase, Phase::Strategy { .. }));
+        walk.input(Input::Recover);
+        while walk.callback.is_open() {
+            walk.fails();
+            walk.after(10, TimerKind::Submit);
+        }
+        assert_eq!(walk.reason(), Some(Reason::FailQueueing));
+        let last = walk.events.last().map(String::as_str);
+        assert_eq!(last, Some("service_exit COMPLETED.FAIL_QUEUEING"));
+    }
+}
+
+#[test]
+fn a_conversation_that_a_document_leads_goes_on() {
+    let told = |walk: &mut Walk, state| {
+        walk.input(Input::Update(Box::new(Change {
+            state: Some(state),
+            ..Change::default()
+        })));
+    };
+    let refused = |walk: &mut Walk, input| walk.try_input(input).map_err(|error| error.code);
+    let invalid = Err(crate::ErrorCode::InvalidState);
+    let mut walk = running();
+    let desired = walk.now.plus_seconds(3600);
+    told(&mut walk, State::Routing);
+    assert_eq!(refused(&mut walk, Input::Reschedule { desired }), invalid);
+    told(&mut walk, State::Processing);
+    assert_eq!(refused(&mut walk, Input::Reschedule { desired }), invalid);
+    assert_eq!(refused(&mut walk, Input::Cancel), invalid);
+    walk.after(86_400, TimerKind::RecordTtl);
+    assert_eq!(walk.effects, []);
+    assert!(walk.callback.is_open());
+    assert!(walk.callback.timers.contains_key(&TimerKind::RecordTtl));
+    told(&mut walk, State::Queued);
+    walk.after(30, TimerKind::RecordTtl);
+    assert_eq!(walk.reason(), Some(Reason::FailTimeoutTtl));
+}
+
+#[test]
 fn a_document_is_ended_with_its_callback_and_begins_anew_after_a_crash() {
     let ends = |walk: &Walk| {
         let end = |e: &Effect| matches!(e, Effect::EndPlugin { .. });

@@ -1,6 +1,9 @@
-//! `bench vxml`: the `VoiceXML` engine alone, on one thread.
+//! `bench vxml`: the `VoiceXML` engine alone, on one thread; with `--calls` hosted on calls.
+
+mod hosted;
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +33,9 @@ pub(crate) struct VxmlArgs {
     /// Seconds for the interpretation of pages
     #[arg(long, default_value_t = 5.0, value_name = "S")]
     seconds: f64,
+    /// So many dialogs at once on calls of a server; 0 = the engine alone
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1_500))]
+    calls: u16,
 }
 
 struct Stopwatch(Instant);
@@ -41,7 +47,14 @@ impl Watch for Stopwatch {
 }
 
 /// Measures everything.
-pub(super) fn run(args: &VxmlArgs) -> anyhow::Result<Outcome> {
+pub(super) async fn run(args: &VxmlArgs, dir: &Path) -> anyhow::Result<Outcome> {
+    if args.calls > 0 {
+        return hosted::run(args, dir).await;
+    }
+    alone(args)
+}
+
+fn alone(args: &VxmlArgs) -> anyhow::Result<Outcome> {
     let started = clock::now();
     let pid = std::process::id();
     let before = usage::cpu_s(pid)?;
@@ -49,7 +62,10 @@ pub(super) fn run(args: &VxmlArgs) -> anyhow::Result<Outcome> {
     let bench = Bench {
         library: Arc::default(),
         watch: Arc::new(Stopwatch(clock::now())),
-        page: page(),
+        page: page(
+            |field| format!("Field {field}, so far <value expr='total'/>"),
+            "<block><exit namelist='total'/></block>",
+        ),
     };
     // The first one compiles the page.
     bench.whole()?;
@@ -212,8 +228,9 @@ fn press(session: &mut Session) {
     while session.poll_effect().is_some() {}
 }
 
-/// A form of ten fields with scripts, as a person writes it.
-fn page() -> String {
+/// A form of ten fields with scripts, as a person writes it; with what each field says and what
+/// stands behind them.
+fn page(prompt: impl Fn(usize) -> String, end: &str) -> String {
     let mut page = "<vxml version='2.1' xmlns='http://www.w3.org/2001/vxml'>\
         <var name='total' expr='0'/><var name='log' expr='[]'/>\
         <script>function add(list, name, value) { list.push({name: name, value: value}); \
@@ -225,12 +242,14 @@ fn page() -> String {
         let _written = write!(
             page,
             "<field name='f{field}' type='digits?length=1'>\
-             <prompt>Field {field}, so far <value expr='total'/></prompt>\
+             <prompt>{}</prompt>\
              <noinput count='3'><exit expr='total'/></noinput>\
              <filled><script>total = add(log, 'f{field}', f{field});</script>\
-             <if cond='total &gt; 1000'><clear namelist='f{field}'/></if></filled></field>"
+             <if cond='total &gt; 1000'><clear namelist='f{field}'/></if></filled></field>",
+            prompt(field)
         );
     }
-    page.push_str("<block><exit namelist='total'/></block></form></vxml>");
+    page.push_str(end);
+    page.push_str("</form></vxml>");
     page
 }

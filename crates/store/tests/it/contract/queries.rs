@@ -82,7 +82,7 @@ pub(crate) async fn a_query_is_ordered_and_bounded(store: &dyn Store) {
     let settings = Arc::new(settings("sales"));
     let mut early = callback(9, &settings);
     early.desired = Timestamp(2000);
-    let batch = vec![callback(3, &settings), early, callback(2, &settings)];
+    let batch = vec![callback(2, &settings), callback(3, &settings), early];
     store.commit(of_callbacks(batch)).await.unwrap();
     let query = |limit| Query {
         limit,
@@ -95,7 +95,7 @@ pub(crate) async fn a_query_is_ordered_and_bounded(store: &dyn Store) {
         newest_first: true,
         ..query(2)
     };
-    assert_eq!(found(store, newest).await, ids(&[2, 9]));
+    assert_eq!(found(store, newest).await, ids(&[9, 3]));
     assert_eq!(store.count(query(1)).await.unwrap(), 3);
     let sales = of_service("support", query(1));
     assert_eq!(store.count(sales).await.unwrap(), 0);

@@ -83,3 +83,77 @@ fn bad_data_is_a_bad_fetch() {
     );
     assert_eq!(page(content).run().error(), "error.badfetch.http.404");
 }
+
+/// V2.1 5: the tree has the nodes, lists and attributes of the object model that scripts may read.
+#[test]
+fn the_tree_is_an_object_model() {
+    let xml = "<q:list xmlns:q='urn:q' xml:id='top'><item n='1'>a</item><q:item n='2' m='x'>b</q:item></q:list>";
+    let ask = |expr: &str| {
+        page(&format!(
+            "<form><block><data name='d' src='d.xml'/><exit expr=\"{expr}\"/></block></form>"
+        ))
+        .typed("d.xml", "text/xml", xml)
+        .value()
+    };
+    assert_eq!(
+        ask(
+            "[d.nodeType, d.documentElement.tagName, d.documentElement.localName, d.documentElement.prefix, d.documentElement.namespaceURI]"
+        ),
+        json!([9, "q:list", "list", "q", "urn:q"])
+    );
+    assert_eq!(
+        ask(
+            "[d.getElementsByTagName('item').length, d.getElementsByTagNameNS('urn:q', 'item').item(0).firstChild.data, d.getElementsByTagNameNS('*', '*').length]"
+        ),
+        json!([2, "b", 3])
+    );
+    assert_eq!(
+        ask(
+            "(function () { var e = d.documentElement.lastChild; return [e.attributes.length, e.attributes.item(1).name, e.attributes.getNamedItem('n').value, e.getAttributeNode('m').nodeType, e.getAttribute('none'), e.hasAttribute('n'), e.hasAttributes()]; })()"
+        ),
+        json!([2, "m", "2", 2, "", true, true])
+    );
+    assert_eq!(
+        ask(
+            "[d.getElementById('top').nodeName, d.documentElement.firstChild.nextSibling.previousSibling.nodeName, d.documentElement.childNodes.item(9), d.documentElement.firstChild.nodeType === Node.ELEMENT_NODE]"
+        ),
+        json!(["q:list", "item", null, true])
+    );
+    assert_eq!(
+        ask(
+            "(function () { try { d.documentElement.firstChild.firstChild.substringData(5, 1); } catch (e) { return [e instanceof DOMException, e.code]; } })()"
+        ),
+        json!([true, 1])
+    );
+}
+
+/// V2.1 5: `data` has exactly one of `src` and `srcexpr`.
+#[test]
+fn data_has_one_address() {
+    for attributes in ["", "src='a' srcexpr='1'"] {
+        let report = page(&format!(
+            "<form><block><data name='d' {attributes}/></block></form>"
+        ))
+        .run();
+        assert_eq!(report.error(), "error.badfetch", "{attributes}");
+    }
+}
+
+/// V2.1 5: without a name data is fetched and what comes is not kept.
+#[test]
+fn data_without_a_name() {
+    let report = page("<form><block><data src='d.xml'/><exit/></block></form>")
+        .typed("d.xml", "text/xml", "<a/>")
+        .run();
+    assert_eq!(report.requests.len(), 2);
+}
+
+/// V2.1 5: `data` may stand in a page and in a form; it is fetched when they are entered.
+#[test]
+fn data_of_a_page_and_of_a_form() {
+    let value = page("<data name='p' src='p.json'/><form><data name='f' src='f.json'/><block><exit expr='p.x + f.x'/></block></form>")
+        .typed("p.json", "application/json", "{\"x\": 1}")
+        .typed("f.json", "application/json", "{\"x\": 2}")
+        .value();
+    assert_eq!(value, json!(3));
+}

@@ -243,3 +243,58 @@ fn foreign_namespaces_are_ignored() {
     let text = "<vxml version='2.1' xmlns:o='urn:other'><o:x/><form o:y='1'><o:z/><block o:a='1'><o:b/><exit expr='1'/></block></form></vxml>";
     assert_eq!(document(text).value(), serde_json::json!(1));
 }
+
+/// V2.0 F: attributes have the values that the schema says.
+#[test]
+fn attributes_with_other_values() {
+    for content in [
+        "<form><record beep='yes'/></form>",
+        "<form><record dtmfterm='no'/></form>",
+        "<form><record modal='0'/></form>",
+        "<form><field modal='x' type='digits'/></form>",
+        "<menu accept='some'><choice dtmf='1' next='#f'/></menu><form id='f'/>",
+        "<menu dtmf='1'><choice dtmf='1' next='#f'/></menu><form id='f'/>",
+        "<form scope='session'/>",
+        "<form><block><submit next='a' method='put'/></block></form>",
+        "<form><block><submit next='a' enctype='text/plain'/></block></form>",
+    ] {
+        assert_eq!(page(content).run().error(), "error.badfetch", "{content}");
+    }
+}
+
+/// V2.0 2.3.5: `object` is `error.unsupported.objectname`.
+#[test]
+fn objects_are_not_supported() {
+    let report = page("<form><object name='o' classid='x'/></form>").run();
+    assert_eq!(report.error(), "error.unsupported.objectname");
+}
+
+/// R 8: a menu or field whose choices or options have no keys is `error.noresource`.
+#[test]
+fn words_without_keys() {
+    let report = page("<menu><choice next='#f'>x</choice></menu><form id='f'/>").run();
+    assert_eq!(report.error(), "error.noresource");
+    let report = page("<form><field name='k'><option>x</option></field></form>").run();
+    assert_eq!(report.error(), "error.noresource");
+}
+
+/// V2.0 6.4: `param` names what it gives.
+#[test]
+fn param_has_a_name() {
+    let report =
+        page("<form><subdialog src='#s'><param value='1'/></subdialog></form><form id='s'/>").run();
+    assert_eq!(report.error(), "error.badfetch");
+}
+
+/// V2.0 5.3: executable content may not stand where dialogs stand, nor dialogs where it stands.
+#[test]
+fn elements_have_their_places() {
+    for content in [
+        "<goto next='#f'/><form id='f'/>",
+        "<form><block><form/></block></form>",
+        "<form><prompt>a</prompt></form>",
+        "<menu><field name='a'/></menu>",
+    ] {
+        assert_eq!(page(content).run().error(), "error.badfetch", "{content}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::page;
+use crate::support::{document, page, vxml};
 
 /// V2.0 5.2.1: `throw` throws an event with a message, fixed or computed.
 #[test]
@@ -163,7 +163,7 @@ fn a_jump_in_a_handler_keeps_prompts_away_within_the_form_only() {
     assert_eq!(page(away).keys(&["", "1"]).run().prompts(), ["b"]);
 }
 
-/// V2.0 5.2.6: the short forms are handlers of their event.
+/// V2.0 5.2.3: the short forms are handlers of their event.
 #[test]
 fn short_forms_are_handlers() {
     assert_eq!(
@@ -218,4 +218,90 @@ fn an_error_in_the_handler_of_an_error_ends() {
     let report = page("<form><block><throw event='error.x'/></block></form><catch event='error'><assign name='nobody' expr='1'/></catch>").run();
     assert_eq!(report.error(), "error.semantic");
     assert_eq!(report.events(), ["error.x"]);
+}
+
+/// V2.0 5.2.1: `throw` has exactly one of `event` and `eventexpr`, at most one of `message` and `messageexpr`.
+#[test]
+fn throw_says_one_event() {
+    for attributes in [
+        "",
+        "event='a' eventexpr='1'",
+        "event='a' message='m' messageexpr='1'",
+    ] {
+        let report = page(&format!(
+            "<form><block><throw {attributes}/></block></form>"
+        ))
+        .run();
+        assert_eq!(report.error(), "error.badfetch", "{attributes}");
+    }
+    let report = page("<form><block><throw eventexpr='undefined'/></block></form>").run();
+    assert_eq!(report.error(), "error.semantic");
+}
+
+/// V2.0 5.2.2: one handler may name several events.
+#[test]
+fn a_handler_may_name_several_events() {
+    let form = "<form><block><throw event='b'/></block><catch event='a b  c'><exit expr='_event'/></catch></form>";
+    assert_eq!(page(form).value(), json!("b"));
+}
+
+/// V2.0 5.2.2: `count` of a handler is a number from 1.
+#[test]
+fn the_count_of_a_handler() {
+    for count in ["0", "-1", "x"] {
+        let report = page(&format!("<catch event='e' count='{count}'/><form/>")).run();
+        assert_eq!(report.error(), "error.badfetch", "{count}");
+    }
+}
+
+/// V2.0 5.2.3: short forms have a count and a condition.
+#[test]
+fn short_forms_have_counts_and_conditions() {
+    let form = "<form><field name='k' type='digits'><noinput><log>one</log></noinput><noinput count='2' cond='false'><log>never</log></noinput><noinput count='3'><exit expr='3'/></noinput></field></form>";
+    let report = page(form).keys(&["", "", ""]).run();
+    assert_eq!(report.logs(), ["one", "one"]);
+}
+
+/// V2.0 5.2.4: relative addresses in a handler of the root belong to the page in use.
+#[test]
+fn addresses_in_a_handler_belong_to_the_page() {
+    let root = "<vxml version='2.1'><catch event='e'><goto next='#here'/></catch></vxml>";
+    let value = document("<vxml version='2.1' application='root.vxml'><form><block><throw event='e'/></block></form><form id='here'><block><exit expr='1'/></block></form></vxml>").file("root.vxml", root).value();
+    assert_eq!(value, json!(1));
+}
+
+/// V2.0 5.2.4: properties in a handler are those of the place where the event was thrown.
+#[test]
+fn properties_in_a_handler() {
+    let form = "<property name='timeout' value='9s'/><form><field name='k' type='digits'><property name='timeout' value='2s'/><prompt>a</prompt><noinput>again</noinput><noinput count='2'><exit/></noinput></field></form>";
+    assert_eq!(page(form).keys(&["", ""]).run().now_ms, 4_000);
+}
+
+/// V2.0 5.2.5: without a handler `connection.disconnect` ends the application.
+#[test]
+fn the_hang_up_without_a_handler_ends() {
+    let report = page("<form><field name='k' type='digits'/></form>")
+        .keys(&["hangup"])
+        .run();
+    assert_eq!(report.ending, vxml::Ending::Hangup);
+}
+
+/// V2.0 1.5.4: after the hang-up the page may send data, and a page that answers is executed.
+#[test]
+fn after_the_hang_up_data_may_be_sent() {
+    let report = page("<form><field name='k' type='digits'/></form><catch event='connection.disconnect.hangup'><submit next='bye.vxml'/></catch>").file("bye.vxml", &vxml("<form><block><prompt>unheard</prompt><log>got it</log></block></form>")).keys(&["hangup"]).run();
+    assert_eq!(report.logs(), ["got it"]);
+    assert!(report.prompts().is_empty());
+}
+
+/// V2.0 5.3.9: `exit` does not throw the event `exit`.
+#[test]
+fn exit_is_no_event() {
+    let value = page(
+        "<form><block><exit expr='1'/></block><catch event='exit'><exit expr='2'/></catch></form>",
+    )
+    .value();
+    assert_eq!(value, json!(1));
+    let report = page("<form><block><exit expr='1' namelist='a'/></block></form>").run();
+    assert_eq!(report.error(), "error.badfetch");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::page;
+use crate::support::{page, vxml};
 
 /// V2.0 2.1.4: item variables begin undefined or with their `expr`; a filled item is not visited.
 #[test]
@@ -172,7 +172,7 @@ fn a_choice_may_throw() {
     assert_eq!(page(menu).keys(&["7"]).value(), json!("m"));
 }
 
-/// V2.0 2.2.2: `enumerate` in a menu says its choices.
+/// V2.0 2.2.3: `enumerate` in a menu says its choices.
 #[test]
 fn enumerate_says_the_choices() {
     let report = page("<menu dtmf='true'><prompt>Choose: <enumerate/></prompt><choice next='#f'>tea</choice><choice next='#f'>milk</choice></menu><form id='f'><block/></form>").keys(&["1"]).run();
@@ -190,7 +190,7 @@ fn a_menu_is_visited_again() {
 #[test]
 fn a_subdialog_returns_an_object() {
     let value = page("<form><subdialog name='s' src='sub.vxml'><param name='a' expr='20'/><param name='b' value='x'/><filled><exit expr='s.sum + s.b'/></filled></subdialog></form>")
-        .file("sub.vxml", &crate::support::vxml("<form><var name='a'/><var name='b' expr=\"'default'\"/><var name='sum' expr='a+1'/><block><return namelist='sum b'/></block></form>"))
+        .file("sub.vxml", &vxml("<form><var name='a'/><var name='b' expr=\"'default'\"/><var name='sum' expr='a+1'/><block><return namelist='sum b'/></block></form>"))
         .value();
     assert_eq!(value, json!("21x"));
 }
@@ -237,4 +237,193 @@ fn clear_opens_items_again() {
 fn clear_without_names_clears_all_items() {
     let value = page("<var name='n' expr='0'/><form><block name='a'><assign name='n' expr='n+1'/></block><block name='b'><if cond='n &lt; 3'><clear/><else/><exit expr='n'/></if></block></form>").value();
     assert_eq!(value, json!(3));
+}
+
+/// V2.0 2.3.1.3: an option without a value and a text gives its keys.
+#[test]
+fn an_option_without_a_text_gives_its_keys() {
+    let form = "<form><field name='k'><option dtmf='4 2'/><filled><exit expr='k'/></filled></field></form>";
+    assert_eq!(page(form).keys(&["42"]).value(), json!("42"));
+}
+
+/// V2.0 2.2.3: `enumerate` may stand in a handler of a menu, and nowhere else than with choices or options.
+#[test]
+fn enumerate_in_a_handler() {
+    let menu = "<menu dtmf='true'><choice next='#f'>tea</choice><noinput><enumerate/><reprompt/></noinput></menu><form id='f'><block><exit/></block></form>";
+    assert_eq!(page(menu).keys(&["", "1"]).run().prompts(), ["tea"]);
+    let report = page("<form><block><enumerate/></block></form>").run();
+    assert_eq!(report.error(), "error.semantic");
+}
+
+/// V2.0 2.2: with `dtmf="true"` a choice may name `*`, `#` or `0` only.
+#[test]
+fn keys_of_a_numbered_menu() {
+    let report =
+        page("<menu dtmf='true'><choice dtmf='5' next='#f'>x</choice></menu><form id='f'/>").run();
+    assert_eq!(report.error(), "error.badfetch");
+}
+
+/// V2.0 2.2.2: a choice has exactly one of `next`, `expr`, `event` and `eventexpr`.
+#[test]
+fn a_choice_has_one_target() {
+    for attributes in [
+        "",
+        "next='#f' event='e'",
+        "event='e' eventexpr='1'",
+        "event='e' message='m' messageexpr='1'",
+    ] {
+        let menu = format!("<menu><choice dtmf='1' {attributes}>x</choice></menu><form id='f'/>");
+        assert_eq!(page(&menu).run().error(), "error.badfetch", "{attributes}");
+    }
+    let menu = "<var name='f' expr=\"'#f'\"/><menu><choice dtmf='1' expr='f'>x</choice></menu><form id='f'><block><exit expr='1'/></block></form>";
+    assert_eq!(page(menu).keys(&["1"]).value(), json!(1));
+    let menu = "<menu><choice dtmf='1' eventexpr=\"'a.b'\" messageexpr=\"'m'\">x</choice><catch event='a'><exit expr='_event+_message'/></catch></menu>";
+    assert_eq!(page(menu).keys(&["1"]).value(), json!("a.bm"));
+}
+
+/// V2.0 2.2.2: a choice may have a grammar of its own.
+#[test]
+fn a_choice_may_have_a_grammar() {
+    let menu = "<menu><choice next='#f'><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>1 2 3</rule></grammar>x</choice></menu><form id='f'><block><exit expr='1'/></block></form>";
+    assert_eq!(page(menu).keys(&["123"]).value(), json!(1));
+}
+
+/// V2.0 2.3.2: a block may be named, have a condition and a value.
+#[test]
+fn blocks_are_form_items() {
+    let form = "<var name='s' expr=\"''\"/><form><block name='a'><assign name='s' expr=\"s+'a'\"/><if cond=\"s=='a'\"><clear namelist='a'/></if></block><block expr='true'><assign name='s' expr=\"s+'b'\"/></block><block><exit expr='s'/></block></form>";
+    assert_eq!(page(form).value(), json!("aa"));
+}
+
+/// V2.0 2.3.3: `initial` counts its own events; when its condition is false the fields are asked.
+#[test]
+fn initial_counts_its_events() {
+    let form = "<form><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>1 2<tag>out.a='x';</tag></rule></grammar><initial name='i'><prompt>all</prompt><noinput count='2'><assign name='i' expr='true'/><reprompt/></noinput></initial><field name='a' type='digits?length=1'><prompt>a</prompt><filled><exit expr='a'/></filled></field></form>";
+    let report = page(form).keys(&["", "", "5"]).run();
+    assert_eq!(report.prompts(), ["all", "all", "a"]);
+    let never = form.replace("<initial ", "<initial cond='false' ");
+    assert_eq!(page(&never).keys(&["5"]).run().prompts(), ["a"]);
+}
+
+/// V2.0 2.3.4: a parameter comes in place of `expr`, with its value at the call.
+#[test]
+fn parameters_of_a_subdialog() {
+    let form = "<form><var name='o' expr='({n: 1})'/><subdialog name='s' src='#sub'><param name='p' expr='o'/><filled><exit expr='[s.p.n, o.n]'/></filled></subdialog></form><form id='sub'><var name='p' expr='explode()'/><block><return namelist='p'/></block></form>";
+    assert_eq!(page(form).value(), json!([1, 1]));
+    for param in [
+        "<param/>",
+        "<param name='p'/>",
+        "<param name='p' value='1' expr='1'/>",
+    ] {
+        let form = format!(
+            "<form><subdialog src='#sub'>{param}</subdialog></form><form id='sub'><var name='p'/></form>"
+        );
+        assert_eq!(page(&form).run().error(), "error.badfetch", "{param}");
+    }
+    let form = "<form><subdialog src='#sub'><param name='p' expr='nowhere'/></subdialog></form><form id='sub'><var name='p'/></form>";
+    assert_eq!(page(form).run().error(), "error.semantic");
+}
+
+/// V2.0 2.3.4: a subdialog has exactly one of `src` and `srcexpr`.
+#[test]
+fn a_subdialog_has_one_address() {
+    for attributes in ["", "src='#s' srcexpr='1'"] {
+        let form = format!("<form><subdialog {attributes}/></form><form id='s'/>");
+        assert_eq!(page(&form).run().error(), "error.badfetch", "{attributes}");
+    }
+    let form = "<form><subdialog name='s' srcexpr=\"'#' + 'sub'\"><filled><exit expr='s.x'/></filled></subdialog></form><form id='sub'><var name='x' expr='3'/><block><return namelist='x'/></block></form>";
+    assert_eq!(page(form).value(), json!(3));
+}
+
+/// V2.0 2.3.4: what the caller sends goes to the page of the subdialog.
+#[test]
+fn a_subdialog_is_sent_values() {
+    let report = page("<form><var name='a' expr='1'/><subdialog src='sub.vxml' namelist='a' method='post'/></form>").file("sub.vxml", &vxml("<form/>")).run();
+    let sent = report.requests.last().unwrap();
+    assert_eq!(sent.body, Some(vxml::Body::Form("a=1".to_owned())));
+}
+
+/// V2.0 2.3.4: handlers, links and properties of the caller do not hold in a subdialog.
+#[test]
+fn nothing_of_the_caller_holds_in_a_subdialog() {
+    let form = "<form><catch event='my.event'><exit expr=\"'caller'\"/></catch><subdialog src='#sub'/></form><form id='sub'><catch event='my.event'><exit expr=\"'sub'\"/></catch><block><throw event='my.event'/></block></form>";
+    assert_eq!(page(form).value(), json!("sub"));
+    let bare = form.replace("<catch event='my.event'><exit expr=\"'sub'\"/></catch>", "");
+    assert_eq!(page(&bare).run().error(), "my.event");
+}
+
+/// V2.0 2.3.4: a subdialog may call a subdialog and go through several pages.
+#[test]
+fn subdialogs_within_subdialogs() {
+    let value = page("<form><subdialog name='s' src='a.vxml'><filled><exit expr='s.r'/></filled></subdialog></form>")
+        .file("a.vxml", &vxml("<form><block><goto next='b.vxml'/></block></form>"))
+        .file("b.vxml", &vxml("<form><subdialog name='t' src='c.vxml'/><block><var name='r' expr=\"t.x + 'b'\"/><return namelist='r'/></block></form>"))
+        .file("c.vxml", &vxml("<form><var name='x' expr=\"'c'\"/><block><return namelist='x'/></block></form>"))
+        .value();
+    assert_eq!(value, json!("cb"));
+}
+
+/// V2.0 5.3.10: `return` has at most one of `event`, `eventexpr` and `namelist`, and stands in a subdialog.
+#[test]
+fn return_says_one_thing() {
+    for attributes in ["event='a' eventexpr='1'", "event='a' namelist='b'"] {
+        let form = format!(
+            "<form><subdialog src='#s'/></form><form id='s'><block><return {attributes}/></block></form>"
+        );
+        assert_eq!(page(&form).run().error(), "error.badfetch", "{attributes}");
+    }
+    assert_eq!(
+        page("<form><block><return/></block></form>").run().error(),
+        "error.semantic"
+    );
+}
+
+/// V2.0 2.4: `filled` of an item has neither `mode` nor `namelist`; one of a form names input items only.
+#[test]
+fn filled_names_input_items() {
+    for form in [
+        "<field name='a' type='digits'><filled mode='any'/></field>",
+        "<field name='a' type='digits'><filled namelist='a'/></field>",
+        "<block name='b'/><filled namelist='b'/>",
+        "<filled namelist='nobody'/>",
+        "<filled mode='some'/>",
+    ] {
+        let report = page(&format!("<form>{form}</form>")).run();
+        assert_eq!(report.error(), "error.badfetch", "{form}");
+    }
+}
+
+/// V2.0 2.4: an event in a `filled` skips those that are left.
+#[test]
+fn an_event_skips_the_filled_that_are_left() {
+    let form = "<form><field name='a' type='digits?length=1'><filled><throw event='my.stop'/></filled><catch event='my.stop'><exit expr=\"'stopped'\"/></catch></field><filled><exit expr=\"'not skipped'\"/></filled></form>";
+    assert_eq!(page(form).keys(&["1"]).value(), json!("stopped"));
+}
+
+/// V2.0 2.3.1: a field with a value is not asked; `assign` to its variable fills it without `filled`.
+#[test]
+fn a_field_may_be_assigned() {
+    let form = "<form><block><assign name='f' expr=\"'x'\"/></block><field name='f' type='digits'><filled><exit expr=\"'filled'\"/></filled></field><block><exit expr='f'/></block></form>";
+    assert_eq!(page(form).value(), json!("x"));
+}
+
+/// V2.0 2.1.1: names of form items are unique in their form.
+#[test]
+fn names_are_unique_in_a_form() {
+    for form in [
+        "<field name='a' type='digits'/><block name='a'/>",
+        "<var name='a'/><block name='a'/>",
+    ] {
+        let report = page(&format!("<form>{form}</form>")).run();
+        assert_eq!(report.error(), "error.badfetch", "{form}");
+    }
+    let report = page("<form id='f'/><form id='f'/>").run();
+    assert_eq!(report.error(), "error.badfetch");
+}
+
+/// V2.0 C: a jump in `filled` or a handler leaves at once; what stands behind it does not run.
+#[test]
+fn a_jump_leaves_at_once() {
+    let report = page("<form><block><goto next='#g'/><log>never</log></block></form><form id='g'><block><throw event='e'/><log>never</log></block><catch event='e'><exit/><log>never</log></catch></form>").run();
+    assert!(report.logs().is_empty());
 }

@@ -75,7 +75,7 @@ fn an_incomplete_input_is_no_match() {
     assert_eq!(report.events(), ["nomatch"]);
 }
 
-/// V2.0 6.3.2: nothing within `timeout` after the prompts is a `noinput`.
+/// V2.0 6.3.4: nothing within `timeout` after the prompts is a `noinput`.
 #[test]
 fn silence_is_no_input() {
     let report = page("<form><field type='digits'><noinput><exit/></noinput></field></form>").run();
@@ -238,4 +238,113 @@ fn no_match_forgets_what_was_ahead() {
             .count(),
         2
     );
+}
+
+/// V2.0 4.1.5.1: with the barge-in type `hotword` only keys that a grammar takes stop a prompt, and there is no `nomatch`.
+#[test]
+fn hot_words() {
+    let form = "<form><field name='k'><prompt bargeintype='hotword'>long</prompt><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>4 2</rule></grammar><noinput><exit expr=\"'none'\"/></noinput><nomatch><exit expr=\"'nomatch'\"/></nomatch><filled><exit expr='k'/></filled></field></form>";
+    assert_eq!(page(form).keys(&["9#42"]).value(), json!("42"));
+    assert_eq!(page(form).keys(&["4942"]).value(), json!("42"));
+    assert_eq!(page(form).keys(&["99", ""]).value(), json!("none"));
+    assert_eq!(page(form).keys(&["4", ""]).value(), json!("none"));
+    let property = form.replace(
+        "<prompt bargeintype='hotword'>",
+        "<property name='bargeintype' value='hotword'/><prompt>",
+    );
+    assert_eq!(page(&property).keys(&["942"]).value(), json!("42"));
+    let speech = form.replace("hotword", "speech");
+    assert_eq!(page(&speech).keys(&["9"]).value(), json!("nomatch"));
+}
+
+/// V2.0 6.3.6: with `inputmodes` without `dtmf` keys are nothing.
+#[test]
+fn keys_may_be_switched_off() {
+    let form = "<form><field name='k' type='digits?length=1'><property name='inputmodes' value='voice'/><noinput><exit expr=\"'none'\"/></noinput><filled><exit expr='k'/></filled></field></form>";
+    assert_eq!(page(form).keys(&["1", ""]).value(), json!("none"));
+    let both = form.replace("'voice'", "'dtmf voice'");
+    assert_eq!(page(&both).keys(&["1"]).value(), json!("1"));
+}
+
+/// V2.0 6.3.3: an empty `termchar` switches it off.
+#[test]
+fn there_may_be_no_termchar() {
+    let form = "<form><field name='k' type='digits?minlength=1;maxlength=3'><property name='termchar' value=''/><nomatch><exit expr=\"'nomatch'\"/></nomatch><filled><exit expr='k'/></filled></field></form>";
+    assert_eq!(page(form).keys(&["12"]).value(), json!("12"));
+    let report = page(form).keys(&["12#", ""]).run();
+    assert_ne!(report.events(), ["nomatch"]);
+}
+
+/// V2.0 3.1.3: grammars of items, choices and links have no scope.
+#[test]
+fn grammars_of_items_have_no_scope() {
+    let grammar = "<grammar scope='document' mode='dtmf' version='1.0' root='r'><rule id='r'>1</rule></grammar>";
+    for content in [
+        format!("<form><field name='k'>{grammar}</field></form>"),
+        format!("<menu><choice next='#f'>{grammar}</choice></menu><form id='f'/>"),
+        format!("<link next='#f'>{grammar}</link><form id='f'/>"),
+        format!("<form><transfer dest='tel:1'>{grammar}</transfer></form>"),
+        format!("<form><record>{grammar}</record></form>"),
+    ] {
+        assert_eq!(page(&content).run().error(), "error.badfetch", "{content}");
+    }
+}
+
+/// V2.0 3.1.3: a grammar of a form may have a scope of its own.
+#[test]
+fn a_grammar_of_a_form_may_have_a_scope() {
+    let other = "<form id='o'><grammar scope='document' mode='dtmf' version='1.0' root='r'><rule id='r'>7<tag>out.a='x';</tag></rule></grammar><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>8<tag>out.a='y';</tag></rule></grammar><field name='a'><filled><exit expr='a'/></filled></field></form>";
+    let form = format!(
+        "<form><field name='k' type='digits?length=3'><nomatch><exit expr=\"'nomatch'\"/></nomatch></field></form>{other}"
+    );
+    assert_eq!(page(&form).keys(&["7"]).value(), json!("x"));
+    let deaf = page(&form).keys(&["8*"]).value();
+    assert_eq!(deaf, json!("nomatch"));
+}
+
+/// V2.0 3.1.1: a grammar has either an address or a content.
+#[test]
+fn a_grammar_has_one_source() {
+    for grammar in [
+        "<grammar/>",
+        "<grammar src='a' srcexpr='1'/>",
+        "<grammar src='a'><rule id='r'>1</rule></grammar>",
+    ] {
+        let report = page(&format!("<form><field name='k'>{grammar}</field></form>")).run();
+        assert_eq!(report.error(), "error.badfetch", "{grammar}");
+    }
+}
+
+/// V2.1 2: the address of a grammar may be computed each time it listens; undefined is `error.semantic`.
+#[test]
+fn the_address_of_a_grammar_may_be_computed() {
+    let grammar = "<grammar xmlns='http://www.w3.org/2001/06/grammar' mode='dtmf' version='1.0' root='r'><rule id='r'>4</rule></grammar>";
+    let form = "<form><field name='k'><grammar srcexpr=\"'a' + '.grxml'\"/><filled><exit expr='k'/></filled></field></form>";
+    assert_eq!(
+        page(form).file("a.grxml", grammar).keys(&["4"]).value(),
+        json!("4")
+    );
+    let report = page("<form><field name='k'><grammar srcexpr='undefined'/></field></form>").run();
+    assert_eq!(report.error(), "error.semantic");
+}
+
+/// V2.0 3.1.1: `xml:base` of a grammar is what its references are resolved against.
+#[test]
+fn a_grammar_may_have_a_base() {
+    let grammar = "<grammar xmlns='http://www.w3.org/2001/06/grammar' mode='dtmf' version='1.0' root='r'><rule id='r' scope='public'>4 2</rule></grammar>";
+    let form = "<form><field name='k'><grammar mode='dtmf' version='1.0' root='r' xml:base='deep/'><rule id='r'><ruleref uri='a.grxml#r'/></rule></grammar><filled><exit expr='k'/></filled></field></form>";
+    assert_eq!(
+        page(form)
+            .file("deep/a.grxml", grammar)
+            .keys(&["42"])
+            .value(),
+        json!("42")
+    );
+}
+
+/// V2.0 3.1.6: a slot may lead into a member of the result.
+#[test]
+fn a_slot_may_lead_into_the_result() {
+    let form = "<form><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>1<tag>out.from={city:'x'}; out.to={city:'y'};</tag></rule></grammar><field name='a' slot='from.city'/><field name='b' slot='to.city'/><filled><exit expr='a+b'/></filled></form>";
+    assert_eq!(page(form).keys(&["1"]).value(), json!("xy"));
 }

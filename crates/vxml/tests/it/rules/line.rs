@@ -3,7 +3,7 @@
 use serde_json::json;
 use vxml::{Ending, TransferKind};
 
-use crate::support::page;
+use crate::support::{page, vxml};
 
 /// V2.0 2.3.6: a recording fills its variable and tells duration, size and key.
 #[test]
@@ -134,7 +134,7 @@ fn transfers_are_counted() {
     assert_eq!(page(form).run().error(), "error.com.ringback.limit");
 }
 
-/// V2.1 7: a consultation leaves once the other side has answered, and tells why it did not.
+/// V2.1 9: a consultation leaves once the other side has answered, and tells why it did not.
 #[test]
 fn a_consultation_leaves_or_tells() {
     let form = "<form><transfer name='t' dest='tel:1' type='consultation'><filled><exit expr='t'/></filled></transfer></form>";
@@ -178,4 +178,126 @@ fn what_the_line_cannot_do() {
             .error(),
         "error.connection.baddestination"
     );
+}
+
+/// V2.0 2.3.6: a local grammar ends a recording; `application.lastresult$` tells what was pressed.
+#[test]
+fn a_grammar_ends_a_recording() {
+    let form = "<form><record name='r'><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>* 9<tag>out='done';</tag></rule></grammar><filled><exit expr='[typeof r, r$.termchar, r$.utterance, r$.inputmode, application.lastresult$.utterance, application.lastresult$.interpretation]'/></filled></record></form>";
+    assert_eq!(
+        page(form).keys(&["*9"]).value(),
+        json!(["string", "9", "*9", "dtmf", "*9", "done"])
+    );
+}
+
+/// V2.0 2.3.6: with `dtmfterm` a key that no grammar wants ends a recording, without it not.
+#[test]
+fn a_key_that_nobody_wants_ends_a_recording_or_not() {
+    let form = "<form><record name='r'><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>* 9</rule></grammar><filled><exit expr='[r$.termchar, r$.utterance]'/></filled></record></form>";
+    assert_eq!(page(form).keys(&["5"]).value(), json!(["5", "5"]));
+    assert_eq!(page(form).keys(&["*5"]).value(), json!(["5", "5"]));
+    let deaf = form.replace("<record ", "<record dtmfterm='false' ");
+    assert_eq!(page(&deaf).keys(&["5*9"]).value(), json!([null, "*9"]));
+    assert_eq!(page(&deaf).keys(&["5"]).value(), json!([null, null]));
+}
+
+/// V2.0 2.3.6: keys that could go on end a recording after `interdigittimeout`.
+#[test]
+fn keys_of_a_recording_may_go_on() {
+    let form = "<form><record name='r' dtmfterm='false'><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>1 <item repeat='0-1'>2</item></rule></grammar><filled><exit expr='r$.utterance'/></filled></record></form>";
+    assert_eq!(page(form).keys(&["1"]).value(), json!("1"));
+    assert_eq!(page(form).keys(&["12"]).value(), json!("12"));
+    assert_eq!(page(form).keys(&["17"]).value(), json!("1"));
+}
+
+/// V2.0 2.3.6: a recording is modal; with `modal="false"` the grammars around it end it, too.
+#[test]
+fn grammars_around_a_recording() {
+    let form = "<link event='my.stop'><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>7</rule></grammar></link><form><record name='r' dtmfterm='false'><filled><exit expr=\"'filled'\"/></filled><catch event='my.stop'><exit expr='[_event, typeof r]'/></catch></record></form>";
+    assert_eq!(page(form).keys(&["7"]).value(), json!("filled"));
+    let open = form.replace("<record ", "<record modal='false' ");
+    assert_eq!(
+        page(&open).keys(&["7"]).value(),
+        json!(["my.stop", "string"])
+    );
+}
+
+/// V2.0 2.3.6: a grammar of a recording may come from a file.
+#[test]
+fn a_grammar_of_a_recording_may_come_from_a_file() {
+    let form = "<form><record name='r'><grammar src='end.grxml'/><filled><exit expr='r$.utterance'/></filled></record></form>";
+    let grammar = "<grammar xmlns='http://www.w3.org/2001/06/grammar' mode='dtmf' version='1.0' root='r'><rule id='r'>4 2</rule></grammar>";
+    let value = page(form).file("end.grxml", grammar).keys(&["42"]).value();
+    assert_eq!(value, json!("42"));
+}
+
+/// V2.0 2.3.6: the longest duration ends a recording and `maxtime` says so.
+#[test]
+fn a_recording_ends_at_its_longest_duration() {
+    let value = page("<form><record name='r' maxtime='3s' dtmfterm='false'><filled><exit expr='[r$.maxtime, typeof r$.termchar]'/></filled></record></form>").keys(&["1"]).value();
+    assert_eq!(value, json!([true, "undefined"]));
+}
+
+/// V2.0 2.3.6: a recording that has a value is not made.
+#[test]
+fn a_recording_that_is_there_is_not_made() {
+    let value =
+        page("<form><record name='r' expr='1'/><block><exit expr='r'/></block></form>").value();
+    assert_eq!(value, json!(1));
+}
+
+/// V2.0 2.3.7: exactly one of `dest` and `destexpr`, at most one of `type` and `bridge`, of `aai` and `aaiexpr`.
+#[test]
+fn attributes_of_a_transfer_that_contradict() {
+    for transfer in [
+        "<transfer/>",
+        "<transfer dest='tel:1' destexpr='1'/>",
+        "<transfer dest='tel:1' type='blind' bridge='true'/>",
+        "<transfer dest='tel:1' type='other'/>",
+        "<transfer dest='tel:1' aai='a' aaiexpr='1'/>",
+    ] {
+        let report = page(&format!("<form>{transfer}</form>")).run();
+        assert_eq!(report.error(), "error.badfetch", "{transfer}");
+    }
+}
+
+/// V2.0 2.3.7: the hang-up of the caller during a transfer leaves the variable undefined.
+#[test]
+fn a_hang_up_during_a_transfer() {
+    let value = page("<form><transfer name='t' dest='tel:1' bridge='true'><catch event='connection.disconnect.hangup'><exit expr='typeof t'/></catch></transfer></form>").keys(&["hangup"]).value();
+    assert_eq!(value, json!("undefined"));
+}
+
+/// V2.0 5.1.5: keys that end a transfer are the last result.
+#[test]
+fn keys_that_end_a_transfer_are_the_last_result() {
+    let form = "<form><transfer name='t' dest='tel:1' type='bridge'><grammar mode='dtmf' version='1.0' root='r'><rule id='r'>9<tag>out='nine';</tag></rule></grammar><filled><exit expr='[application.lastresult$.utterance, application.lastresult$.interpretation]'/></filled></transfer></form>";
+    assert_eq!(page(form).keys(&["9"]).value(), json!(["9", "nine"]));
+}
+
+/// V2.0 5.3.11: `disconnect` throws `connection.disconnect.hangup`, after which the page may still act.
+#[test]
+fn disconnect_throws_the_hang_up() {
+    let report = page("<form><block><prompt>bye</prompt><disconnect/></block></form><catch event='connection.disconnect.hangup'><prompt>unheard</prompt><log>after</log><submit next='s' namelist='_event'/></catch>").file("s", &vxml("<form><block><log>sent</log></block></form>")).run();
+    assert_eq!(report.prompts(), ["bye"]);
+    assert_eq!(report.logs(), ["after", "sent"]);
+    assert_eq!(
+        report.ending,
+        Ending::Disconnect {
+            names: serde_json::Map::new()
+        }
+    );
+}
+
+/// R 6: what `disconnect` says counts before what its handler exits with.
+#[test]
+fn disconnect_says_more_than_its_handler() {
+    let form = "<var name='a' expr='1'/><var name='b' expr='2'/><form><block><disconnect namelist='a'/></block></form><catch event='connection.disconnect.hangup'><exit namelist='b'/></catch>";
+    let names = |report: crate::support::Report| match report.ending {
+        Ending::Disconnect { names } => json!(names),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(names(page(form).run()), json!({"a": 1}));
+    let bare = form.replace("<disconnect namelist='a'/>", "<disconnect/>");
+    assert_eq!(names(page(&bare).run()), json!({"b": 2}));
 }

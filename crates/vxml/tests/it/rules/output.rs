@@ -165,3 +165,149 @@ fn missing_audio_with_text_needs_a_synthesiser() {
         Some(&"text")
     );
 }
+
+/// V2.1 4: the last mark before the end of the sound is known, and how long ago it was.
+#[test]
+fn the_last_mark_is_known() {
+    let form = "<form><field name='k' type='digits?length=1'><prompt><mark name='a'/>one<break time='1s'/><mark name='b'/>two<break time='2s'/></prompt><filled><exit expr='[k$.markname, k$.marktime, application.lastresult$.markname]'/></filled></field></form>";
+    assert_eq!(page(form).keys(&["1"]).value(), json!(["a", 100, "a"]));
+    let heard = form
+        .replace("<filled>", "<noinput><reprompt/></noinput><filled>")
+        .replace("<prompt>", "<prompt bargein='false'>");
+    assert_eq!(page(&heard).keys(&["1"]).value(), json!(["b", 2000, "b"]));
+    let silent = "<form><field name='k' type='digits?length=1'><prompt>no mark</prompt><filled><exit expr='[typeof k$.markname, typeof k$.marktime]'/></filled></field></form>";
+    assert_eq!(
+        page(silent).keys(&["1"]).value(),
+        json!(["undefined", "undefined"])
+    );
+}
+
+/// V2.1 4: a mark has exactly one of `name` and `nameexpr`.
+#[test]
+fn a_mark_has_one_name() {
+    for attributes in ["", "name='a' nameexpr='1'"] {
+        let report = page(&format!(
+            "<form><block><prompt>a<mark {attributes}/></prompt></block></form>"
+        ))
+        .run();
+        assert_eq!(report.error(), "error.badfetch", "{attributes}");
+    }
+}
+
+/// V2.0 4.1.3: `audio` has exactly one of `src` and `expr`; else it is `error.badfetch` when it is reached.
+#[test]
+fn audio_has_one_address() {
+    for attributes in ["", "src='a' expr='1'"] {
+        let form = format!(
+            "<form><catch event='error.badfetch'><exit expr='_event'/></catch><block><audio {attributes}/></block></form>"
+        );
+        assert_eq!(page(&form).value(), json!("error.badfetch"), "{attributes}");
+    }
+    let report = page("<form><block><audio expr='nowhere'/></block></form>").run();
+    assert_eq!(report.error(), "error.semantic");
+}
+
+/// V2.0 4.1: `xml:base` of a prompt is what its audio is resolved against.
+#[test]
+fn a_prompt_may_have_a_base() {
+    let report = page("<form><block><prompt xml:base='deep/'><audio src='a.wav'/></prompt><audio src='a.wav'/></block></form>").run();
+    let played = report.prompts().join(" ");
+    assert_eq!(
+        played,
+        "[http://pages.test/deep/a.wav] [http://pages.test/a.wav]"
+    );
+}
+
+/// V2.0 6.1: audio is fetched as its element says, else as the properties say.
+#[test]
+fn audio_is_fetched_as_it_says() {
+    let content = "<property name='audiomaxage' value='60'/><form><block><audio src='a.wav' maxage='5' fetchtimeout='2s'/><audio src='b.wav' maxstale='1'/></block></form>";
+    let mut session = Session::new(Start::default()).unwrap();
+    session.start("http://pages.test/", 0);
+    let mut seen = Vec::new();
+    while let Some(effect) = session.poll_effect() {
+        match effect {
+            Effect::Fetch(request) => {
+                let body = vxml(content).into();
+                let answer = Ok(Answer {
+                    body,
+                    ..Answer::default()
+                });
+                session.handle(
+                    Input::Fetched {
+                        id: request.id,
+                        answer,
+                    },
+                    0,
+                );
+            }
+            Effect::Play(play) => {
+                seen = play.prompts.into_iter().flat_map(|p| p.segments).collect();
+            }
+            _ => {}
+        }
+    }
+    let fetches: Vec<_> = seen
+        .iter()
+        .filter_map(|segment| match segment {
+            vxml::Segment::Audio { fetch, .. } => {
+                Some((fetch.timeout_ms, fetch.max_age_s, fetch.max_stale_s))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        fetches,
+        [(Some(2_000), Some(5), None), (None, Some(60), Some(1))]
+    );
+}
+
+/// V2.0 4.1: attributes of a prompt have the values that the schema says.
+#[test]
+fn attributes_of_a_prompt() {
+    for attributes in ["bargein='maybe'", "bargeintype='loud'", "count='0'"] {
+        let report = page(&format!(
+            "<form><block><prompt {attributes}>a</prompt></block></form>"
+        ))
+        .run();
+        assert_eq!(report.error(), "error.badfetch", "{attributes}");
+    }
+    let report = page("<form><block><prompt timeout='soon'>a</prompt></block></form>").run();
+    assert_eq!(report.error(), "error.semantic");
+}
+
+/// V2.0 4.1: the language of a prompt is its own, else that of the page.
+#[test]
+fn the_language_of_a_prompt() {
+    let text = "<vxml version='2.1' xml:lang='de-DE'><form><block><prompt>eins</prompt><prompt xml:lang='fr-FR'>deux</prompt></block></form></vxml>";
+    let mut session = Session::new(Start {
+        speech: true,
+        ..Start::default()
+    })
+    .unwrap();
+    session.start("http://pages.test/", 0);
+    let mut languages = Vec::new();
+    while let Some(effect) = session.poll_effect() {
+        match effect {
+            Effect::Fetch(request) => {
+                let answer = Ok(Answer {
+                    body: text.into(),
+                    ..Answer::default()
+                });
+                session.handle(
+                    Input::Fetched {
+                        id: request.id,
+                        answer,
+                    },
+                    0,
+                );
+            }
+            Effect::Play(play) => languages = play.prompts.into_iter().map(|p| p.lang).collect(),
+            _ => {}
+        }
+    }
+    assert_eq!(
+        languages,
+        [Some("de-DE".to_owned()), Some("fr-FR".to_owned())]
+    );
+}

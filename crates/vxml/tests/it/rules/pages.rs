@@ -89,7 +89,7 @@ fn exit_ends() {
     assert_eq!(page("<var name='a' expr='1'/><form><var name='b' expr=\"'x'\"/><block><exit namelist='a b'/></block></form>").value(), json!({"a": 1, "b": "x"}));
 }
 
-/// V2.1 9: `disconnect` ends with names.
+/// V2.1 8: `disconnect` ends with names.
 #[test]
 fn disconnect_ends_with_names() {
     let report =
@@ -311,4 +311,187 @@ fn prompts_are_played_before_a_message_is_waited_for() {
     let text = "<vxml version='2.1' xmlns:gvp='http://www.genesyslab.com/2006/vxml21-extension'><form><block>hold on<gvp:receive maxtime='2s'/>thanks<exit/></block></form></vxml>";
     let report = document(text).keys(&["{}"]).run();
     assert_eq!(report.prompts(), ["hold on", "thanks"]);
+}
+
+/// V2.0 1.5.2: a root that is reached by `goto` keeps its variables, one that is submitted to begins anew.
+#[test]
+fn a_root_that_is_submitted_to_begins_anew() {
+    let root = "<vxml version='2.1'><var name='n' expr='0'/><form><block><exit expr='n'/></block></form></vxml>";
+    let leaf = |jump: &str| {
+        let text = format!(
+            "<vxml version='2.1' application='root.vxml'><form><block><assign name='n' expr='5'/><{jump} next='root.vxml'/></block></form></vxml>"
+        );
+        document(&text).file("root.vxml", root).value()
+    };
+    assert_eq!(leaf("goto"), json!(5));
+    assert_eq!(leaf("submit"), json!(0));
+}
+
+/// V2.0 1.5.2: no dialog of a root runs when a page brings it along.
+#[test]
+fn dialogs_of_a_root_do_not_run_by_themselves() {
+    let root = "<vxml version='2.1'><var name='x' expr='1'/><form><block><exit expr=\"'root'\"/></block></form></vxml>";
+    let value = document("<vxml version='2.1' application='root.vxml'><form><block><exit expr='x'/></block></form></vxml>").file("root.vxml", root).value();
+    assert_eq!(value, json!(1));
+}
+
+/// V2.0 1.5.2: a root that cannot be had is `error.badfetch`.
+#[test]
+fn a_root_that_cannot_be_had() {
+    let report = document("<vxml version='2.1' application='nowhere.vxml'><form/></vxml>").run();
+    assert_eq!(report.error(), "error.badfetch.http.404");
+}
+
+/// V2.0 2.5: a link has exactly one of `next`, `expr`, `event` and `eventexpr`, and may compute them.
+#[test]
+fn a_link_has_one_target() {
+    for attributes in ["", "next='#f' event='e'", "expr='1' next='#f'"] {
+        let report = page(&format!("<link dtmf='1' {attributes}/><form id='f'/>")).run();
+        assert_eq!(report.error(), "error.badfetch", "{attributes}");
+    }
+    let link = "<var name='where' expr=\"'#g'\"/><link dtmf='7' expr='where'/><form><field name='k' type='digits?length=3'/></form><form id='g'><block><exit expr='1'/></block></form>";
+    assert_eq!(page(link).keys(&["7"]).value(), json!(1));
+    let link = "<link dtmf='7' eventexpr=\"'my.' + 'event'\" message='m'/><form><field name='k' type='digits?length=3'/></form><catch event='my.event'><exit expr='_message'/></catch>";
+    assert_eq!(page(link).keys(&["7"]).value(), json!("m"));
+}
+
+/// V2.0 2.5: a link of the root leads to where the root says, whatever page is in use.
+#[test]
+fn a_link_of_the_root_leads_from_the_root() {
+    let root = "<vxml version='2.1'><link dtmf='7' next='#help'/><form id='help'><block><exit expr=\"'root'\"/></block></form></vxml>";
+    let leaf = "<vxml version='2.1' application='sub/root.vxml'><form><field name='k' type='digits?length=3'/></form></vxml>";
+    let value = document(leaf)
+        .file("sub/root.vxml", root)
+        .keys(&["7"])
+        .value();
+    assert_eq!(value, json!("root"));
+}
+
+/// V2.0 5.3.7: `goto` has exactly one of `next`, `expr`, `nextitem` and `expritem`.
+#[test]
+fn goto_has_one_target() {
+    for attributes in [
+        "",
+        "next='#f' expr='1'",
+        "nextitem='a' next='#f'",
+        "nextitem='a' expritem='1'",
+    ] {
+        let report = page(&format!(
+            "<form id='f'><block name='a'><goto {attributes}/></block></form>"
+        ))
+        .run();
+        assert_eq!(report.error(), "error.badfetch", "{attributes}");
+    }
+}
+
+/// V2.0 5.3.7: a fragment alone stays in the page with its variables; an address fetches it again.
+#[test]
+fn a_fragment_stays_in_the_page() {
+    let report = page("<var name='n' expr='0'/><form><block><assign name='n' expr='1'/><goto next='#g'/></block></form><form id='g'><block><exit expr='n'/></block></form>").run();
+    assert_eq!(report.requests.len(), 1);
+    let report = page("<form><block><goto next='main.vxml#g'/></block></form><form id='g'><block><exit/></block></form>").run();
+    assert_eq!(report.requests.len(), 2);
+}
+
+/// V2.0 5.3.8: `submit` has exactly one of `next` and `expr`, and always fetches.
+#[test]
+fn submit_has_one_target() {
+    for attributes in ["", "next='a' expr='1'"] {
+        let report = page(&format!(
+            "<form><block><submit {attributes}/></block></form>"
+        ))
+        .run();
+        assert_eq!(report.error(), "error.badfetch", "{attributes}");
+    }
+    let report = page("<form><block><submit expr=\"'#g'\"/></block></form><form id='g'><block><exit/></block></form>").run();
+    assert_eq!(report.requests.len(), 2);
+}
+
+/// V2.0 5.3.8: a name that nobody declared is `error.semantic`.
+#[test]
+fn submit_sends_declared_names() {
+    let report = page("<form><block><submit next='a' namelist='nobody'/></block></form>").run();
+    assert_eq!(report.error(), "error.semantic");
+}
+
+/// V2.0 6.1.1: `fetchhint` is `prefetch` or `safe`; both are taken.
+#[test]
+fn hints_of_fetching() {
+    let fetch = |hint: &str| {
+        page(&format!(
+            "<form><block><goto next='a.vxml' fetchhint='{hint}'/></block></form>"
+        ))
+        .file("a.vxml", &vxml("<form/>"))
+        .run()
+    };
+    assert_eq!(fetch("prefetch").ending, vxml::Ending::End);
+    assert_eq!(fetch("safe").ending, vxml::Ending::End);
+    assert_eq!(fetch("now").error(), "error.badfetch");
+}
+
+/// V2.0 6.1.2: `maxage` and `maxstale` are numbers; an element says more than a property.
+#[test]
+fn ages_of_copies() {
+    let report = page("<property name='documentmaxage' value='60'/><property name='documentmaxstale' value='5'/><form><block><goto next='a.vxml' maxage='7' fetchtimeout='3s'/></block></form>").file("a.vxml", &vxml("<form/>")).run();
+    let request = report.requests.last().unwrap();
+    assert_eq!(
+        (request.max_age_s, request.max_stale_s, request.timeout_ms),
+        (Some(7), Some(5), 3_000)
+    );
+    let report = page("<form><block><goto next='a.vxml' maxage='soon'/></block></form>").run();
+    assert_eq!(report.error(), "error.semantic");
+}
+
+/// V2.0 6.2.1: `meta` has exactly one of `name` and `http-equiv`, and a content.
+#[test]
+fn meta_has_a_name_and_a_content() {
+    for meta in [
+        "<meta content='a'/>",
+        "<meta name='a'/>",
+        "<meta name='a' http-equiv='b' content='c'/>",
+    ] {
+        assert_eq!(
+            page(&format!("{meta}<form/>")).run().error(),
+            "error.badfetch",
+            "{meta}"
+        );
+    }
+    let page = page(
+        "<meta name='author' content='me'/><meta http-equiv='Expires' content='0'/><metadata><x xmlns='urn:x'/></metadata><form/>",
+    );
+    assert_eq!(page.run().ending, vxml::Ending::End);
+}
+
+/// V2.0 6.5: times are numbers with a unit.
+#[test]
+fn times_have_units() {
+    for (time, ms) in [
+        ("2s", 2_000),
+        ("850ms", 850),
+        ("0.7s", 700),
+        ("+1.5s", 1_500),
+    ] {
+        let form = format!(
+            "<form><field name='k' type='digits'><property name='timeout' value='{time}'/><noinput><exit/></noinput></field></form>"
+        );
+        assert_eq!(page(&form).keys(&[""]).run().now_ms, ms, "{time}");
+    }
+    let report = page(
+        "<form><field name='k' type='digits'><property name='timeout' value='-1s'/></field></form>",
+    )
+    .run();
+    assert_eq!(report.error(), "error.semantic");
+}
+
+/// G 7: without a session `gvp:send` and `gvp:receive` are `error.unsupported.send` and `error.unsupported.receive`.
+#[test]
+fn nobody_to_talk_with() {
+    for element in ["send", "receive"] {
+        let text = format!(
+            "<vxml version='2.1' xmlns:gvp='http://www.genesyslab.com/2006/vxml21-extension'><form><block><gvp:{element}/></block></form></vxml>"
+        );
+        let mut call = document(&text);
+        call.start.messages = false;
+        assert_eq!(call.run().error(), format!("error.unsupported.{element}"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{page, vxml};
+use crate::support::{document, page, vxml};
 
 /// V2.0 5.1.2: names are looked up from the innermost scope outwards.
 #[test]
@@ -139,7 +139,7 @@ fn the_root_holds_the_application() {
     let root = vxml("<var name='shared' expr='1'/>");
     let second = "<vxml version='2.1' application='root.vxml'><form><block><exit expr='shared'/></block></form></vxml>";
     let first = "<vxml version='2.1' application='root.vxml'><form><block><assign name='application.shared' expr='shared + 1'/><goto next='second.vxml'/></block></form></vxml>";
-    let call = crate::support::document(first)
+    let call = document(first)
         .file("root.vxml", &root)
         .file("second.vxml", second);
     assert_eq!(call.value(), json!(2));
@@ -151,7 +151,7 @@ fn another_application_begins_anew() {
     let root = vxml("<var name='shared' expr='1'/>");
     let first = "<vxml version='2.1' application='root.vxml'><form><block><assign name='shared' expr='5'/><goto next='alone.vxml'/></block></form></vxml>";
     let alone = vxml("<form><block><exit expr='typeof shared'/></block></form>");
-    let call = crate::support::document(first)
+    let call = document(first)
         .file("root.vxml", &root)
         .file("alone.vxml", &alone);
     assert_eq!(call.value(), json!("undefined"));
@@ -163,9 +163,7 @@ fn handlers_of_the_root_hold() {
     let root = vxml("<catch event='e'><exit expr=\"'root'\"/></catch>");
     let leaf = "<vxml version='2.1' application='root.vxml'><form><block><throw event='e'/></block></form></vxml>";
     assert_eq!(
-        crate::support::document(leaf)
-            .file("root.vxml", &root)
-            .value(),
+        document(leaf).file("root.vxml", &root).value(),
         json!("root")
     );
 }
@@ -184,4 +182,144 @@ fn an_object_literal_needs_no_brackets() {
 fn functions_and_cycles_stay_behind() {
     let value = page("<form><block><var name='o' expr='{a: 1, f: function () {}}'/><script>o.o = o; o.list = [o, 2]</script><exit namelist='o'/></block></form>").value();
     assert_eq!(value, json!({"o": {"a": 1, "list": [null, 2]}}));
+}
+
+/// V2.0 5.3.1: `var` without `expr` keeps the value that the variable has.
+#[test]
+fn var_without_a_value_keeps_it() {
+    let value = page("<form><block><var name='a' expr='1'/><var name='a'/><var name='b'/><exit expr='[a, typeof b]'/></block></form>").value();
+    assert_eq!(value, json!([1, "undefined"]));
+    let value = page("<form><block><var name='a' expr='1'/><var name='a' expr='undefined'/><exit expr='typeof a'/></block></form>").value();
+    assert_eq!(value, json!("undefined"));
+}
+
+/// V2.0 5.1: names with a scope and reserved words are no names for a variable.
+#[test]
+fn names_of_variables() {
+    for name in ["dialog.x", "if", "a-b", "1a"] {
+        let report = page(&format!("<form><block><var name='{name}'/></block></form>")).run();
+        assert_eq!(report.error(), "error.semantic", "{name}");
+    }
+}
+
+/// V2.0 5.1.3: a variable may be named with its scope.
+#[test]
+fn a_variable_may_be_named_with_its_scope() {
+    let value = page("<var name='a' expr=\"'document'\"/><form><var name='a' expr=\"'dialog'\"/><block><var name='a' expr=\"'block'\"/><exit expr='[a, dialog.a, document.a, application.a]'/></block></form>").value();
+    assert_eq!(value, json!(["block", "dialog", "document", "document"]));
+}
+
+/// V2.0 5.1.5: before any input `application.lastresult$` is undefined.
+#[test]
+fn there_is_no_last_result_at_first() {
+    let value =
+        page("<form><block><exit expr='typeof application.lastresult$'/></block></form>").value();
+    assert_eq!(value, json!("undefined"));
+}
+
+/// V2.0 5.1.5: a choice and a link set the last result, too.
+#[test]
+fn choices_and_links_set_the_last_result() {
+    let result = "<form id='f'><block><exit expr='[application.lastresult$.utterance, application.lastresult$[0].inputmode, application.lastresult$.length]'/></block></form>";
+    let menu = format!("<menu dtmf='true'><choice next='#f'>x</choice></menu>{result}");
+    assert_eq!(page(&menu).keys(&["1"]).value(), json!(["1", "dtmf", 1]));
+    let link = format!(
+        "<link next='#f' dtmf='7'/><form><field name='k' type='digits?length=3'/></form>{result}"
+    );
+    assert_eq!(page(&link).keys(&["7"]).value(), json!(["7", "dtmf", 1]));
+}
+
+/// V2.0 5.3.4: `if` needs a condition; nothing follows `else`.
+#[test]
+fn an_if_has_its_parts() {
+    for content in [
+        "<if/>",
+        "<if cond='1'><elseif/></if>",
+        "<if cond='1'><else/><elseif cond='1'/></if>",
+    ] {
+        let report = page(&format!("<form><block>{content}</block></form>")).run();
+        assert_eq!(report.error(), "error.badfetch", "{content}");
+    }
+}
+
+/// V2.0 5.3.12: a script has exactly one of an address, a computed address and a content.
+#[test]
+fn a_script_has_one_source() {
+    for script in [
+        "<script/>",
+        "<script src='a'>1</script>",
+        "<script src='a' srcexpr='1'/>",
+    ] {
+        let report = page(&format!("<form><block>{script}</block></form>")).run();
+        assert_eq!(report.error(), "error.badfetch", "{script}");
+    }
+}
+
+/// V2.1 3: the address of a script may be computed; undefined is `error.semantic`.
+#[test]
+fn the_address_of_a_script_may_be_computed() {
+    let value =
+        page("<form><block><script srcexpr=\"'a' + '.js'\"/><exit expr='x'/></block></form>")
+            .file("a.js", "var x = 5")
+            .value();
+    assert_eq!(value, json!(5));
+    let report = page("<form><block><script srcexpr='undefined'/></block></form>").run();
+    assert_eq!(report.error(), "error.semantic");
+}
+
+/// V2.0 5.3.12: `charset` tells the encoding of a script file.
+#[test]
+fn a_script_may_tell_its_encoding() {
+    let mut call = page(
+        "<form><block><script src='a.js' charset='ISO-8859-1'/><exit expr='x'/></block></form>",
+    );
+    call = call.bytes("a.js", b"var x = '\xfc'");
+    assert_eq!(call.value(), json!("\u{fc}"));
+}
+
+/// V2.0 5.1.2: variables of a `filled` and of a handler end with it.
+#[test]
+fn variables_of_a_handler_end_with_it() {
+    let form = "<form><block><throw event='e'/></block><catch event='e'><var name='x' expr='1'/><throw event='g'/></catch><catch event='g'><exit expr='typeof x'/></catch></form>";
+    assert_eq!(page(form).value(), json!("undefined"));
+}
+
+/// V2.1 6: `foreach` needs `array` and `item`; another thing than an array is `error.semantic`.
+#[test]
+fn foreach_needs_an_array() {
+    for content in ["<foreach item='i'/>", "<foreach array='[]'/>"] {
+        let report = page(&format!("<form><block>{content}</block></form>")).run();
+        assert_eq!(report.error(), "error.badfetch", "{content}");
+    }
+    for array in ["5", "undefined", "nowhere"] {
+        let report = page(&format!(
+            "<form><block><foreach item='i' array='{array}'/></block></form>"
+        ))
+        .run();
+        assert_eq!(report.error(), "error.semantic", "{array}");
+    }
+}
+
+/// V2.0 5.3.13: `log` has no effect on what is played; its expression may fail.
+#[test]
+fn log_is_not_heard() {
+    let report = page(
+        "<form><block><log label='l' expr='1+1'>text <value expr='2*3'/></log></block></form>",
+    )
+    .run();
+    assert_eq!(report.logs(), ["2 text 6"]);
+    assert!(report.prompts().is_empty());
+}
+
+/// V2.0 5.1.4: the session knows both ends of the connection, its protocol and who began it.
+#[test]
+fn the_session_knows_its_connection() {
+    let connection = vxml::Connection {
+        local: "sip:a".to_owned(),
+        remote: "sip:b".to_owned(),
+        is_outbound: true,
+        ..vxml::Connection::default()
+    };
+    let value = page("<form><block><exit expr='[session.connection.local.uri, session.connection.remote.uri, session.connection.originator.uri, session.connection.protocol.name]'/></block></form>").session(connection.into_json()).value();
+    assert_eq!(value, json!(["sip:a", "sip:b", "sip:a", "sip"]));
 }
