@@ -133,7 +133,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "get",
         "/api/v1/services/{name}/changes",
         "Who changed which options of a service from what to what, the last change first",
-        Answer::Json("ServiceChanges"),
+        Answer::Json("Changes"),
     ),
     op(
         "get",
@@ -311,6 +311,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/api/v1/transactions/{name}",
         "Removes a Transaction List; 409 while something names it",
         Answer::Json("Object"),
+    ),
+    op(
+        "get",
+        "/api/v1/transactions/{name}/changes",
+        "Who changed which entries of a list from what to what, the last change first",
+        Answer::Json("Changes"),
     ),
     op(
         "get",
