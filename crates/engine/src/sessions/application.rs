@@ -112,7 +112,7 @@ impl Sessions {
         };
         treatment.timer = number;
         let told = json!({"requestid": treatment.request, "interactionid": id});
-        let session = treatment.session.clone();
+        let (session, is_silent) = (treatment.session.clone(), treatment.is_silent);
         if let Some(Value::Object(udata)) = call.about.get("udata") {
             for (key, value) in udata {
                 user_data.entry(key.clone()).or_insert(value.clone());
@@ -137,7 +137,9 @@ impl Sessions {
             return self.drop_treatment(cell, body, id, "unknown", why);
         }
         self.time(cell, id, number, limits::APPLICATION_TIME);
-        self.answer(body, &session, "dialog.start.requestid", told);
+        if !is_silent {
+            self.answer(body, &session, "dialog.start.requestid", told);
+        }
     }
 
     /// A `<send>` to the dialog module: data for the page of a treatment, the one that `requestid`

@@ -110,6 +110,8 @@ pub(crate) struct Order {
     /// Number that the other side is shown instead.
     pub(crate) shown: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
+    /// It is placed before others when there is room again.
+    pub(crate) first: bool,
 }
 
 /// What a session wants of the calls that it placed, and of where calls go.

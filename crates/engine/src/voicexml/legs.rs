@@ -63,6 +63,7 @@ impl VoiceXml {
                 .map(|aai| ("X-Genesys-AAI".to_owned(), aai))
                 .into_iter()
                 .collect(),
+            first: false,
         };
         if let Some(seconds) = out.ring_timeout_s.filter(|_| !passing) {
             let wait = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));

@@ -120,10 +120,7 @@ async fn a_call_that_cannot_be_placed_is_an_error_with_its_word() {
         ("from=\"'4711'\"", "invaliddestination"),
         ("from=\"'4711'\" to=\"'112'\"", "invaliddestination"),
         ("from=\"'4711'\" to=\"'a b'\"", "invaliddestination"),
-        (
-            "from=\"'4711'\" to=\"'5115'\" type=\"supervisor\"",
-            "unknown",
-        ),
+        ("from=\"'4711'\" to=\"'5115'\" type=\"sideways\"", "unknown"),
         (
             "from=\"'4711'\" to=\"'nobody'\" type=\"agent\"",
             "invaliddestination",

@@ -48,7 +48,7 @@ const STARTS: &str = r#"
     <param name="action" expr="_data.other"/><param name="message" expr="'OK'"/>
   </session:fetch></onentry></state>"#;
 
-fn is_tone(heard: &Heard) -> bool {
+pub(crate) fn is_tone(heard: &Heard) -> bool {
     let mut samples = Vec::new();
     Codec::Pcmu.decode(&heard.audio, &mut samples);
     samples.iter().any(|sample| sample.abs() > 2_000)
