@@ -431,9 +431,10 @@ async fn a_transfer_of_a_call_of_a_session_that_cannot_be() {
 #[tokio::test]
 async fn a_page_passes_the_call_of_a_session_on() {
     for kind in ["blind", "consultation"] {
-        let answers = Behaviour::Answer(Duration::from_millis(300));
+        let talk = Duration::from_secs(3);
+        let leaves = Behaviour::AnswerAndLeave(Duration::from_millis(300), talk);
         let transfer = format!("type='{kind}'");
-        let (stage, line, session) = passed_on(&transfer, answers).await;
+        let (stage, line, session) = passed_on(&transfer, leaves).await;
         let _done = stage.event("dialog.start.done", 1).await;
         let gone = stage.event("interaction.deleted", 1).await;
         assert_eq!(gone["resultof"], "detach");
@@ -449,7 +450,18 @@ async fn a_page_passes_the_call_of_a_session_on() {
             (stage.server.api.get(&at).await.status == 404).then_some(())
         })
         .await;
-        assert!(line.calls().iter().all(|call| call.over.is_none()));
+        // It was the destination that left, and the caller is not left alone.
+        let ends = until("both are over", PATIENCE, async || {
+            let calls = line.calls().into_iter();
+            calls.map(|call| call.over).collect::<Option<Vec<_>>>()
+        })
+        .await;
+        assert_eq!(ends.len(), 2);
+        let begun = line.calls_to("5101")[0].at;
+        assert!(
+            ends.iter().all(|end| *end >= begun + talk),
+            "{begun:?} {ends:?}"
+        );
     }
 }
 
