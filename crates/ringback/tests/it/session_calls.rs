@@ -438,7 +438,8 @@ async fn a_page_passes_the_call_of_a_session_on() {
         let gone = stage.event("interaction.deleted", 1).await;
         assert_eq!(gone["resultof"], "detach");
         until("the destination answers", PATIENCE, async || {
-            line.calls_to("5101")[0].answered.then_some(())
+            let legs = line.calls_to("5101");
+            legs.first().is_some_and(|leg| leg.answered).then_some(())
         })
         .await;
         // The end of the session is not theirs.
@@ -446,11 +447,6 @@ async fn a_page_passes_the_call_of_a_session_on() {
         let at = format!("/scxml/session/{session}/query");
         until("the session is over", PATIENCE, async || {
             (stage.server.api.get(&at).await.status == 404).then_some(())
-        })
-        .await;
-        let before = line.audio_packets();
-        until("audio between them", PATIENCE, async || {
-            (line.audio_packets() > before + 8).then_some(())
         })
         .await;
         assert!(line.calls().iter().all(|call| call.over.is_none()));
