@@ -277,7 +277,9 @@ async fn a_customer_who_hangs_up_while_the_plugin_thinks() {
     let id = site.server.api.call_back("desk", "5115").await;
     let question = site.question(1).await;
     until("the customer left", PATIENCE, async || {
-        line.calls()[0].over.is_some().then_some(())
+        let overview = site.server.api.get("/api/v1/overview").await;
+        let is_over = line.calls()[0].over.is_some() && overview.body["legs"] == 0;
+        is_over.then_some(())
     })
     .await;
 
