@@ -127,24 +127,24 @@ function Inside({ session }: { session: Session }) {
       <main id="main" tabIndex={-1} ref={main}>
         <Connection />
         <Fence key={pathname}>
-        <Suspense fallback={<Waiting />}>
-          <Routes>
-            <Route path="/" element={<Navigate to="/overview" replace />} />
-            <Route path="/overview" element={<Overview />} />
-            <Route path="/services" element={<Services />} />
-            <Route path="/services/:name" element={<ServicePage />} />
-            <Route path="/treatments" element={<Treatments />} />
-            <Route path="/transactions" element={<Transactions />} />
-            <Route path="/transactions/:name" element={<TransactionPage />} />
-            <Route path="/callbacks" element={<Callbacks />} />
-            <Route path="/callbacks/:id" element={<CallbackPage />} />
-            <Route path="/notifications" element={<Notifications />} />
-            <Route path="/agents" element={<Agents />} />
-            <Route path="/sessions" element={<Sessions />} />
-            <Route path="/sessions/:id" element={<SessionPage />} />
-            <Route path="*" element={<Nowhere />} />
-          </Routes>
-        </Suspense>
+          <Suspense fallback={<Waiting />}>
+            <Routes>
+              <Route path="/" element={<Navigate to="/overview" replace />} />
+              <Route path="/overview" element={<Overview />} />
+              <Route path="/services" element={<Services />} />
+              <Route path="/services/:name" element={<ServicePage />} />
+              <Route path="/treatments" element={<Treatments />} />
+              <Route path="/transactions" element={<Transactions />} />
+              <Route path="/transactions/:name" element={<TransactionPage />} />
+              <Route path="/callbacks" element={<Callbacks />} />
+              <Route path="/callbacks/:id" element={<CallbackPage />} />
+              <Route path="/notifications" element={<Notifications />} />
+              <Route path="/agents" element={<Agents />} />
+              <Route path="/sessions" element={<Sessions />} />
+              <Route path="/sessions/:id" element={<SessionPage />} />
+              <Route path="*" element={<Nowhere />} />
+            </Routes>
+          </Suspense>
         </Fence>
       </main>
     </div>

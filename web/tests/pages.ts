@@ -89,6 +89,10 @@ export async function shots(): Promise<Shot[]> {
       name: "transaction", path: "/transactions/Events", heading: "Events",
       act: async (page) => void (await page.getByText('"c_termination_type"').waitFor()),
     },
+    {
+      name: "transaction-history", path: "/transactions/Events", heading: "Events",
+      act: (page) => page.getByRole("tab", { name: "History" }).click(),
+    },
     { name: "callbacks", path: "/callbacks", heading: "Callbacks" },
     {
       name: "callback-new", path: "/callbacks", heading: "Callbacks",

@@ -67,6 +67,19 @@ test.describe("transactions", () => {
     await expect(page.getByRole("region", { name: "Body of _cbe_on_service_exit" })).toHaveCount(0);
   });
 
+  test("what was changed at a list is told", async ({ page }) => {
+    await ask(demo(), "POST", "/api/v1/transactions/import?name=Told", LIST);
+    await open(page, demo(), "/transactions/Told", "Told");
+    await page.getByRole("button", { name: "Remove _cbe_on_service_exit" }).click();
+    await page.getByLabel("_status_notification_language").fill("de");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("tab", { name: "History" }).click();
+    const history = page.getByRole("region", { name: "History" });
+    await expect(history.getByRole("listitem").filter({ hasText: "[_cbe_on_service_exit] removed" }).first()).toBeVisible();
+    await expect(history).toContainText("[properties] _status_notification_language set to de");
+    await expect(history).toContainText("without login, from 127.0.0.1");
+  });
+
   test("the list tells which services use it", async ({ page }) => {
     await ask(demo(), "POST", "/api/v1/transactions/import?name=Used", LIST);
     await service(demo(), "user", { _callback_events_list: "Used" });

@@ -50,6 +50,9 @@ pub struct PluginSettings {
     pub url: String,
     /// `rb.plugin_type`.
     pub kind: PluginKind,
+    /// `rb.scxml_dialect`; empty = the document says it by its looks.
+    #[serde(default)]
+    pub dialect: String,
     /// `_plugin_on_dial_invoke_on_call_failed`.
     pub on_failure: bool,
     /// `_plugin_on_dial_associate_ixn`.
@@ -148,6 +151,8 @@ pub struct Question {
     pub url: String,
     /// What answers there.
     pub kind: PluginKind,
+    /// `rb.scxml_dialect`; empty = the document says it by its looks.
+    pub dialect: String,
     /// The customer's leg, when it is up.
     pub call: Option<LegKey>,
     /// The plugin gets control of the call.

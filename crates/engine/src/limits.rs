@@ -108,10 +108,16 @@ pub const PROMPT_SAMPLES_MAX: usize = 600 * 8_000;
 pub const SESSION_CALLS_MAX: usize = 10;
 /// Calls of all sessions that are not over: a document must not take all lines of the house.
 pub const PLACED_CALLS_MAX: usize = 500;
+/// Requests of one fetch: the first, and five redirects.
+pub const REDIRECTS_MAX: usize = 6;
 /// How long a call of a session waits for room before it is given up.
 pub const PLACE_WAIT: Duration = Duration::from_secs(30);
 /// How often it is tried meanwhile.
 pub const PLACE_AGAIN: Duration = Duration::from_millis(250);
+/// The same for calls with priority: they are there first when there is room.
+pub const PLACE_AGAIN_SOON: Duration = Duration::from_millis(25);
+/// Treatments of a series that are over sooner were not heard, ms.
+pub const SERIES_HASTE_MS: i64 = 100;
 /// How long a call of a session rings.
 pub const PLACED_RING: Duration = Duration::from_secs(60);
 /// How long a call that its session let go is kept for another one.

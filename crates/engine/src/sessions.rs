@@ -19,6 +19,7 @@ mod interactions;
 mod legs;
 mod objects;
 mod queue;
+mod series;
 mod sight;
 mod strategy;
 mod treat;
@@ -195,7 +196,7 @@ impl Sessions {
     /// Starts the session of a plugin; what happens is told to its callback.
     pub(crate) fn ask(&self, question: Question, reply_url: String) {
         let plugin = PluginOf::new(&question, reply_url);
-        let cell = Cell::of_plugin(new_id(), plugin, &question);
+        let cell = Cell::of_plugin(new_id(), plugin, &question, &self.http_base());
         if !self.register(&cell) {
             self.tell(
                 &cell,
@@ -209,7 +210,7 @@ impl Sessions {
         self.bind(&question.token, &cell);
         let sessions = self.clone();
         self.inner.supervisor.spawn("plugin", async move {
-            let found = sessions.inner.documents.get(&question.url).await;
+            let found = sessions.document(&question.url, &question.dialect).await;
             match found {
                 Ok(document) => sessions.begin_plugin(&cell, document, &question).await,
                 Err(why) => {
@@ -225,6 +226,20 @@ impl Sessions {
                 }
             }
         });
+    }
+
+    /// The document at an address, in the dialect of this name.
+    async fn document(&self, url: &str, dialect: &str) -> Result<Arc<Document>, NoDocument> {
+        let dialect = documents::dialect(dialect)?;
+        self.inner.documents.get(url, dialect).await
+    }
+
+    /// Where the `BasicHTTP` processors of sessions are; their ids follow.
+    fn http_base(&self) -> String {
+        format!(
+            "{}/scxml/basichttp",
+            self.inner.public_url.trim_end_matches('/')
+        )
     }
 
     async fn begin_plugin(&self, cell: &Arc<Cell>, document: Arc<Document>, question: &Question) {
@@ -447,10 +462,10 @@ impl Sessions {
                 let place = cell.begin_fetch();
                 self.inner.supervisor.spawn("session", async move {
                     let document = match place {
-                        Some(_place) => sessions.inner.documents.get(&url).await,
+                        Some(_place) => sessions.inner.documents.get(&url, None).await,
                         None => Err(NoDocument::Fetch(act::too_many_fetches())),
                     };
-                    let document = document.map_err(|why| why.to_string());
+                    let document = document.map_err(|why| documents::told(&url, &why));
                     let input = Input::Document {
                         session,
                         invoke_id,
@@ -466,7 +481,7 @@ impl Sessions {
             } => self.send_http(cell, session, request, message),
             Output::Message { session, message } => {
                 if !self.to_page(body, &session, &message) {
-                    self.send_message(cell, session, message);
+                    self.send_message(cell, body, session, message);
                 }
             }
             Output::Log { session, line } => {

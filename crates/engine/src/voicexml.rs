@@ -7,6 +7,7 @@
 
 mod cell;
 mod hosted;
+mod legs;
 mod outcome;
 mod pages;
 mod perform;
@@ -27,6 +28,7 @@ use vxml::{Ending, Library};
 pub(crate) use self::cell::Owner;
 use self::cell::{Beginning, Cell, Input};
 pub(crate) use self::hosted::Application;
+use self::legs::Leg;
 use self::pages::Pages;
 use self::prompts::Prompts;
 use crate::clock::Clock;
@@ -103,6 +105,8 @@ struct Inner {
     pool: Arc<Pool<Cell>>,
     pages: Pages,
     prompts: Prompts,
+    /// Destinations that pages called for calls of sessions, by their call.
+    legs: Mutex<HashMap<String, Leg>>,
     library: Arc<Library>,
     clock: Arc<dyn Clock>,
     commands: mpsc::Sender<Command>,
@@ -130,6 +134,7 @@ impl VoiceXml {
                 speech: Speech::new(config.synthesiser)?,
                 clock: Arc::clone(&parts.clock),
             },
+            legs: Mutex::default(),
             library: Arc::default(),
             clock: parts.clock,
             commands: parts.commands,
@@ -214,6 +219,7 @@ impl VoiceXml {
         let lived = cell.die();
         if lived {
             lock(&self.inner.cells).remove(&cell.call.token);
+            self.drop_own_legs(&cell.call.line);
         }
         lived
     }

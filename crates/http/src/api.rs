@@ -101,6 +101,10 @@ fn setup_routes() -> Router<Arc<Api>> {
         .route("/api/v1/transactions/preview", post(transactions::preview))
         .route("/api/v1/transactions/{name}", delete(transactions::remove))
         .route(
+            "/api/v1/transactions/{name}/changes",
+            get(transactions::changes),
+        )
+        .route(
             "/api/v1/transactions/{name}/export",
             get(transactions::export),
         )

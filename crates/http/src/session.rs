@@ -1,5 +1,6 @@
 //! Sessions as orchestration clients address them: `/scxml/session` (ors-scxml §9).
 
+mod basic_http;
 mod event;
 mod query;
 mod request;
@@ -18,6 +19,7 @@ use crate::Api;
 pub(crate) fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/scxml/session/start", post(start::start))
+        .route("/scxml/basichttp/{session}", post(basic_http::message))
         .route("/scxml/session/{session}/query", get(query::query))
         .route(
             "/scxml/session/{session}/terminate",

@@ -14,7 +14,7 @@ pub(crate) const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
 const VENDOR: &str = "www.genesyslab.com/modules/";
 
 /// What a document is written in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// SCXML 1.0, the Recommendation.
     #[default]

@@ -362,11 +362,51 @@ pub struct ServicesChange {
     pub notes: Vec<ChangeRow>,
 }
 
-/// What somebody changed at a service.
+/// Transaction Lists that change together, and what is noted about it.
+#[derive(Clone, Debug, Default)]
+pub struct ListsChange {
+    /// Inserted or replaced.
+    pub put: Vec<TransactionListRow>,
+    /// Names of those that are removed.
+    pub removed: Vec<String>,
+    /// Notes for the history; the store keeps the last 500 of each list.
+    pub notes: Vec<ChangeRow>,
+}
+
+/// What has a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A service.
+    Service(ServiceName),
+    /// A Transaction List, by name.
+    List(String),
+}
+
+impl Subject {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Service(name) => name.as_str(),
+            Self::List(name) => name,
+        }
+    }
+
+    /// `service` or `list`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Service(_) => "service",
+            Self::List(_) => "list",
+        }
+    }
+}
+
+/// What somebody changed at a service or a Transaction List.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeRow {
-    /// The service.
-    pub service: ServiceName,
+    /// Of what.
+    pub subject: Subject,
     /// When.
     pub at: Timestamp,
     /// Name of the login; empty where nobody has to log in.
@@ -375,11 +415,12 @@ pub struct ChangeRow {
     pub address: String,
     /// By which way: `form`, `import` or `delete`.
     pub how: String,
-    /// The options that differ.
+    /// The options that differ; of a list its sections as `[section]` and their entries as
+    /// `[section] key`.
     pub options: Vec<OptionChange>,
 }
 
-/// One option that differs.
+/// One option or entry that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionChange {
     /// Its name.
@@ -537,13 +578,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         self.change_services(change).await
     }
 
-    /// What was changed at a service, the last change first, at most `limit`; also of one that was
-    /// removed.
-    async fn service_changes(
-        &self,
-        service: &ServiceName,
-        limit: usize,
-    ) -> Result<Vec<ChangeRow>, StoreError>;
+    /// What was changed at a service or list, the last change first, at most `limit`; also of one
+    /// that was removed.
+    async fn changes(&self, subject: &Subject, limit: usize) -> Result<Vec<ChangeRow>, StoreError>;
 
     /// All services by name.
     async fn services(&self) -> Result<Vec<ServiceRow>, StoreError>;
@@ -560,12 +597,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// How many deliveries wait for an attempt, and how many were given up.
     async fn open_deliveries(&self) -> Result<(u64, u64), StoreError>;
 
-    /// Inserts or replaces Transaction Lists, all or nothing.
-    async fn put_transaction_lists(&self, lists: Vec<TransactionListRow>)
-    -> Result<(), StoreError>;
-
-    /// Removes a Transaction List; tells whether it was there.
-    async fn remove_transaction_list(&self, name: &str) -> Result<bool, StoreError>;
+    /// Inserts, replaces and removes Transaction Lists and notes it, all or nothing.
+    async fn change_lists(&self, change: ListsChange) -> Result<(), StoreError>;
 
     /// All Transaction Lists by name.
     async fn transaction_lists(&self) -> Result<Vec<TransactionListRow>, StoreError>;

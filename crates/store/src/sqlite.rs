@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use callback::{AgentId, Callback, CallbackId, ServiceName, Timestamp};
+use callback::{AgentId, Callback, CallbackId, Timestamp};
 use rusqlite::Connection;
 
 use self::apply::Rows;
@@ -42,8 +42,9 @@ use self::settings::SettingsCache;
 use self::writer::{Work, Writer};
 use crate::{
     AgentRow, Batch, ChangeRow, CountedRow, DeliveryAttempt, DeliveryQuery, DeliveryRow,
-    EventCursor, EventRow, IdempotencyRow, IntentRow, Query, ServiceRow, ServicesChange, Setup,
-    StorageRow, Store, StoreError, SubscriptionRow, TransactionListRow,
+    EventCursor, EventRow, IdempotencyRow, IntentRow, ListsChange, Query, ServiceRow,
+    ServicesChange, Setup, StorageRow, Store, StoreError, Subject, SubscriptionRow,
+    TransactionListRow,
 };
 
 /// A store in one SQLite file.
@@ -257,15 +258,11 @@ impl Store for SqliteStore {
         self.writer.write(work).await.map(drop)
     }
 
-    async fn service_changes(
-        &self,
-        service: &ServiceName,
-        limit: usize,
-    ) -> Result<Vec<ChangeRow>, StoreError> {
-        let service = service.clone();
+    async fn changes(&self, subject: &Subject, limit: usize) -> Result<Vec<ChangeRow>, StoreError> {
+        let subject = subject.clone();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.readers
-            .run(move |conn| changes::of(conn, &service, limit))
+            .run(move |conn| changes::of(conn, &subject, limit))
             .await
     }
 
@@ -329,17 +326,9 @@ impl Store for SqliteStore {
         Ok(gone)
     }
 
-    async fn put_transaction_lists(
-        &self,
-        lists: Vec<TransactionListRow>,
-    ) -> Result<(), StoreError> {
-        let work = Work::TransactionLists(lists);
+    async fn change_lists(&self, change: ListsChange) -> Result<(), StoreError> {
+        let work = Work::Lists(Box::new(change));
         self.writer.write(work).await.map(drop)
-    }
-
-    async fn remove_transaction_list(&self, name: &str) -> Result<bool, StoreError> {
-        let work = Work::RemoveTransactionList(String::from(name));
-        Ok(self.writer.write(work).await? > 0)
     }
 
     async fn transaction_lists(&self) -> Result<Vec<TransactionListRow>, StoreError> {

@@ -118,6 +118,17 @@ struct Shared {
 struct Ports {
     sip: u16,
     audio: u16,
+    /// Q.850 cause of refusals and BYEs, 0 = none.
+    cause: u8,
+}
+
+impl Ports {
+    fn reason(self) -> String {
+        match self.cause {
+            0 => String::new(),
+            cause => format!("Reason: Q.850;cause={cause}\r\n"),
+        }
+    }
 }
 
 /// The phones; they end on drop.
@@ -139,6 +150,14 @@ impl fmt::Debug for Line {
 impl Line {
     /// Starts the phones; `rule` decides by number and Call-ID what a call meets.
     pub async fn start(rule: impl FnMut(&str, &str) -> Behaviour + Send + 'static) -> Self {
+        Self::start_with_cause(0, rule).await
+    }
+
+    /// As [`Self::start`]; refusals and BYEs tell this Q.850 cause, 0 = none.
+    pub async fn start_with_cause(
+        cause: u8,
+        rule: impl FnMut(&str, &str) -> Behaviour + Send + 'static,
+    ) -> Self {
         let socket = UdpSocket::bind(("127.0.0.1", 0))
             .await
             .expect("a free port");
@@ -156,7 +175,7 @@ impl Line {
             keys: Mutex::default(),
         });
         let mut task = JoinSet::new();
-        task.spawn(run(socket, audio, Arc::clone(&shared)));
+        task.spawn(run(socket, audio, cause, Arc::clone(&shared)));
         Self {
             port,
             shared,
@@ -192,13 +211,14 @@ impl Line {
     }
 }
 
-async fn run(socket: UdpSocket, audio: UdpSocket, shared: Arc<Shared>) {
+async fn run(socket: UdpSocket, audio: UdpSocket, cause: u8, shared: Arc<Shared>) {
     let mut buffer = vec![0; 65_536];
     let mut packet = vec![0; 2048];
     let port_of = |socket: &UdpSocket| socket.local_addr().map_or(0, |address| address.port());
     let ports = Ports {
         sip: port_of(&socket),
         audio: port_of(&audio),
+        cause,
     };
     let mut ticks = tokio::time::interval(TICK);
     loop {
@@ -377,9 +397,8 @@ impl Leg {
     }
 
     fn refuse(&mut self, status: &str, ports: Ports) -> Out {
-        self.final_answer = self
-            .invite
-            .answer(status, "line", &message::contact(ports.sip));
+        let extra = format!("{}{}", message::contact(ports.sip), ports.reason());
+        self.final_answer = self.invite.answer(status, "line", &extra);
         self.stage = Stage::Refused;
         self.next = Some(now() + REPEAT);
         // The phone is idle; only the answer is repeated until somebody acknowledges it.
@@ -459,6 +478,8 @@ impl Leg {
         }
         self.stage = Stage::Leaving { sendings };
         self.next = Some(now() + REPEAT);
-        self.to(self.invite.bye("line", ports.sip))
+        let bye = self.invite.bye("line", ports.sip);
+        let last = "Content-Length: 0";
+        self.to(bye.replace(last, &format!("{}{last}", ports.reason())))
     }
 }

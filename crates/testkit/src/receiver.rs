@@ -75,6 +75,8 @@ pub enum Reply {
     Late(Duration, u16),
     /// This status with this JSON body.
     Json(u16, &'static str),
+    /// This status, and where to go instead.
+    Redirect(u16, &'static str),
     /// The connection is cut without an answer.
     Reset,
     /// The connection stays open without an answer.
@@ -218,6 +220,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             Reply::Status(status) => (Duration::ZERO, status, ""),
             Reply::Late(delay, status) => (delay, status, ""),
             Reply::Json(status, body) => (Duration::ZERO, status, body),
+            Reply::Redirect(status, _) => (Duration::ZERO, status, ""),
             Reply::Reset | Reply::Hang => (Duration::ZERO, 0, ""),
             Reply::Endless => (Duration::ZERO, 200, ""),
         };
@@ -234,13 +237,17 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             Reply::Reset => return,
             Reply::Hang => std::future::pending().await,
             Reply::Endless => return stream_for_ever(&mut stream).await,
-            Reply::Status(_) | Reply::Late(..) | Reply::Json(..) => {}
+            Reply::Status(_) | Reply::Late(..) | Reply::Json(..) | Reply::Redirect(..) => {}
         }
         tokio::time::sleep(delay).await;
+        let location = match reply {
+            Reply::Redirect(_, to) => format!("Location: {to}\r\n"),
+            _ => String::new(),
+        };
         let answer = match status {
             204 => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
             status => format!(
-                "HTTP/1.1 {status} Answer\r\nContent-Length: {}\r\n\r\n{body}",
+                "HTTP/1.1 {status} Answer\r\n{location}Content-Length: {}\r\n\r\n{body}",
                 body.len()
             ),
         };

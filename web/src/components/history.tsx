@@ -1,4 +1,4 @@
-// What was changed at a service: who, when, which options from what to what.
+// What was changed at a service or a Transaction List: who, when, what from what to what.
 import { Badge } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -10,12 +10,16 @@ import { Time } from "./time";
 /** So many changes are shown at first. */
 const FIRST = 5;
 
-export function History({ service }: { service: string }) {
+const PATHS = {
+  services: "/api/v1/services/{name}/changes",
+  transactions: "/api/v1/transactions/{name}/changes",
+} as const;
+
+export function History({ of, name }: { of: keyof typeof PATHS; name: string }) {
   const [all, setAll] = useState(false);
   const changes = useQuery({
-    queryKey: ["services", "changes", service],
-    queryFn: async () =>
-      (await good(api.GET("/api/v1/services/{name}/changes", { params: { path: { name: service } } }))).changes,
+    queryKey: [of, "changes", name],
+    queryFn: async () => (await good(api.GET(PATHS[of], { params: { path: { name } } }))).changes,
   });
   const shown = all ? changes.data : changes.data?.slice(0, FIRST);
   return (
@@ -35,16 +39,12 @@ export function History({ service }: { service: string }) {
                 {t(`history.${change.how}`)}
               </Badge>
             </div>
-            {change.options.length === 0 && <span className="quiet small">{t("history.no_option")}</span>}
+            {change.options.length === 0 && <span className="quiet small">{t(of === "services" ? "history.no_option" : "history.no_section")}</span>}
             <ul className="report small">
               {change.options.map((option) => (
                 <li key={option.name} className="wrap">
                   <span className="mono">{option.name}</span>{" "}
-                  {option.before === null
-                    ? t("history.set", { after: shownValue(option.after) })
-                    : option.after === null
-                      ? t("history.unset", { before: shownValue(option.before) })
-                      : t("history.changed", { before: shownValue(option.before), after: shownValue(option.after) })}
+                  {told(option)}
                 </li>
               ))}
             </ul>
@@ -59,5 +59,15 @@ export function History({ service }: { service: string }) {
     </section>
   );
 }
+
+function told({ name, before, after }: { name: string; before: string | null; after: string | null }): string {
+  if (isSection(name)) return t(before === null ? "history.section_new" : "history.section_gone");
+  if (before === null) return t("history.set", { after: shownValue(after) });
+  if (after === null) return t("history.unset", { before: shownValue(before) });
+  return t("history.changed", { before: shownValue(before), after: shownValue(after) });
+}
+
+/** A whole section of a list, not an entry in it. */
+const isSection = (name: string) => name.startsWith("[") && name.endsWith("]");
 
 const shownValue = (value: string | null): string => (value === null || value === "" ? t("history.empty") : value);

@@ -27,7 +27,7 @@ type Column = Known | `own:${string}`;
 const OWN = "own:";
 const OWN_WIDTH = "minmax(6rem, 1fr)";
 const WIDTHS: Record<Known, string> = {
-  number: "minmax(8.5rem, 1fr)", service: "minmax(6rem, 1fr)", state: "7.5rem", reason: "minmax(9rem, 1.3fr)",
+  number: "minmax(8.5rem, 1fr)", service: "minmax(6rem, 1fr)", state: "7.5rem", reason: "minmax(13.5rem, 1.3fr)",
   desired: "8.5rem", created: "8.5rem", attempts: "5rem", agent: "minmax(5rem, 0.7fr)", id: "minmax(9rem, 1.4fr)",
 };
 const widthOf = (column: Column) => WIDTHS[column as Known] ?? OWN_WIDTH;

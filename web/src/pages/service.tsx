@@ -120,7 +120,7 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
   const errors = check.data?.errors.length ?? 0;
   return (
     <div className="stack">
-      <div className="head">
+      <div className="head bar">
         <span className="quiet">
           {t("service.changed")} <Time at={service.changed} />
         </span>
@@ -218,7 +218,7 @@ function Settings({ service, catalogue }: { service: Service; catalogue: Option[
           <TryIt service={service.name} disabled={changed.length > 0} />
         </Tabs.Panel>
         <Tabs.Panel value="history" className="tabbed">
-          <History service={service.name} />
+          <History of="services" name={service.name} />
         </Tabs.Panel>
       </Tabs>
     </div>

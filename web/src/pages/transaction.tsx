@@ -1,5 +1,5 @@
 // One Transaction List: its parameters and events, and the bodies that it will send.
-import { ActionIcon, Button, Select, TagsInput, TextInput, Textarea } from "@mantine/core";
+import { ActionIcon, Button, Select, Tabs, TagsInput, TextInput, Textarea } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -7,6 +7,7 @@ import { Link, useNavigate, useParams } from "react-router";
 import { api, good } from "../api/client";
 import { cut, entry, importList, joined, listText, previewList, useCatalogue, withEntry, type Section } from "../api/lists";
 import { useServices } from "../api/services";
+import { History } from "../components/history";
 import { Empty, ErrorNote } from "../components/notes";
 import { AskingButton } from "../components/question";
 import { ReportView } from "../components/report";
@@ -72,6 +73,7 @@ function Editor({ name, text }: { name: string; text: string }) {
       setStored(written);
       toast(t("list.saved"));
       await queries.invalidateQueries({ queryKey: ["transactions"], exact: true });
+      await queries.invalidateQueries({ queryKey: ["transactions", "changes", name] });
     } catch (error) {
       toastError(error);
     }
@@ -81,7 +83,7 @@ function Editor({ name, text }: { name: string; text: string }) {
   const unused = events.filter((event) => !sections.some((section) => section.name === event.event_id));
   return (
     <>
-      <div className="head">
+      <div className="head bar">
         <span className="quiet">
           {users.length === 0 ? t("lists.unused") : `${t("lists.used_by")}: `}
           {users.map((service) => (
@@ -103,48 +105,59 @@ function Editor({ name, text }: { name: string; text: string }) {
         </Button>
       </div>
       {check.error && <ErrorNote error={check.error} />}
-      <div className="columns">
-        <div className="stack">
-          <PropertiesCard
-            names={catalogue.data?.properties ?? []}
-            section={sections.find((section) => section.name === PROPERTIES)}
-            onChange={(next) => {
-              const index = sections.findIndex((section) => section.name === PROPERTIES);
-              if (index < 0) setSections([next, ...sections]);
-              else replace(index, next);
-            }}
-          />
-          {sections.map((section, index) =>
-            section.name === PROPERTIES ? null : (
-              <EventCard
-                key={`${index} ${section.name}`}
-                section={section}
-                known={ids.size === 0 || ids.has(section.name)}
-                names={catalogue.data?.parameters ?? []}
-                onChange={(next) => replace(index, next)}
+      <Tabs defaultValue="events" keepMounted={false}>
+        <Tabs.List>
+          <Tabs.Tab value="events">{t("list.events")}</Tabs.Tab>
+          <Tabs.Tab value="history">{t("history.title")}</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="history" className="tabbed">
+          <History of="transactions" name={name} />
+        </Tabs.Panel>
+        <Tabs.Panel value="events" className="tabbed">
+          <div className="columns">
+            <div className="stack">
+              <PropertiesCard
+                names={catalogue.data?.properties ?? []}
+                section={sections.find((section) => section.name === PROPERTIES)}
+                onChange={(next) => {
+                  const index = sections.findIndex((section) => section.name === PROPERTIES);
+                  if (index < 0) setSections([next, ...sections]);
+                  else replace(index, next);
+                }}
               />
-            ),
-          )}
-          <Select
-            label={t("list.add")}
-            placeholder={t("list.add.hint")}
-            data={unused.map((event) => ({ value: event.event_id, label: `${title(event.event_id)} · ${event.event_id}` }))}
-            value={null}
-            searchable
-            withScrollArea={false}
-            maxDropdownHeight={260}
-            onChange={(value) => {
-              const event = events.find((one) => one.event_id === value);
-              if (event)
-                setSections([...sections, { name: event.event_id, entries: [["notify_params", event.attributes.join(", ")]] }]);
-            }}
-          />
-        </div>
-        <div className="stack">
-          <Preview text={settled} users={users.map((service) => service.name)} />
-          {check.data && <ReportView report={check.data} what={t("lists.count", { n: sections.filter((s) => ids.has(s.name)).length })} />}
-        </div>
-      </div>
+              {sections.map((section, index) =>
+                section.name === PROPERTIES ? null : (
+                  <EventCard
+                    key={`${index} ${section.name}`}
+                    section={section}
+                    known={ids.size === 0 || ids.has(section.name)}
+                    names={catalogue.data?.parameters ?? []}
+                    onChange={(next) => replace(index, next)}
+                  />
+                ),
+              )}
+              <Select
+                label={t("list.add")}
+                placeholder={t("list.add.hint")}
+                data={unused.map((event) => ({ value: event.event_id, label: `${title(event.event_id)} · ${event.event_id}` }))}
+                value={null}
+                searchable
+                withScrollArea={false}
+                maxDropdownHeight={260}
+                onChange={(value) => {
+                  const event = events.find((one) => one.event_id === value);
+                  if (event)
+                    setSections([...sections, { name: event.event_id, entries: [["notify_params", event.attributes.join(", ")]] }]);
+                }}
+              />
+            </div>
+            <div className="stack">
+              <Preview text={settled} users={users.map((service) => service.name)} />
+              {check.data && <ReportView report={check.data} what={t("lists.count", { n: sections.filter((s) => ids.has(s.name)).length })} />}
+            </div>
+          </div>
+        </Tabs.Panel>
+      </Tabs>
     </>
   );
 }

@@ -61,7 +61,7 @@ function Files({ files, onRemove }: { files: Treatment[]; onRemove: (file: Treat
         <Table.Tbody>
           {files.map((file) => (
             <Table.Tr key={file.name}>
-              <Table.Td className="wrap mono">{file.name}</Table.Td>
+              <Table.Td className="unbroken mono">{file.name}</Table.Td>
               <Table.Td>
                 {file.problem ? (
                   <div className="tight">

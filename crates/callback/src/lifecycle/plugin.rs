@@ -72,6 +72,7 @@ fn put_question(run: &mut Run<'_>, plugin: &PluginSettings, call_state: u8, call
         token: callback.plugin.token().unwrap_or_default().to_owned(),
         url: plugin.url.clone(),
         kind: plugin.kind,
+        dialect: plugin.dialect.clone(),
         call: call.is_up().then(|| callback.customer_leg()),
         attached: call == PluginCall::Plugins,
         call_state,

@@ -127,6 +127,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     )
     .needs("_plugin_on_dial_url"),
     opt(
+        "rb.scxml_dialect",
+        Enum(&["auto", "w3c10", "ors2009"]),
+        "auto",
+        "Dialect of the documents of the service: auto = what their root element looks like.",
+    ),
+    opt(
         "rb.self_call",
         Enum(&["match", "ask", "ignore"]),
         "match",

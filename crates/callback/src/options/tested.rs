@@ -379,6 +379,10 @@ const TESTED: &[(&str, &str)] = &[
         "rb.plugin_type",
         "row_1_a_human_and_the_plugin_says_route_to_agent",
     ),
+    (
+        "rb.scxml_dialect",
+        "a_service_and_a_client_choose_the_dialect_of_a_document",
+    ),
     ("rb.cpd_profile", "the_services_own_values_count"),
     ("rb.cpd_silence_ms", "the_services_own_values_count"),
     ("rb.cpd_hard_stop_ms", "the_services_own_values_count"),

@@ -467,9 +467,14 @@ fn plugin(values: &Values, server: &PluginDefaults) -> Result<Option<PluginSetti
         return Err(Error::new(ErrorCode::AddressNotAllowed, message).field(name));
     }
     let is_page = kind == PluginKind::VoiceXml;
+    let dialect = match word(values, "rb.scxml_dialect")?.as_str() {
+        "auto" => String::new(),
+        dialect => dialect.to_owned(),
+    };
     Ok(Some(PluginSettings {
         url: url.to_owned(),
         kind,
+        dialect,
         on_failure: !is_page && flag(values, "_plugin_on_dial_invoke_on_call_failed")?,
         associate: flag(values, "_plugin_on_dial_associate_ixn")?,
         timeout_s: number(values, "_plugin_on_dial_timeout")?,

@@ -1,12 +1,13 @@
-//! What operators changed at services, and removing services and Transaction Lists.
+//! What operators changed at services and Transaction Lists, and removing services and Transaction Lists.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use callback::record::State;
 use callback::service::Service;
+use callback::transaction_list::{ListSection, TransactionList};
 use callback::{Error, ErrorCode, ServiceName, Timestamp};
-use store::{ChangeRow, OptionChange, Query, ServicesChange};
+use store::{ChangeRow, ListsChange, OptionChange, Query, ServicesChange, Subject};
 
 use super::{Engine, read_error, write_error};
 use crate::limits;
@@ -36,12 +37,39 @@ pub(super) fn note(
 ) -> Option<ChangeRow> {
     let is_new = before.is_none();
     let options = differences(before.unwrap_or_default(), &service.options);
-    (is_new || !options.is_empty()).then(|| row(service.name.clone(), options, by, now))
+    let subject = Subject::Service(service.name.clone());
+    (is_new || !options.is_empty()).then(|| row(subject, options, by, now))
 }
 
-fn row(service: ServiceName, options: Vec<OptionChange>, by: &Author, at: Timestamp) -> ChangeRow {
+/// What differs between a Transaction List and what it was; nothing to note when nothing does.
+pub(super) fn note_list(
+    list: &TransactionList,
+    before: Option<&TransactionList>,
+    by: &Author,
+    now: Timestamp,
+) -> Option<ChangeRow> {
+    let old = before.map(entries).unwrap_or_default();
+    let options = differences(&old, &entries(list));
+    let subject = Subject::List(list.name.clone());
+    (before.is_none() || !options.is_empty()).then(|| row(subject, options, by, now))
+}
+
+/// The sections of a list as `[section]`, their entries as `[section] key`.
+fn entries(list: &TransactionList) -> Vec<(String, String)> {
+    let of = |section: &ListSection| {
+        let name = format!("[{}]", section.name);
+        let keys = section.entries.iter();
+        let inner: Vec<_> = keys
+            .map(|(key, value)| (format!("{name} {key}"), value.clone()))
+            .collect();
+        [(name, String::new())].into_iter().chain(inner)
+    };
+    list.sections.iter().flat_map(of).collect()
+}
+
+fn row(subject: Subject, options: Vec<OptionChange>, by: &Author, at: Timestamp) -> ChangeRow {
     ChangeRow {
-        service,
+        subject,
         at,
         who: by.who.clone(),
         address: by.address.clone(),
@@ -80,16 +108,13 @@ fn differences(before: &[(String, String)], after: &[(String, String)]) -> Vec<O
 }
 
 impl Engine {
-    /// What was changed at a service, the last change first; also of one that was removed.
+    /// What was changed at a service or list, the last change first; also of one that was removed.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn service_changes(&self, service: &ServiceName) -> Result<Vec<ChangeRow>, Error> {
-        self.inner
-            .store
-            .service_changes(service, limits::CHANGES_SHOWN_MAX)
-            .await
-            .map_err(read_error)
+    pub async fn changes(&self, subject: &Subject) -> Result<Vec<ChangeRow>, Error> {
+        let changes = self.inner.store.changes(subject, limits::CHANGES_SHOWN_MAX);
+        changes.await.map_err(read_error)
     }
 
     /// Removes a service.
@@ -125,7 +150,7 @@ impl Engine {
         let change = ServicesChange {
             put: Vec::new(),
             removed: vec![name.clone()],
-            notes: vec![row(name.clone(), options, by, self.now())],
+            notes: vec![row(Subject::Service(name.clone()), options, by, self.now())],
         };
         let stored = self.inner.store.change_services(change).await;
         stored.map_err(write_error)?;
@@ -142,18 +167,18 @@ impl Engine {
     /// # Errors
     /// There is none, services name it, it is the pause list, or the store does not take the
     /// write.
-    pub async fn remove_transactions(&self, name: &str) -> Result<(), Error> {
+    pub async fn remove_transactions(&self, name: &str, by: Author) -> Result<(), Error> {
         let (engine, name) = (self.clone(), name.to_owned());
-        self.to_end(async move { engine.forget_transactions(&name).await })
+        self.to_end(async move { engine.forget_transactions(&name, &by).await })
             .await?
     }
 
-    async fn forget_transactions(&self, name: &str) -> Result<(), Error> {
+    async fn forget_transactions(&self, name: &str, by: &Author) -> Result<(), Error> {
         let _one_at_a_time = self.inner.locks.imports.lock().await;
-        if self.transaction_list(name).is_none() {
+        let Some(list) = self.transaction_list(name) else {
             let message = "There is no such Transaction List";
             return Err(Error::new(ErrorCode::NotFound, message));
-        }
+        };
         let services = self.services();
         let mut users: Vec<&str> = services
             .iter()
@@ -167,7 +192,14 @@ impl Engine {
             let message = format!("It is in use by: {}", users.join(", "));
             return Err(Error::new(ErrorCode::Conflict, message));
         }
-        let gone = self.inner.store.remove_transaction_list(name).await;
+        let options = differences(&entries(&list), &[]);
+        let subject = Subject::List(name.to_owned());
+        let change = ListsChange {
+            put: Vec::new(),
+            removed: vec![name.to_owned()],
+            notes: vec![row(subject, options, by, self.now())],
+        };
+        let gone = self.inner.store.change_lists(change).await;
         gone.map_err(write_error)?;
         self.inner.resolver.remove_list(name);
         Ok(())
@@ -181,6 +213,26 @@ mod tests {
     fn options(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn sections_and_entries_of_lists_that_differ_are_told() {
+        let list = |text: &str| callback::transaction_list::import("L", text, false).list;
+        let before = list("[_cbe_on_service_exit]\nnotify_params = _service_name\n");
+        let after =
+            list("[_cbe_on_dial_init]\n\n[_cbe_on_service_exit]\nnotify_params = c_agent_id\n");
+        let by = Author::default();
+        let told = note_list(&after, Some(&before), &by, Timestamp(1)).unwrap();
+        let names: Vec<&str> = told.options.iter().map(|o| o.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "[_cbe_on_dial_init]",
+                "[_cbe_on_service_exit] notify_params"
+            ]
+        );
+        assert!(note_list(&after, Some(&after), &by, Timestamp(1)).is_none());
+        assert!(note_list(&list(""), None, &by, Timestamp(1)).is_some());
     }
 
     #[test]

@@ -58,6 +58,19 @@ impl Engine {
         self.inner.plugins.sessions.event(id, name, data)
     }
 
+    /// A message of the `BasicHTTP` processor for a session: target, type and text of a `POST`;
+    /// `false` when there is none or its queue is full.
+    #[must_use]
+    pub fn session_http(&self, id: &str, (target, content_type): (&str, &str), body: &str) -> bool {
+        let request = scxml::HttpRequest {
+            method: "POST".to_owned(),
+            target: target.to_owned(),
+            content_type: content_type.to_owned(),
+            body: body.to_owned(),
+        };
+        self.inner.plugins.sessions.basic_http(id, request)
+    }
+
     /// Sends a request to a session and waits for its `<response>`.
     ///
     /// # Errors

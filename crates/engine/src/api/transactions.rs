@@ -6,8 +6,9 @@ use callback::Error;
 use callback::pause;
 use callback::service::Service;
 use callback::transaction_list::{self, TransactionList};
-use store::TransactionListRow;
+use store::{ListsChange, TransactionListRow};
 
+use super::changes::{Author, note_list};
 use super::{Engine, write_error};
 use crate::imports::{ImportMode, TransactionImport};
 use crate::shard::Command;
@@ -25,6 +26,7 @@ impl Engine {
         name: &str,
         text: &str,
         mode: ImportMode,
+        by: &Author,
     ) -> Result<TransactionImport, Error> {
         let _one_at_a_time = self.inner.locks.imports.lock().await;
         let mut import = transaction_list::import(name, text, mode.strict);
@@ -35,17 +37,23 @@ impl Engine {
                 .retain(|warning| warning.code != "NOTIFY_WITHOUT_SUBSCRIBER");
         }
         self.tell_pauses(&mut import);
-        let report = TransactionImport::new(&import, self.transaction_list(name).is_none());
+        let before = self.transaction_list(name);
+        let report = TransactionImport::new(&import, before.is_none());
         if !report.ok || mode.dry_run {
             return Ok(report);
         }
-        let row = TransactionListRow {
-            list: import.list.clone(),
-            changed: self.now(),
+        let now = self.now();
+        let change = ListsChange {
+            put: vec![TransactionListRow {
+                list: import.list.clone(),
+                changed: now,
+            }],
+            removed: Vec::new(),
+            notes: Vec::from_iter(note_list(&import.list, before.as_deref(), by, now)),
         };
         let engine = self.clone();
         self.to_end(async move {
-            let stored = engine.inner.store.put_transaction_lists(vec![row]).await;
+            let stored = engine.inner.store.change_lists(change).await;
             stored.map_err(write_error)?;
             let is_pause_list = import.list.name == engine.application_option(PAUSE_LIST);
             engine.inner.resolver.put_lists([import.list]);

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Sessions;
 use super::cell::{Body, Cell, Input};
+use super::dialog::plain;
 use super::documents::check_address;
 use crate::limits;
 use crate::notify::describe;
@@ -35,7 +36,7 @@ impl Sessions {
                 self.answer(body, session, &name, data);
             }
             ("session", "response") => self.respond(body, &element),
-            ("queue", "submit" | "cancel" | "query") => {
+            ("queue", "submit" | "update" | "cancel" | "query") => {
                 self.queue(cell, body, session, &element, request_id);
             }
             ("interaction", "redirect")
@@ -74,31 +75,56 @@ impl Sessions {
         &self,
         cell: &Arc<Cell>,
         body: &mut Body,
-        event: Event,
+        mut event: Event,
         reply: oneshot::Sender<Value>,
     ) {
         if body.requests.len() < limits::SESSION_REQUESTS_MAX {
-            body.requests.push_back(reply);
+            let id = super::new_id();
+            event.send_id = Some(id.clone());
+            body.requests.push_back((id, reply));
             body.hub.handle_event(&cell.id, event, self.now_ms());
         }
     }
 
-    /// `<session:response>`: answers the oldest request that waits.
+    /// `<session:response>`: answers the request with this id (`_event.sendid`), without one the
+    /// oldest that waits.
     fn respond(&self, body: &mut Body, element: &ActionElement) {
         let content = element.content.clone().map(Data::into_json);
         let value = content.unwrap_or_else(|| {
             let pairs = element.params.iter().cloned();
             Value::Object(pairs.collect())
         });
-        while let Some(reply) = body.requests.pop_front() {
-            // Whoever asked may have gone.
+        let asked = element
+            .attribute("requestid")
+            .map(plain)
+            .unwrap_or_default();
+        if !asked.is_empty() {
+            let at = body.requests.iter().position(|(id, _)| *id == asked);
+            if let Some((_, reply)) = at.and_then(|at| body.requests.remove(at)) {
+                // Whoever asked may have gone.
+                let _gone = reply.send(value);
+            }
+            return;
+        }
+        while let Some((_, reply)) = body.requests.pop_front() {
             if reply.send(value.clone()).is_ok() {
                 return;
             }
         }
     }
 
-    pub(super) fn send_message(&self, cell: &Arc<Cell>, session: String, message: Box<Message>) {
+    /// A message to another session, or to a module: then it is an element of that.
+    pub(super) fn send_message(
+        &self,
+        cell: &Arc<Cell>,
+        body: &mut Body,
+        session: String,
+        message: Box<Message>,
+    ) {
+        if let Target::Module(module) = &message.target {
+            let action = element_of(module, &message);
+            return self.act(cell, body, &session, action);
+        }
         let other = match &message.target {
             Target::Session(other) => self.cell(other).map(|found| (found, other.clone())),
             _ => None,
@@ -141,6 +167,31 @@ impl Sessions {
                 sessions.push(&cell, input);
             }
         });
+    }
+}
+
+/// The element that a message to a module (`fm`) stands for: its event names it, with or without
+/// the module before it, its params are attributes and params.
+fn element_of(module: &str, message: &Message) -> ModuleAction {
+    let name = message.event.name.as_str();
+    let name = name
+        .strip_prefix(module)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .unwrap_or(name);
+    let pairs = message.pairs.iter();
+    let pairs: Vec<(String, Value)> = pairs
+        .map(|(name, value)| (name.clone(), value.clone().into_json()))
+        .collect();
+    ModuleAction {
+        module: module.to_owned(),
+        request_id: message.send_id.clone(),
+        element: ActionElement {
+            name: name.to_owned(),
+            attributes: pairs.clone(),
+            params: pairs,
+            content: message.content.clone(),
+            children: Vec::new(),
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callback::{Error, ErrorCode};
+use scxml::{Data, HttpRequest};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -32,6 +33,17 @@ impl Sessions {
         only_own_interactions(&mut data);
         let mut event = event(name, data);
         event.origin_type = Some("scxml".to_owned());
+        let cell = self.cell(id);
+        cell.is_some_and(|cell| self.push(&cell, Input::Event(id.to_owned(), event)))
+    }
+
+    /// A message of the `BasicHTTP` processor for a session; `false` when there is none or it
+    /// takes none.
+    pub(crate) fn basic_http(&self, id: &str, request: HttpRequest) -> bool {
+        let mut event = request.into_event();
+        if let Data::Json(data) = &mut event.data {
+            only_own_interactions(data);
+        }
         let cell = self.cell(id);
         cell.is_some_and(|cell| self.push(&cell, Input::Event(id.to_owned(), event)))
     }

@@ -9,9 +9,9 @@ use vxml::{Ending, Message};
 use super::cell::{Body, Cell, Input};
 use super::dialog::plain;
 use super::interaction::Happened;
-use super::{Sessions, event};
+use super::{Sessions, event, lock};
 use crate::limits;
-use crate::shard::Act;
+use crate::shard::{Act, Line};
 use crate::voicexml::{Application, Owner};
 
 /// What a page says about itself to the session that started it.
@@ -112,7 +112,7 @@ impl Sessions {
         };
         treatment.timer = number;
         let told = json!({"requestid": treatment.request, "interactionid": id});
-        let session = treatment.session.clone();
+        let (session, is_silent) = (treatment.session.clone(), treatment.is_silent);
         if let Some(Value::Object(udata)) = call.about.get("udata") {
             for (key, value) in udata {
                 user_data.entry(key.clone()).or_insert(value.clone());
@@ -137,7 +137,9 @@ impl Sessions {
             return self.drop_treatment(cell, body, id, "unknown", why);
         }
         self.time(cell, id, number, limits::APPLICATION_TIME);
-        self.answer(body, &session, "dialog.start.requestid", told);
+        if !is_silent {
+            self.answer(body, &session, "dialog.start.requestid", told);
+        }
     }
 
     /// A `<send>` to the dialog module: data for the page of a treatment, the one that `requestid`
@@ -188,8 +190,17 @@ impl Sessions {
         };
         let (ending, documents) = ending;
         let (error, why) = match &ending {
-            Ending::Exit { .. } | Ending::End | Ending::Transferred => {
+            Ending::Exit { .. } | Ending::End => {
                 return self.end_with(body, id, result(&ending));
+            }
+            Ending::Transferred => {
+                self.end_with(body, id, result(&ending));
+                // The call is with its destination; the end of the session is not its end.
+                if let Line::Placed(call) = &line {
+                    lock(&self.inner.calls).remove(call.as_str());
+                    self.leave(body, id, "detach");
+                }
+                return;
             }
             Ending::Disconnect { .. } => {
                 self.end_with(body, id, result(&ending));

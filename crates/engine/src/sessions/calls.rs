@@ -39,7 +39,12 @@ struct Wanted {
     shown: Option<String>,
     to: String,
     about: Map<String, Value>,
+    /// It is placed before others when there is room again.
+    first: bool,
 }
+
+/// What a call is for the phones on its way: header of calls whose type says more than where to.
+const CALL_TYPE: &str = "X-Genesys-CallType";
 
 /// A number that hints want to be shown: `extensions.CPNDigits`.
 pub(super) fn number_shown(hints: Option<&Value>) -> Option<String> {
@@ -83,6 +88,7 @@ impl Sessions {
             }
         };
         let call = CallId::new(id.as_str());
+        let headers = typed_headers(&wanted);
         let order = Order {
             call: call.clone(),
             target: wanted.target,
@@ -90,7 +96,8 @@ impl Sessions {
             to: wanted.to.clone(),
             from: wanted.from,
             shown: wanted.shown,
-            headers: headers(wanted.about.get("udata")),
+            headers,
+            first: wanted.first,
         };
         let interaction = Interaction {
             line: Line::Placed(call),
@@ -98,6 +105,7 @@ impl Sessions {
             stage: Stage::Ringing,
             treatment: None,
             waits: None,
+            series: None,
             leg: None,
             created_by: Some(request),
             remote: wanted.to,
@@ -150,6 +158,11 @@ impl Sessions {
 
     async fn place_within(&self, cell: &Cell, order: Order) -> Result<(), (&'static str, String)> {
         let gone = || ("unknown", "the server is going down".to_owned());
+        let again = if order.first {
+            limits::PLACE_AGAIN_SOON
+        } else {
+            limits::PLACE_AGAIN
+        };
         loop {
             let key = order.call.as_str();
             if cell.is_dead() || !lock(&self.inner.calls).contains_key(key) {
@@ -169,7 +182,7 @@ impl Sessions {
                 }
                 Ok(()) => return Ok(()),
                 Err(NotPlaced::Refused(word, why)) => return Err((word, why)),
-                Err(NotPlaced::Later) => tokio::time::sleep(limits::PLACE_AGAIN).await,
+                Err(NotPlaced::Later) => tokio::time::sleep(again).await,
             }
         }
     }
@@ -286,6 +299,10 @@ impl Sessions {
             return self.answer(body, &session, "error.voice.createcall", data);
         }
         let redirect = call.leg.is_some() && call.stage == Stage::Transferring;
+        self.abandoned(body, id);
+        let Some(call) = body.interactions.get_mut(id) else {
+            return;
+        };
         if !over.answered {
             set_call_state(&mut call.about, over.call_state);
             self.tell_call(body, id, "interaction.partystatechanged");
@@ -429,17 +446,15 @@ impl Sessions {
 
 fn wanted(element: &ActionElement, id: &str) -> Result<Wanted, (&'static str, String)> {
     let text = |name: &str| element.attribute(name).map(plain).unwrap_or_default();
-    let target = match text("type").as_str() {
-        "" | "regular" => Target::Customer { predictive: false },
+    let kind = text("type");
+    let target = match kind.as_str() {
+        "" | "regular" | "priority" => Target::Customer { predictive: false },
         "predictive" => Target::Customer { predictive: true },
-        "agent" => Target::Agent,
-        other => {
-            let why = format!(
-                "calls of the type {other} are not built; regular, predictive and agent are"
-            );
-            return Err(("unknown", why));
-        }
+        // Supervisors are agents here: people with a phone of this server.
+        "agent" | "agentpriority" | "supervisor" => Target::Agent,
+        other => return Err(("unknown", format!("there is no call of the type {other}"))),
     };
+    let first = matches!(kind.as_str(), "priority" | "agentpriority");
     let to = device(element.attribute("to"));
     if to.is_empty() {
         return Err(("invaliddestination", "to is missing".to_owned()));
@@ -452,7 +467,7 @@ fn wanted(element: &ActionElement, id: &str) -> Result<Wanted, (&'static str, St
         Some(Value::Object(udata)) => udata.clone(),
         _ => Map::new(),
     };
-    let kind = if target == Target::Agent {
+    let (device_type, direction) = if target == Target::Agent {
         ("agent", "internal")
     } else {
         ("unknown", "outbound")
@@ -460,11 +475,12 @@ fn wanted(element: &ActionElement, id: &str) -> Result<Wanted, (&'static str, St
     let about = json!({
         "g_uid": id, "category": "voice", "tenantid": 1, "parentid": Value::Null,
         "contactedaddr": to,
-        "parties": [{"device": to, "devicetype": kind.0}],
+        "parties": [{"device": to, "devicetype": device_type}],
         "udata": udata,
-        "voice": {"callid": id, "dnis": to, "ani": from, "type": kind.1, "media": "voice",
+        "voice": {"callid": id, "dnis": to, "ani": from, "type": direction, "media": "voice",
             "callstate": callback::call_state::UNKNOWN},
-        "xdata": {"reason": element.attribute("reason").cloned().unwrap_or(Value::Null)},
+        "xdata": {"reason": element.attribute("reason").cloned().unwrap_or(Value::Null),
+            "calltype": if kind.is_empty() { "regular" } else { kind.as_str() }},
         "location": {"media_server": "ringback"},
     });
     let Value::Object(about) = about else {
@@ -476,7 +492,22 @@ fn wanted(element: &ActionElement, id: &str) -> Result<Wanted, (&'static str, St
         shown: number_shown(element.attribute("hints")),
         to,
         about,
+        first,
     })
+}
+
+/// Headers of a call: attached data, and its type when phones could treat it differently.
+fn typed_headers(wanted: &Wanted) -> Vec<(String, String)> {
+    let mut all = headers(wanted.about.get("udata"));
+    let kind = wanted
+        .about
+        .get("xdata")
+        .and_then(|data| data.get("calltype"));
+    let kind = kind.and_then(Value::as_str).unwrap_or_default();
+    if matches!(kind, "priority" | "agentpriority" | "supervisor") {
+        all.push((CALL_TYPE.to_owned(), kind.to_owned()));
+    }
+    all
 }
 
 fn set_call_state(about: &mut Map<String, Value>, call_state: u8) {

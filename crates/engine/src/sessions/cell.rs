@@ -61,7 +61,8 @@ pub(super) struct Body {
     pub(super) hub: Hub,
     /// Its calls, the oldest first.
     pub(super) interactions: Interactions,
-    pub(super) requests: VecDeque<oneshot::Sender<Value>>,
+    /// Requests that wait for a response, by their ids, the oldest first.
+    pub(super) requests: VecDeque<(String, oneshot::Sender<Value>)>,
     /// Numbers of plays and treatments of this session.
     pub(super) plays: u64,
 }
@@ -147,13 +148,18 @@ impl Hosted for Cell {
 
 impl Cell {
     /// The session of a plugin.
-    pub(super) fn of_plugin(id: String, plugin: PluginOf, question: &Question) -> Arc<Self> {
+    pub(super) fn of_plugin(
+        id: String,
+        plugin: PluginOf,
+        question: &Question,
+        http_base: &str,
+    ) -> Arc<Self> {
         let line = Line::Question {
             callback: plugin.callback.clone(),
             token: plugin.token.clone(),
         };
         let interaction = plugin.interaction.clone();
-        let cell = Self::new(id, Some(plugin), None, None);
+        let cell = Self::new(id, Some(plugin), (None, None), http_base);
         if let Some(interaction) = interaction {
             let remote = question.customer_number.clone();
             let call = Interaction::of_plugin(line, &cell.id, (remote, question.attached));
@@ -163,26 +169,31 @@ impl Cell {
     }
 
     /// The session that runs a callback.
-    pub(super) fn of_strategy(id: String, plugin: PluginOf) -> Arc<Self> {
-        Self::new(id, Some(plugin), None, None)
+    pub(super) fn of_strategy(id: String, plugin: PluginOf, http_base: &str) -> Arc<Self> {
+        Self::new(id, Some(plugin), (None, None), http_base)
     }
 
     /// A session that a client or another session starts.
-    pub(super) fn started(id: String, starter: Option<Starter>, later: Option<Later>) -> Arc<Self> {
-        Self::new(id, None, starter, later)
+    pub(super) fn started(
+        id: String,
+        starter: Option<Starter>,
+        later: Option<Later>,
+        http_base: &str,
+    ) -> Arc<Self> {
+        Self::new(id, None, (starter, later), http_base)
     }
 
     fn new(
         id: String,
         plugin: Option<PluginOf>,
-        starter: Option<Starter>,
-        later: Option<Later>,
+        (starter, later): (Option<Starter>, Option<Later>),
+        http_base: &str,
     ) -> Arc<Self> {
         let family = starter
             .as_ref()
             .map_or_else(Arc::default, |starter| Arc::clone(&starter.cell.family));
         let settings = HubSettings {
-            http_base: None,
+            http_base: Some(http_base.to_owned()),
             sessions_elsewhere: true,
             limits: scxml::Limits {
                 sessions: limits::SESSIONS_UNDER_MAX,
@@ -264,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_events_does_not_cost_a_session_its_answers() {
-        let cell = Cell::started("A".to_owned(), None, None);
+        let cell = Cell::started("A".to_owned(), None, None, "http://h");
         let event = || Event::external("e", Data::None);
         for _ in 0..limits::SESSION_INPUTS_MAX {
             let pushed = cell.push(Input::Event("A".to_owned(), event()));

@@ -34,6 +34,8 @@ pub(super) struct Treatment {
     pub(super) element: String,
     /// The session that asked.
     pub(super) session: String,
+    /// It is one of a series: it has no events.
+    pub(super) is_silent: bool,
     /// What is still to be played, the next first.
     pub(super) prompts: VecDeque<Prompt>,
     /// Number of what plays now, 0 when nothing does.

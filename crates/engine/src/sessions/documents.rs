@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use callback::Timestamp;
 use scxml::limits::DOCUMENT_BYTES_MAX;
-use scxml::{Document, Loader};
+use scxml::{Dialect, Document, Loader};
 
 use crate::clock::Clock;
 use crate::limits;
@@ -49,12 +49,15 @@ pub(super) struct Fetching {
     pub(super) timeout: Duration,
 }
 
+/// Address, and the dialect when that was chosen.
+type Key = (String, Option<Dialect>);
+
 /// Fetches and keeps documents; cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Documents {
     fetching: Fetching,
     clock: Arc<dyn Clock>,
-    kept: Arc<Mutex<HashMap<String, Kept>>>,
+    kept: Arc<Mutex<HashMap<Key, Kept>>>,
 }
 
 impl Documents {
@@ -66,12 +69,17 @@ impl Documents {
         }
     }
 
-    /// The document at an address.
+    /// The document at an address; without a dialect its looks decide.
     ///
     /// # Errors
     /// Says why it cannot be had: fetch or compile.
-    pub(super) async fn get(&self, url: &str) -> Result<Arc<Document>, NoDocument> {
-        let known = self.lock().get(url).cloned();
+    pub(super) async fn get(
+        &self,
+        url: &str,
+        dialect: Option<Dialect>,
+    ) -> Result<Arc<Document>, NoDocument> {
+        let key: Key = (url.to_owned(), dialect);
+        let known = self.lock().get(&key).cloned();
         let now = self.clock.now();
         if let Some(known) = &known
             && known.at.plus_seconds(self.fetching.max_age_s) > now
@@ -84,7 +92,7 @@ impl Documents {
         let mut parts = HashMap::new();
         let first = self.part(url, before.get(url)).await;
         let first = first.map_err(NoDocument::Fetch)?;
-        let mut loader = Loader::new(url, Arc::clone(&first.text), None);
+        let mut loader = Loader::new(url, Arc::clone(&first.text), dialect);
         parts.insert(url.to_owned(), first);
         while let Some(missing) = loader.poll_missing() {
             match self.part(&missing, before.get(&missing)).await {
@@ -112,7 +120,7 @@ impl Documents {
                 })?,
         };
         let mut kept = self.lock();
-        if kept.len() >= limits::DOCUMENTS_MAX && !kept.contains_key(url) {
+        if kept.len() >= limits::DOCUMENTS_MAX && !kept.contains_key(&key) {
             kept.clear();
         }
         let fresh = Kept {
@@ -120,11 +128,11 @@ impl Documents {
             parts,
             at: now,
         };
-        kept.insert(url.to_owned(), fresh);
+        kept.insert(key, fresh);
         Ok(document)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Kept>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -165,6 +173,27 @@ impl Documents {
             etag,
             modified,
         })
+    }
+}
+
+/// A dialect by its name; empty or `auto` = the document says it by its looks.
+pub(super) fn dialect(name: &str) -> Result<Option<Dialect>, NoDocument> {
+    match name {
+        "" | "auto" => Ok(None),
+        name => name
+            .parse()
+            .map(Some)
+            .map_err(|unknown: scxml::UnknownDialect| faulty(&unknown.to_string())),
+    }
+}
+
+/// Why there is no document, with protocol and status in front as `error.badfetch` names them.
+pub(super) fn told(url: &str, why: &NoDocument) -> String {
+    let text = why.to_string();
+    let status = text.strip_prefix("status ");
+    match (url.split_once("://"), status) {
+        (Some((scheme, _)), Some(status)) => format!("{scheme}.{status}: {text}"),
+        _ => text,
     }
 }
 

@@ -17,6 +17,9 @@ use super::objects::object_model;
 use super::{Sessions, event, new_id};
 use crate::limits;
 
+/// The parameter that chooses the dialect of a document, whatever it looks like.
+pub(super) const DIALECT: &str = "rb.scxml_dialect";
+
 /// Who started a session.
 #[derive(Debug)]
 pub(super) struct Starter {
@@ -69,11 +72,13 @@ impl Sessions {
     async fn begin_under(
         &self,
         src: &str,
-        params: Map<String, Value>,
+        mut params: Map<String, Value>,
         at: Option<Timestamp>,
         starter: Option<Starter>,
     ) -> Result<String, Error> {
-        let document = self.inner.documents.get(src).await.map_err(|why| {
+        let dialect = params.remove(DIALECT).map(|name| plain(&name));
+        let document = self.document(src, dialect.as_deref().unwrap_or_default());
+        let document = document.await.map_err(|why| {
             let code = match why {
                 NoDocument::Fetch(_) => ErrorCode::FetchFailed,
                 NoDocument::Faulty(_) => ErrorCode::BadParameter,
@@ -89,7 +94,7 @@ impl Sessions {
             return Err(many());
         }
         let later = at.filter(|at| at.0 > self.now_ms()).map(Later::new);
-        let cell = Cell::started(new_id(), starter, later);
+        let cell = Cell::started(new_id(), starter, later, &self.http_base());
         if !self.register(&cell) {
             leave_family(&cell);
             return Err(many());

@@ -131,10 +131,16 @@ impl Request {
         let timeout = timeout.map_or(Duration::from_secs(limits::SESSION_FETCH_DEFAULT_S), |s| {
             Duration::try_from_secs_f64(s).unwrap_or(most)
         });
-        let headers = match element.attribute("headers") {
+        let mut headers = match element.attribute("headers") {
             Some(Value::Object(headers)) => headers.clone(),
             _ => Map::new(),
         };
+        // What the element says by itself, unless `headers` says something else.
+        for (name, value) in [("accept", text("type")), ("cache-control", ages(&text))] {
+            if !value.is_empty() && !headers.keys().any(|key| key.eq_ignore_ascii_case(name)) {
+                headers.insert(name.to_owned(), Value::from(value));
+            }
+        }
         let username = text("username");
         let delivery = Delivery::read(&text);
         Self {
@@ -166,11 +172,11 @@ impl Request {
         }
     }
 
+    /// Sends it, and follows where the answer points to.
     async fn send(&self, client: &reqwest::Client) -> Fetched {
         let unknown = |why: String| ("unknown".to_owned(), why);
         let mut url = check_address(&self.url).map_err(unknown)?;
-        let scheme = url.scheme().to_owned();
-        let method = match self.method.as_str() {
+        let mut method = match self.method.as_str() {
             "" | "GET" => Method::GET,
             "POST" => Method::POST,
             "PUT" => Method::PUT,
@@ -182,35 +188,53 @@ impl Request {
             let pairs = self.params.iter().map(|(name, value)| (name, plain(value)));
             url.query_pairs_mut().extend_pairs(pairs);
         }
+        let origin = url.origin();
+        for _ in 0..limits::REDIRECTS_MAX {
+            let is_home = url.origin() == origin;
+            let scheme = url.scheme().to_owned();
+            let failed = |error: &reqwest::Error| (format!("{scheme}.0"), describe(error));
+            let call = self.call(client, method.clone(), url.clone(), is_home);
+            let response = call.send().await.map_err(|error| failed(&error))?;
+            let Some((next, keeps_method)) = redirected(&response) else {
+                return taken(&scheme, response).await;
+            };
+            url = check_address(next.as_str()).map_err(unknown)?;
+            if !keeps_method && method != Method::GET {
+                method = Method::GET;
+            }
+        }
+        let most = limits::REDIRECTS_MAX - 1;
+        Err(unknown(format!("more than {most} redirects")))
+    }
+
+    /// One request; credentials and the headers of the document stay at home.
+    fn call(
+        &self,
+        client: &reqwest::Client,
+        method: Method,
+        url: reqwest::Url,
+        is_home: bool,
+    ) -> reqwest::RequestBuilder {
+        let has_body = method == Method::POST || method == Method::PUT;
         let mut call = client.request(method, url).timeout(self.timeout);
         for (name, value) in &self.headers {
-            call = call.header(name, plain(value));
+            let harmless = ["accept", "cache-control"];
+            if is_home
+                || harmless
+                    .iter()
+                    .any(|known| name.eq_ignore_ascii_case(known))
+            {
+                call = call.header(name, plain(value));
+            }
         }
-        if let Some((username, password)) = &self.credentials {
+        if let Some((username, password)) = self.credentials.as_ref().filter(|_| is_home) {
             call = call.basic_auth(username, Some(password));
         }
         if has_body {
             let (content_type, body) = self.body();
             call = call.header("content-type", content_type).body(body);
         }
-        let failed = |error: &reqwest::Error| (format!("{scheme}.0"), describe(error));
-        let response = call.send().await.map_err(|error| failed(&error))?;
-        let status = response.status();
-        let hints = response
-            .headers()
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.into())))
-            .collect();
-        let bytes = read_body(response, limits::SESSION_FETCH_MAX)
-            .await
-            .map_err(|error| unknown(error.to_string()))?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if status.is_success() {
-            Ok((text, hints))
-        } else {
-            let short = text.chars().take(500).collect();
-            Err((format!("{scheme}.{}", status.as_u16()), short))
-        }
+        call
     }
 
     fn body(&self) -> (&'static str, String) {
@@ -235,6 +259,49 @@ impl Request {
             }
         }
     }
+}
+
+/// Where an answer points to, and whether the request goes there as it is.
+fn redirected(response: &reqwest::Response) -> Option<(reqwest::Url, bool)> {
+    let keeps_method = match response.status().as_u16() {
+        301..=303 => false,
+        307 | 308 => true,
+        _ => return None,
+    };
+    let location = response.headers().get("location")?.to_str().ok()?;
+    Some((response.url().join(location).ok()?, keeps_method))
+}
+
+/// The text of an answer.
+async fn taken(scheme: &str, response: reqwest::Response) -> Fetched {
+    let status = response.status();
+    let hints = response
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.into())))
+        .collect();
+    let bytes = read_body(response, limits::SESSION_FETCH_MAX)
+        .await
+        .map_err(|error| ("unknown".to_owned(), error.to_string()))?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    if status.is_success() {
+        Ok((text, hints))
+    } else {
+        let short = text.chars().take(500).collect();
+        Err((format!("{scheme}.{}", status.as_u16()), short))
+    }
+}
+
+/// `maxage` and `maxstale` (s) as `Cache-Control`.
+fn ages(text: &impl Fn(&str) -> String) -> String {
+    let mut parts = Vec::new();
+    for (name, directive) in [("maxage", "max-age"), ("maxstale", "max-stale")] {
+        let value = text(name);
+        if let Ok(seconds) = value.trim_end_matches('s').parse::<u64>() {
+            parts.push(format!("{directive}={seconds}"));
+        }
+    }
+    parts.join(", ")
 }
 
 impl Delivery {

@@ -14,6 +14,7 @@ use super::dialog::Treatment;
 use super::interactions::{device, named};
 use super::legs::Leg;
 use super::queue::Waits;
+use super::series::Series;
 use super::{Over, Sessions, event};
 use crate::shard::{Act, Line};
 
@@ -27,6 +28,8 @@ pub(super) struct Interaction {
     pub(super) treatment: Option<Treatment>,
     /// It is in a virtual queue.
     pub(super) waits: Option<Waits>,
+    /// What it hears while it waits there.
+    pub(super) series: Option<Series>,
     /// A destination that is called for it.
     pub(super) leg: Option<Leg>,
     /// Number of the other side.
@@ -134,6 +137,7 @@ impl Interaction {
             },
             treatment: None,
             waits: None,
+            series: None,
             leg: None,
             remote,
             created_by: None,
@@ -183,12 +187,14 @@ impl Sessions {
             | Happened::Over(_)
             | Happened::NotPlaced(..) => self.on_placed(cell, body, id, happened),
         }
+        self.go_on_with_series(cell, body, id);
     }
 
     /// The customer of a plugin's call hung up.
     fn deleted(&self, cell: &Arc<Cell>, body: &mut Body, id: &str, attached: bool) {
         self.drop_treatment(cell, body, id, "cancelled", "the customer hung up");
         self.drop_leg(body, id);
+        self.abandoned(body, id);
         let Some(gone) = body.interactions.remove(id) else {
             return;
         };

@@ -42,6 +42,35 @@ enum Purpose {
     Remote { default: String },
 }
 
+/// How a call is sent on: `type` of `<ixn:redirect>`, a name of `_genesys.queue.rType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// To an agent or a destination that the dial plan permits.
+    Anywhere { first: bool },
+    /// To an agent, nowhere else.
+    Agent { first: bool },
+    /// Nowhere: the call is ended.
+    End,
+}
+
+impl Way {
+    /// `None` for a type that there is not.
+    fn of(element: &ActionElement) -> Option<Self> {
+        let kind = element.attribute("type").map(plain).unwrap_or_default();
+        let kind = kind.rsplit('.').next().unwrap_or_default();
+        Some(match kind.strip_prefix("RouteType").unwrap_or(kind) {
+            // `RouteToQueue` and its like say what `to` is; it says so itself here.
+            "" | "Unknown" | "Default" | "Label" | "OverwriteDNIS" | "Direct" | "Announcement"
+            | "RouteToQueue" | "RouteToSkill" => Self::Anywhere { first: false },
+            "DirectPriority" => Self::Anywhere { first: true },
+            "DirectAgent" | "AgentID" | "RouteToAgent" => Self::Agent { first: false },
+            "DirectAgentPriority" => Self::Agent { first: true },
+            "Reject" | "CallDisconnect" => Self::End,
+            _ => return None,
+        })
+    }
+}
+
 /// What the ear gets while a destination is called.
 fn ringing() -> Clip {
     Clip::from_samples(tone::ring(6_000))
@@ -75,6 +104,14 @@ impl Sessions {
             return;
         };
         let line = call.line.clone();
+        let Some(way) = Way::of(element) else {
+            return self.done(cell, body, &id, fail("invalidattribute"));
+        };
+        if way == Way::End {
+            self.act_and_forget(line, Act::HangUp);
+            let data = json!({"requestid": request, "interactionid": id});
+            return self.answer(body, session, "interaction.redirect.done", data);
+        }
         if to.is_empty() {
             return self.done(cell, body, &id, fail("invaliddestination"));
         }
@@ -107,7 +144,8 @@ impl Sessions {
             session: session.to_owned(),
             detach: detach == "true",
         };
-        if !self.call_leg(cell, body, (&id, to), purpose, element.attribute("hints")) {
+        let hints = element.attribute("hints");
+        if !self.call_leg(cell, body, (&id, to), purpose, (hints, way)) {
             self.done(cell, body, &id, fail("unknown"));
             return;
         }
@@ -153,7 +191,14 @@ impl Sessions {
         default: String,
     ) {
         let purpose = Purpose::Remote { default };
-        if !self.call_leg(cell, body, (id, destination), purpose, None) {
+        let to = (id, destination);
+        if !self.call_leg(
+            cell,
+            body,
+            to,
+            purpose,
+            (None, Way::Anywhere { first: false }),
+        ) {
             let why = "the session has too many calls";
             self.drop_treatment(cell, body, id, "unknown", why);
         }
@@ -165,9 +210,9 @@ impl Sessions {
         body: &mut Body,
         (id, to): (&str, String),
         purpose: Purpose,
-        hints: Option<&Value>,
+        how: (Option<&Value>, Way),
     ) -> bool {
-        self.call_leg_of(cell, body, (id, to, None), purpose, hints)
+        self.call_leg_of(cell, body, (id, to, None), purpose, how)
     }
 
     /// Calls the agent whom a virtual queue found for a call; `false` when it has too many calls.
@@ -179,7 +224,8 @@ impl Sessions {
         found: &Found,
     ) -> bool {
         let to = (id, found.dn.clone(), Some(found.agent.clone()));
-        self.call_leg_of(cell, body, to, Purpose::Agent, None)
+        let how = (None, Way::Agent { first: false });
+        self.call_leg_of(cell, body, to, Purpose::Agent, how)
     }
 
     fn call_leg_of(
@@ -188,7 +234,7 @@ impl Sessions {
         body: &mut Body,
         (id, to, agent): (&str, String, Option<AgentId>),
         purpose: Purpose,
-        hints: Option<&Value>,
+        (hints, way): (Option<&Value>, Way),
     ) -> bool {
         if body.interactions.placed() >= limits::SESSION_CALLS_MAX {
             return false;
@@ -202,18 +248,20 @@ impl Sessions {
             purpose,
             answered: false,
         });
+        let (target, first) = match way {
+            Way::Agent { first } => (Target::Agent, first),
+            Way::Anywhere { first } => (Target::Destination, first),
+            Way::End => return false,
+        };
         let order = Order {
             call: leg.clone(),
-            target: if agent.is_some() {
-                Target::Agent
-            } else {
-                Target::Destination
-            },
+            target,
             agent: agent.map(|agent| (CallId::new(id), agent)),
             to,
             from: call.remote.clone(),
             shown: number_shown(hints),
             headers: headers(call.about.get("udata")),
+            first,
         };
         let placed = Placed {
             cell: Arc::clone(cell),
@@ -333,6 +381,7 @@ impl Sessions {
                 data["description"] = Value::from(why);
                 self.answer(body, &session, &name, data);
                 self.waits_on(cell, body, id);
+                self.needs_route(body, id);
             }
             Purpose::Remote { .. } if leg.answered => {
                 self.act_and_forget(line, Act::Unbridge);

@@ -16,12 +16,13 @@ use serde_json::{Value, json};
 use telephony::port::CallId;
 use tokio::sync::oneshot;
 
-use self::order::read;
+use self::order::{ORDERED_BY, changed, read};
 use super::act::failed;
 use super::cell::{Body, Cell, Input};
 use super::dialog::plain;
 use super::interaction::{Happened, Stage};
 use super::interactions::named;
+use super::series::Series;
 use super::{Sessions, event, lock};
 use crate::limits;
 use crate::shard::{Act, Command, Line, QueueOrder, SessionCommand};
@@ -59,7 +60,7 @@ impl Waits {
 }
 
 impl Sessions {
-    /// `<queue:submit>`, `<queue:cancel>` and `<queue:query>`.
+    /// `<queue:submit>`, `<queue:update>`, `<queue:cancel>` and `<queue:query>`.
     pub(super) fn queue(
         &self,
         cell: &Arc<Cell>,
@@ -70,6 +71,7 @@ impl Sessions {
     ) {
         match element.name.as_str() {
             "submit" => self.submit(cell, body, session, element, &request),
+            "update" => self.update(cell, body, session, element),
             "cancel" => self.withdraw(cell, body, session, meant(element)),
             _ => self.query_queue(cell, body, session, meant(element)),
         }
@@ -93,18 +95,21 @@ impl Sessions {
         });
         let wanted = match call {
             Ok((id, line)) => read(element, request)
-                .map(|order| (id, line, order))
-                .map_err(|why| ("invalidattribute", why)),
+                .map_err(|why| ("invalidattribute", why))
+                .and_then(|order| {
+                    let series = Series::read(element, session, request, self.speaks())?;
+                    Ok((id, line, order, series))
+                }),
             Err(word) => Err((word, "there is no such call to be queued".to_owned())),
         };
-        let (id, line, mut order) = match wanted {
+        let (id, line, mut order, series) = match wanted {
             Ok(wanted) => wanted,
             Err((error, why)) => {
                 let data = refused(&named(element), request, error, &why);
                 return self.answer(body, session, "error.queue.submit", data);
             }
         };
-        let data = json!({"requestid": request, "interactionid": id});
+        let data = json!({"requestid": request, "interactionid": id, "orderedby": ORDERED_BY});
         self.answer(body, session, "queue.submit.requestid", data);
         order.since = Some(Timestamp(self.now_ms()));
         let timeout_s = u64::try_from(order.timeout_s).unwrap_or(0);
@@ -112,6 +117,7 @@ impl Sessions {
             let happened = Happened::QueueTime(request.to_owned());
             self.later(cell, &id, Duration::from_secs(timeout_s), happened);
         }
+        self.end_series(cell, body, &id);
         if let Some(call) = body.interactions.get_mut(&id) {
             call.waits = Some(Waits {
                 session: session.to_owned(),
@@ -121,8 +127,52 @@ impl Sessions {
                 time: Time::Runs,
                 tries: 0,
             });
+            call.series = series;
         }
+        self.go_on_with_series(cell, body, &id);
         self.put_into(cell, id, line, order);
+    }
+
+    /// `<queue:update>`: what it says replaces what the request said; the place by age stays.
+    fn update(&self, cell: &Arc<Cell>, body: &mut Body, session: &str, element: &ActionElement) {
+        let request = meant(element);
+        let id = body.interactions.queued(&request).unwrap_or_default();
+        let fail =
+            |error: &str, why: &str| ("error.queue.update", refused(&id, &request, error, why));
+        let call = body.interactions.get_mut(&id);
+        let waits =
+            call.and_then(|call| Some((call.line.clone(), call.stage, call.waits.as_mut()?)));
+        let (name, data) = match waits {
+            None => fail("unknown", "there is no such request"),
+            // Whoever was found is called or reserved already.
+            Some((_, stage, waits)) if stage != Stage::Talking || waits.found.is_some() => {
+                fail("invalidstate.routed", "somebody was found")
+            }
+            Some((line, _, waits)) => {
+                let changed = changed(element, &waits.order);
+                let series = Series::read(element, session, &waits.order.request, self.speaks());
+                match changed
+                    .map_err(|why| ("invalidattribute", why))
+                    .and_then(|o| Ok((o, series?)))
+                {
+                    Err((error, why)) => fail(error, &why),
+                    Ok((order, series)) => {
+                        waits.order = order.clone();
+                        if series.is_some() {
+                            self.end_series(cell, body, &id);
+                            if let Some(call) = body.interactions.get_mut(&id) {
+                                call.series = series;
+                            }
+                            self.go_on_with_series(cell, body, &id);
+                        }
+                        self.put_into(cell, id.clone(), line, order);
+                        let data = json!({"requestid": request, "interactionid": id});
+                        ("queue.update.done", data)
+                    }
+                }
+            }
+        };
+        self.answer(body, session, name, data);
     }
 
     /// Hands a request over to the router.
@@ -162,14 +212,15 @@ impl Sessions {
     }
 
     fn withdraw(&self, cell: &Arc<Cell>, body: &mut Body, session: &str, request: String) {
-        let found = body.interactions.queued(&request);
-        let call = found.and_then(|id| body.interactions.get_mut(&id));
+        let found = body.interactions.queued(&request).unwrap_or_default();
+        let call = body.interactions.get_mut(&found);
         let line = call
             .filter(|call| call.stage == Stage::Talking)
             .map(|call| {
                 call.waits = None;
                 call.line.clone()
             });
+        self.go_on_with_series(cell, body, &found);
         let line = match line {
             Some(Line::Placed(call)) => {
                 let data = json!({"requestid": request});
@@ -348,6 +399,7 @@ impl Sessions {
                 call.waits = None;
                 let (name, data) = failed("interaction", "redirect", &redirect, "remote");
                 self.answer(body, &session, &name, data);
+                self.needs_route(body, id);
             }
             QueueTold::TimedOut { cleared } => {
                 if cleared {
@@ -522,7 +574,8 @@ impl Sessions {
                 request,
             });
             let (name, data) = failed("interaction", "redirect", &redirect, "remote");
-            return self.answer(body, &session, &name, data);
+            self.answer(body, &session, &name, data);
+            return self.needs_route(body, id);
         }
         if waits.tries >= limits::QUEUE_TRIES_MAX {
             return self.give_up(body, id, "remote");
@@ -530,6 +583,24 @@ impl Sessions {
         let is_late = waits.time == Time::Over;
         if !is_late || self.too_late(body, id) {
             self.waits_on(cell, body, id);
+        }
+    }
+
+    /// The call is back after somebody could not be reached: the session says where it goes.
+    pub(super) fn needs_route(&self, body: &mut Body, id: &str) {
+        let call = body.interactions.get(id);
+        if let Some(call) = call.filter(|call| call.waits.is_none()) {
+            let (session, data) = (call.session.clone(), json!({"interactionid": id}));
+            self.answer(body, &session, "interaction.onrouterequest", data);
+        }
+    }
+
+    /// The other side has left a virtual queue.
+    pub(super) fn abandoned(&self, body: &mut Body, id: &str) {
+        let call = body.interactions.get_mut(id);
+        if let Some(waits) = call.and_then(|call| call.waits.take()) {
+            let data = json!({"interactionid": id, "requestid": waits.order.request});
+            self.answer(body, &waits.session, "interaction.abandoned", data);
         }
     }
 }

@@ -9,12 +9,14 @@ use scxml::{Data, Ending};
 use serde_json::Value;
 
 use super::cell::{Cell, Input, PluginOf};
+use super::family::DIALECT;
 use super::{Sessions, new_id};
 
 impl Sessions {
     /// Runs a document for a callback; what becomes of it is told to that.
     pub(crate) fn run_strategy(&self, order: StrategyOrder) {
-        let cell = Cell::of_strategy(new_id(), PluginOf::run_by(&order));
+        let plugin = PluginOf::run_by(&order);
+        let cell = Cell::of_strategy(new_id(), plugin, &self.http_base());
         if !self.register(&cell) {
             let why = "there are too many sessions".to_owned();
             return self.tell(&cell, not_started(why));
@@ -22,7 +24,8 @@ impl Sessions {
         self.bind(&order.token, &cell);
         let sessions = self.clone();
         self.inner.supervisor.spawn("strategy", async move {
-            match sessions.inner.documents.get(&order.url).await {
+            let dialect = parameter_text(&order.parameters, DIALECT).unwrap_or_default();
+            match sessions.document(&order.url, &dialect).await {
                 Ok(document) => {
                     let beginning = sessions.beginning(&cell, document, order.parameters);
                     sessions.push(&cell, Input::Start(Box::new(beginning)));

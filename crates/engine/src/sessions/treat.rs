@@ -41,32 +41,76 @@ impl Sessions {
                 return self.answer(body, session, &name, data);
             }
         };
-        let Some(call) = body.interactions.get_mut(&id) else {
+        let Some(call) = body.interactions.get(&id) else {
             return;
         };
         if let Some(word) = call.busy() {
             let (name, data) = refuse(word, "the call cannot be treated now");
             return self.answer(body, session, &name, data);
         }
-        let voicexml = self.inner.voicexml.get();
-        let speaks = voicexml.is_some_and(crate::voicexml::VoiceXml::can_speak);
-        let mut treatment = match Treatment::read(element, session, request, speaks) {
+        let treatment = match Treatment::read(element, session, request, self.speaks()) {
             Ok(treatment) => treatment,
             Err((error, why)) => {
                 let (name, data) = refuse(error, &why);
                 return self.answer(body, session, &name, data);
             }
         };
+        self.begin_treatment(cell, body, &id, treatment);
+    }
+
+    fn begin_treatment(
+        &self,
+        cell: &Arc<Cell>,
+        body: &mut Body,
+        id: &str,
+        mut treatment: Treatment,
+    ) {
+        let Some(call) = body.interactions.get_mut(id) else {
+            return;
+        };
         let remote = treatment.remote.take();
         let is_application = treatment.application.is_some();
         call.treatment = Some(treatment);
         match remote {
             Some((destination, default)) => {
-                self.call_remote(cell, body, &id, destination, default);
+                self.call_remote(cell, body, id, destination, default);
             }
-            None if is_application => self.start_application(cell, body, &id),
-            None => self.next_prompt(cell, body, &id),
+            None if is_application => self.start_application(cell, body, id),
+            None => self.next_prompt(cell, body, id),
         }
+    }
+
+    /// Begins a treatment of a series; `false` when there is none to begin.
+    pub(super) fn begin_silently(
+        &self,
+        cell: &Arc<Cell>,
+        body: &mut Body,
+        id: &str,
+        (element, session, request): (&ActionElement, &str, &str),
+    ) -> bool {
+        let read = Treatment::read(element, session, request, self.speaks());
+        let Ok(treatment) = read else {
+            // It was read before: only the synthesiser may have gone.
+            return false;
+        };
+        let is_silent = true;
+        self.begin_treatment(
+            cell,
+            body,
+            id,
+            Treatment {
+                is_silent,
+                ..treatment
+            },
+        );
+        let call = body.interactions.get(id);
+        call.is_some_and(|call| call.treatment.is_some())
+    }
+
+    /// Texts can be spoken.
+    pub(super) fn speaks(&self) -> bool {
+        let voicexml = self.inner.voicexml.get();
+        voicexml.is_some_and(crate::voicexml::VoiceXml::can_speak)
     }
 
     /// Plays what comes next, or waits for digits, or ends.
@@ -313,6 +357,7 @@ impl Sessions {
         match found {
             Ok(id) => {
                 let data = json!({"requestid": request, "interactionid": id});
+                self.end_series(cell, body, &id);
                 self.drop_treatment(cell, body, &id, "cancelled", "it was stopped");
                 self.answer(body, session, "dialog.stop.done", data);
             }
@@ -326,7 +371,13 @@ impl Sessions {
     pub(super) fn end_well(&self, body: &mut Body, id: &str) {
         let call = body.interactions.get_mut(id);
         if let Some(treatment) = call.and_then(|call| call.treatment.take()) {
-            let (name, data) = treatment.done();
+            let told = treatment.done();
+            self.tell_end(body, &treatment, told);
+        }
+    }
+
+    fn tell_end(&self, body: &mut Body, treatment: &Treatment, (name, data): (String, Value)) {
+        if !treatment.is_silent {
             self.answer(body, &treatment.session, &name, data);
         }
     }
@@ -338,7 +389,7 @@ impl Sessions {
             let (name, mut data) = treatment.done();
             data["interactionid"] = Value::from(id);
             data["extensions"] = extensions;
-            self.answer(body, &treatment.session, &name, data);
+            self.tell_end(body, &treatment, (name, data));
         }
     }
 
@@ -368,8 +419,8 @@ impl Sessions {
             _ if treatment.playing != 0 => self.act_and_forget(line, Act::Stop),
             _ => {}
         }
-        let (name, data) = treatment.failed(error, why);
-        self.answer(body, &treatment.session, &name, data);
+        let told = treatment.failed(error, why);
+        self.tell_end(body, &treatment, told);
     }
 
     /// An event that answers an element, at once.

@@ -23,6 +23,7 @@ use super::{Act, Command, PLUGIN_PLAYS, QueueOrder, Reply, Shard};
 use crate::limits;
 use crate::sessions::{Over, Signal};
 use crate::supervisor::Supervisor;
+use crate::voicexml::OtherSide;
 
 /// A call that sessions and applications act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +110,8 @@ pub(crate) struct Order {
     /// Number that the other side is shown instead.
     pub(crate) shown: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
+    /// It is placed before others when there is room again.
+    pub(crate) first: bool,
 }
 
 /// What a session wants of the calls that it placed, and of where calls go.
@@ -401,6 +404,11 @@ impl Shard {
                 self.placed.remove(call.as_str());
                 self.placed_over(call, &ended);
                 self.part(call.as_str());
+                let voicexml = &self.parts.plugins.voicexml;
+                voicexml.line_over(call);
+                if voicexml.leg(call, OtherSide::Over(ended.clone())) {
+                    return;
+                }
                 Signal::Over(Over {
                     answered: ended.answered,
                     call_state: ended.call_state,
@@ -415,6 +423,10 @@ impl Shard {
             EventKind::Ringing | EventKind::EarlyMedia => Signal::Ringing,
             EventKind::Answered { .. } => {
                 self.placed_answered(call);
+                let voicexml = &self.parts.plugins.voicexml;
+                if voicexml.leg(call, OtherSide::Answered) {
+                    return;
+                }
                 Signal::Answered
             }
             EventKind::Verdict(verdict) => Signal::Judged(verdict.call_state),

@@ -40,6 +40,11 @@ impl Shard {
         self.router
             .known_target(&order.target)
             .map_err(|_unknown| "invalidtarget")?;
+        let found = |queued: &&Queued| queued.request == order.request && queued.found.is_some();
+        if self.queued.get(&key(call)).filter(found).is_some() {
+            // An update that crosses with its agent: the session hears of that one.
+            return Ok(());
+        }
         self.unqueue_placed(call);
         let queue = order.queue.unwrap_or_default();
         let waiting = Waiting {

@@ -34,6 +34,8 @@ pub(crate) enum Input {
     Other(OtherSide),
     /// Audio for the time until the destination of this transfer answers.
     TransferAudio(u64, Clip),
+    /// The destination of this transfer has rung long enough.
+    TransferRing(u64),
     /// The longest conversation of this transfer is over.
     TransferTime(u64),
     /// Something may be due.
@@ -65,6 +67,8 @@ pub(super) struct Call {
     /// What the application is found by.
     pub(super) token: String,
     pub(super) line: Line,
+    /// Number of the other side, for destinations that a page calls.
+    pub(super) remote: String,
 }
 
 impl Call {

@@ -35,10 +35,10 @@ impl VoiceXml {
             Line::Question { callback, .. } => callback.clone(),
             Line::Placed(call) => CallbackId::new(call.as_str()),
         };
-        // A call that a session placed is no callback that could be sent on.
+        // On a callback's call that its session has, the callback itself goes on.
         let transfers = match &wanted.line {
             Line::Question { .. } => vec![vxml::TransferKind::Blind],
-            Line::Placed(_) => Vec::new(),
+            Line::Placed(_) => Start::default().transfers,
         };
         let connection = Connection {
             local: "sip:ringback".to_owned(),
@@ -52,6 +52,7 @@ impl VoiceXml {
             callback,
             token: wanted.line.key().to_owned(),
             line: wanted.line,
+            remote: wanted.remote,
         };
         let beginning = Beginning {
             url: wanted.url,

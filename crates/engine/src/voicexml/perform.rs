@@ -51,6 +51,7 @@ impl VoiceXml {
             }
             Input::Other(what) => self.other(cell, &mut body, &what, now_ms),
             Input::TransferAudio(id, clip) => self.transfer_audio(cell, &body, id, clip),
+            Input::TransferRing(id) => self.ring_out(cell, &mut body, id, now_ms),
             Input::TransferTime(id) => {
                 self.leave_transfer(cell, &mut body, id, "maxtime_disconnect", now_ms);
             }

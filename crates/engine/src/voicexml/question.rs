@@ -35,6 +35,7 @@ impl VoiceXml {
                 callback: question.callback.clone(),
                 token: question.token.clone(),
             },
+            remote: question.customer_number.clone(),
         };
         let asker = Asker {
             call: call.clone(),

@@ -7,14 +7,14 @@ use std::time::Duration;
 use callback::lifecycle::CallOut;
 use callback::number;
 use telephony::media::audio::Clip;
-use telephony::port::{Ended, EndedBy};
+use telephony::port::{CallId, Ended, EndedBy};
 use vxml::{TransferKind, TransferOutcome, TransferRequest};
 
 use super::cell::{Body, Cell, Input};
 use super::perform::handle;
 use super::{OtherSide, VoiceXml};
 use crate::limits;
-use crate::shard::Act;
+use crate::shard::{Act, Line};
 
 /// A destination that the application called.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Transferring {
     max_time_ms: Option<u64>,
     /// It answered then.
     since_ms: Option<i64>,
+    /// The leg, when a session placed the call; that of a callback is the callback's.
+    pub(super) leg: Option<CallId>,
 }
 
 impl Transferring {
@@ -45,7 +47,17 @@ impl VoiceXml {
         if number::clean(&destination).is_none() {
             return self.tell(cell, id, failed("baddestination"));
         }
-        let act = if request.kind == TransferKind::Blind {
+        let is_blind = request.kind == TransferKind::Blind;
+        if let (true, Line::Placed(line)) = (is_blind, &cell.call.line) {
+            let out = CallOut {
+                destination,
+                kind: "blind",
+                ring_timeout_s: None,
+                aai: request.aai,
+            };
+            return self.call_leg(cell, body, line, (id, out), true);
+        }
+        let act = if is_blind {
             Act::Redirect {
                 destination,
                 aai: request.aai,
@@ -56,17 +68,22 @@ impl VoiceXml {
                 kind: request.kind,
                 max_time_ms: request.max_time_ms,
                 since_ms: None,
+                leg: None,
             });
             if let Some(audio) = request.audio {
                 self.find_transfer_audio(cell, id, audio);
             }
             let is_bridge = request.kind == TransferKind::Bridge;
-            Act::CallOut(Box::new(CallOut {
+            let out = CallOut {
                 destination,
                 kind: if is_bridge { "bridge" } else { "consultation" },
                 ring_timeout_s: request.connect_timeout_ms.map(ring_seconds),
                 aai: request.aai,
-            }))
+            };
+            if let Line::Placed(line) = &cell.call.line {
+                return self.call_leg(cell, body, line, (id, out), false);
+            }
+            Act::CallOut(Box::new(out))
         };
         let leaves = matches!(act, Act::Redirect { .. });
         let begun = self.control(cell, act);
@@ -83,7 +100,7 @@ impl VoiceXml {
             });
     }
 
-    fn tell(&self, cell: &Arc<Cell>, id: u64, outcome: TransferOutcome) {
+    pub(super) fn tell(&self, cell: &Arc<Cell>, id: u64, outcome: TransferOutcome) {
         let input = vxml::Input::Transferred { id, outcome };
         self.push(cell, Input::Handle(Box::new(input)));
     }
@@ -117,27 +134,42 @@ impl VoiceXml {
         match what {
             OtherSide::Answered if transfer.since_ms.is_some() => {}
             OtherSide::Answered if transfer.kind == TransferKind::Consultation => {
-                let id = transfer.id;
+                let (id, leg) = (transfer.id, transfer.leg.take());
                 body.transfer = None;
-                self.pass_on(cell, id);
+                match leg {
+                    Some(leg) => {
+                        self.hand_over(cell, &leg);
+                        self.tell(cell, id, TransferOutcome::Left);
+                    }
+                    None => self.pass_on(cell, id),
+                }
             }
             OtherSide::Answered => {
                 transfer.since_ms = Some(now_ms);
                 if let Some(ms) = transfer.max_time_ms {
-                    self.limit_talk(cell, transfer.id, ms);
+                    let limit = Input::TransferTime(transfer.id);
+                    self.later(cell, Duration::from_millis(ms), limit);
                 }
-                self.act_and_forget(cell, Act::Join);
+                let act = match transfer.leg.clone() {
+                    Some(other) => Act::Bridge { other },
+                    None => Act::Join,
+                };
+                self.act_and_forget(cell, act);
             }
             OtherSide::Over(ended) => {
                 let outcome = match transfer.since_ms {
-                    Some(_) if ended.by == EndedBy::Remote => {
+                    Some(_) if ended.by == EndedBy::Remote && !is_of_network(ended) => {
                         transfer.ended("far_end_disconnect", now_ms)
                     }
                     Some(_) => transfer.ended("network_disconnect", now_ms),
                     None => not_reached(ended),
                 };
                 let id = transfer.id;
+                let parts = transfer.leg.is_some() && transfer.since_ms.is_some();
                 body.transfer = None;
+                if parts {
+                    self.act_and_forget(cell, Act::Unbridge);
+                }
                 self.act_and_forget(cell, Act::Stop);
                 handle(body, vxml::Input::Transferred { id, outcome }, now_ms);
             }
@@ -159,16 +191,25 @@ impl VoiceXml {
             });
     }
 
-    fn limit_talk(&self, cell: &Arc<Cell>, id: u64, ms: u64) {
+    /// An input some time from now.
+    pub(super) fn later(&self, cell: &Arc<Cell>, wait: Duration, input: Input) {
         let (all, cell) = (self.clone(), Arc::downgrade(cell));
         self.inner
             .supervisor
             .spawn("application timer", async move {
-                tokio::time::sleep(Duration::from_millis(ms)).await;
+                tokio::time::sleep(wait).await;
                 if let Some(cell) = cell.upgrade() {
-                    all.push(&cell, Input::TransferTime(id));
+                    all.push(&cell, input);
                 }
             });
+    }
+
+    /// The destination has rung long enough.
+    pub(super) fn ring_out(&self, cell: &Arc<Cell>, body: &mut Body, id: u64, now_ms: i64) {
+        let rings = body.transfer.as_ref().is_some_and(|t| t.since_ms.is_none());
+        if rings {
+            self.leave_transfer(cell, body, id, "noanswer", now_ms);
+        }
     }
 
     /// Ends a transfer from our side: the page has its customer again.
@@ -181,7 +222,10 @@ impl VoiceXml {
         now_ms: i64,
     ) {
         if let Some(transfer) = body.transfer.take_if(|transfer| transfer.id == id) {
-            self.act_and_forget(cell, Act::LetGo);
+            match &transfer.leg {
+                Some(leg) => self.drop_leg(cell, leg),
+                None => self.act_and_forget(cell, Act::LetGo),
+            }
             self.act_and_forget(cell, Act::Stop);
             let outcome = transfer.ended(result, now_ms);
             handle(body, vxml::Input::Transferred { id, outcome }, now_ms);
@@ -189,7 +233,12 @@ impl VoiceXml {
     }
 }
 
-fn failed(kind: &str) -> TransferOutcome {
+/// Whether the network ended a call that was answered, as it says itself (Q.850).
+fn is_of_network(ended: &Ended) -> bool {
+    matches!(ended.q850, Some(27 | 34 | 38 | 41 | 42 | 44 | 47))
+}
+
+pub(super) fn failed(kind: &str) -> TransferOutcome {
     TransferOutcome::Failed(kind.to_owned())
 }
 

@@ -7,7 +7,7 @@ mod list;
 mod put;
 mod remove;
 
-pub(super) use changes::changes;
+pub(super) use changes::{changes, history};
 pub(super) use export::export;
 pub(super) use import::import;
 pub(super) use list::list;

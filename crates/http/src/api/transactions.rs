@@ -9,7 +9,9 @@ use callback::ErrorCode;
 use callback::limits::IMPORT_MAX;
 use engine::ImportMode;
 use serde_json::{Map, Value, json};
+use store::Subject;
 
+use crate::api::services::history;
 use crate::api::{Operator, import_answer};
 use crate::error::{ApiError, Failure};
 use crate::path::{ApiPath, service_name};
@@ -17,16 +19,17 @@ use crate::{Api, answer, body};
 
 /// `POST /api/v1/transactions/import?name=`: a list from the text of a file.
 pub(super) async fn import(
-    _: Operator,
+    operator: Operator,
     State(api): State<Arc<Api>>,
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (name, mode) = parse(query.as_deref())?;
+    let by = operator.author("import");
     let body = body::read(request, IMPORT_MAX).await?;
     let import = api
         .engine
-        .import_transactions(&name, body.text()?, mode)
+        .import_transactions(&name, body.text()?, mode, &by)
         .await?;
     Ok(import_answer(&import)?)
 }
@@ -108,13 +111,23 @@ pub(super) async fn export(
     Ok((headers, list.to_ini()).into_response())
 }
 
-/// `DELETE /api/v1/transactions/{name}`: removes a list; 409 while it is in use.
-pub(super) async fn remove(
+/// `GET /api/v1/transactions/{name}/changes`: who changed what of a list.
+pub(super) async fn changes(
     _: Operator,
     State(api): State<Arc<Api>>,
     ApiPath(name): ApiPath<String>,
 ) -> Result<Response, ApiError> {
-    api.engine.remove_transactions(&name).await?;
+    history(&api, &Subject::List(name)).await
+}
+
+/// `DELETE /api/v1/transactions/{name}`: removes a list; 409 while it is in use.
+pub(super) async fn remove(
+    operator: Operator,
+    State(api): State<Arc<Api>>,
+    ApiPath(name): ApiPath<String>,
+) -> Result<Response, ApiError> {
+    let by = operator.author("delete");
+    api.engine.remove_transactions(&name, by).await?;
     Ok(answer::ok(&json!({}))?)
 }
 

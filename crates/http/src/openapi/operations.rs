@@ -133,7 +133,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "get",
         "/api/v1/services/{name}/changes",
         "Who changed which options of a service from what to what, the last change first",
-        Answer::Json("ServiceChanges"),
+        Answer::Json("Changes"),
     ),
     op(
         "get",
@@ -311,6 +311,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/api/v1/transactions/{name}",
         "Removes a Transaction List; 409 while something names it",
         Answer::Json("Object"),
+    ),
+    op(
+        "get",
+        "/api/v1/transactions/{name}/changes",
+        "Who changed which entries of a list from what to what, the last change first",
+        Answer::Json("Changes"),
     ),
     op(
         "get",
@@ -571,6 +577,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "post",
         "/scxml/session/start",
         "Starts an SCXML session; src is the document, idealtime (ms since 1970) when, other keys are its parameters",
+        Answer::Json("Object"),
+    )
+    .body(Body::Keys("Object")),
+    op(
+        "post",
+        "/scxml/basichttp/{session}",
+        "A message for the BasicHTTP event processor of a session; _scxmleventname names the event",
         Answer::Json("Object"),
     )
     .body(Body::Keys("Object")),

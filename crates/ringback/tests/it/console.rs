@@ -370,6 +370,41 @@ async fn changes_of_a_service_are_kept_with_who_and_what() {
 }
 
 #[tokio::test]
+async fn changes_of_a_list_are_kept_and_survive_a_restart_and_its_removal() {
+    let mut server = server(9)
+        .set("server", "username = \"operator\"")
+        .set("server", "password = \"pass\"")
+        .start()
+        .await;
+    let api = server.api.login("operator", "pass");
+    let import = async |text: &str| {
+        let path = "/api/v1/transactions/import?name=Events";
+        let put = api.post_bytes(path, "text/plain", text.into()).await;
+        assert_eq!(put.status, 200, "{put:?}");
+    };
+    let list = "[_cbe_on_service_exit]\nnotify_params = _service_name\n";
+    import(list).await;
+    // The same again changes nothing, so there is nothing to tell.
+    import(list).await;
+    import("[_cbe_on_service_exit]\nnotify_params = c_agent_id\n").await;
+    assert_eq!(api.delete("/api/v1/transactions/Events").await.status, 200);
+    server.kill_hard().await;
+    server.restart().await;
+    let api = server.api.login("operator", "pass");
+    let told = api.get("/api/v1/transactions/Events/changes").await.body;
+    let changes = told["changes"].as_array().cloned().unwrap_or_default();
+    let ways: Vec<&Value> = changes.iter().map(|change| &change["how"]).collect();
+    assert_eq!(ways, ["delete", "import", "import"], "{told}");
+    assert_eq!(changes[1]["who"], "operator", "{told}");
+    let expected = json!([{"name": "[_cbe_on_service_exit] notify_params",
+        "before": "_service_name", "after": "c_agent_id"}]);
+    assert_eq!(changes[1]["options"], expected, "{told}");
+    // A service of the same name has a history of its own.
+    let other = api.get("/api/v1/services/Events/changes").await.body;
+    assert_eq!(other["changes"], json!([]));
+}
+
+#[tokio::test]
 async fn services_and_lists_go_when_nothing_uses_them() {
     let receiver = Receiver::start().await;
     let server = server(9).start().await;

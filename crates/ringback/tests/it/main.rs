@@ -36,6 +36,8 @@ mod session_calls;
 mod session_dialogs;
 mod session_interactions;
 mod session_queue;
+mod session_rest;
+mod session_waits;
 mod sessions;
 mod sip_seen;
 mod stage;

@@ -287,3 +287,43 @@ async fn row_17_other_failures_are_asked_about() {
     site.notes.whole(&id, PATIENCE).await;
     assert_eq!(asked(&site).await, (5, false));
 }
+
+/// No plugin at all.
+const NONE: &str = "_plugin_on_dial_url =";
+
+#[tokio::test]
+async fn row_3_a_human_hears_the_greeting_and_then_queues() {
+    let line = crate::plugin::answering().await;
+    let greeted = [NONE, "_treatment_customer_connect = greeting.wav"];
+    let site = Site::start(line.port, &greeted).await;
+    let id = site.server.api.call_back("desk", "5115").await;
+    site.notes.wait_for(&id, "customer_queued", PATIENCE).await;
+    let told = story(&site.notes.of(&id));
+    let rest = ["connect_treatment_start", "customer_queued"];
+    assert_eq!(told[told.len() - 2..], rest);
+    assert!(site.plugin.notes().is_empty());
+}
+
+#[tokio::test]
+async fn rows_6_and_7_a_machine_the_plugin_does_not_want() {
+    testkit::require!(testkit::sipp());
+    for (message, played) in [("message.wav", 1), ("{}", 0)] {
+        let mut ports = Ports::block();
+        let customer = voicemail(&mut ports).await;
+        let message = format!("_treatment_call_failure_answering_machine = {message}");
+        let only_humans = [
+            message.as_str(),
+            "_plugin_on_dial_invoke_on_call_failed = false",
+            "_max_dial_attempts = 1",
+        ];
+        let site = Site::start(customer.port, &[&DETECT[..], &only_humans].concat()).await;
+        let id = site.server.api.call_back("desk", "5115").await;
+        let within = Duration::from_secs(45);
+        let notes = site.notes.whole(&id, within).await;
+        assert_eq!(story(&notes)[3], "dial_done(9,1)");
+        let log = logged(&site.server, &id, "rb.machine_message").await;
+        assert_eq!(log.len(), played, "{message}");
+        customer.wait_for("BYE", PATIENCE).await;
+        assert!(site.plugin.notes().is_empty());
+    }
+}

@@ -120,10 +120,7 @@ async fn a_call_that_cannot_be_placed_is_an_error_with_its_word() {
         ("from=\"'4711'\"", "invaliddestination"),
         ("from=\"'4711'\" to=\"'112'\"", "invaliddestination"),
         ("from=\"'4711'\" to=\"'a b'\"", "invaliddestination"),
-        (
-            "from=\"'4711'\" to=\"'5115'\" type=\"supervisor\"",
-            "unknown",
-        ),
+        ("from=\"'4711'\" to=\"'5115'\" type=\"sideways\"", "unknown"),
         (
             "from=\"'4711'\" to=\"'nobody'\" type=\"agent\"",
             "invaliddestination",
@@ -363,6 +360,118 @@ async fn an_application_talks_on_a_call_of_a_session() {
     phone.press('7').await;
     let done = stage.event("dialog.start.done", 1).await;
     assert_eq!(done["extensions"], json!({"k": "7"}));
+}
+
+/// A page with one transfer to 5101 that exits with what came of it.
+fn transfers(transfer: &str) -> Page {
+    let page = format!(
+        "<?xml version='1.0'?><vxml version='2.1' xmlns='http://www.w3.org/2001/vxml'>\
+         <var name='event'/><var name='result'/><var name='long'/>\
+         <catch event='error.connection error.unsupported'><assign name='event' expr='_event'/>\
+         <exit namelist='event'/></catch>\
+         <form><transfer name='t' dest='tel:5101' {transfer}><filled><assign name='result' expr='t'/>\
+         <assign name='long' expr='t$.duration &gt; 0.5'/><exit namelist='result long'/></filled>\
+         </transfer></form></vxml>"
+    );
+    Page::new("application/voicexml+xml", page)
+}
+
+/// A session with a call to 5115 whose page passes it on to 5101.
+async fn passed_on(transfer: &str, destination: Behaviour) -> (Stage, Line, String) {
+    let line = Line::start(move |number, _| match number {
+        "5101" => destination,
+        _ => Behaviour::Answer(Duration::ZERO),
+    })
+    .await;
+    let builder = server(line.port).set("dialplan", "rp_allow = [\"^51[0-9]{2}$\"]");
+    let stage = Stage::new(builder).await;
+    let _url = stage.web.put("/app.vxml", transfers(transfer));
+    let session = stage.session(&calls("'5115'", "")).await;
+    let _present = stage.event("interaction.present", 1).await;
+    stage.send(&session, "start", &json!({})).await;
+    (stage, line, session)
+}
+
+/// V2.0 2.3.7.2: a bridge on a call that a session placed fills its variable with how it ended.
+#[tokio::test]
+async fn a_bridge_on_a_call_of_a_session_tells_how_it_ended() {
+    let (now, talk) = (Duration::ZERO, Duration::from_millis(1_200));
+    for (destination, attributes, result) in [
+        (Behaviour::Refuse(now, 486), "", "busy"),
+        (Behaviour::NoAnswer, "connecttimeout='1s'", "noanswer"),
+        (
+            Behaviour::AnswerAndLeave(now, talk),
+            "",
+            "far_end_disconnect",
+        ),
+        (Behaviour::Answer(now), "maxtime='1s'", "maxtime_disconnect"),
+    ] {
+        let attributes = format!("type='bridge' aai='order 4711' {attributes}");
+        let (stage, line, _session) = passed_on(&attributes, destination).await;
+        let done = stage.event("dialog.start.done", 1).await;
+        let long = result.ends_with("_disconnect");
+        let expected = json!({"result": result, "long": long});
+        assert_eq!(done["extensions"], expected);
+        let legs = line.calls_to("5101");
+        assert_eq!(legs[0].header("X-Genesys-AAI"), "order 4711");
+        until("the end of the leg", PATIENCE, async || {
+            line.calls_to("5101")[0].over
+        })
+        .await;
+        // The session has its call still.
+        assert!(line.calls_to("5115")[0].over.is_none());
+    }
+}
+
+/// V2.0 2.3.7.3: a transfer on a call of a session that cannot be made is an error of the connection.
+#[tokio::test]
+async fn a_transfer_of_a_call_of_a_session_that_cannot_be() {
+    let (stage, _line, _session) = passed_on("type='bridge'", Behaviour::Fail(404)).await;
+    let done = stage.event("dialog.start.done", 1).await;
+    let expected = json!({"event": "error.connection.baddestination"});
+    assert_eq!(done["extensions"], expected);
+}
+
+/// V2.0 2.3.7.1: a blind transfer or a consultation on a call of a session leaves the caller with the destination.
+#[tokio::test]
+async fn a_page_passes_the_call_of_a_session_on() {
+    for kind in ["blind", "consultation"] {
+        let answers = Behaviour::Answer(Duration::from_millis(300));
+        let transfer = format!("type='{kind}'");
+        let (stage, line, session) = passed_on(&transfer, answers).await;
+        let _done = stage.event("dialog.start.done", 1).await;
+        let gone = stage.event("interaction.deleted", 1).await;
+        assert_eq!(gone["resultof"], "detach");
+        until("the destination answers", PATIENCE, async || {
+            line.calls_to("5101")[0].answered.then_some(())
+        })
+        .await;
+        // The end of the session is not theirs.
+        stage.send(&session, "finish", &json!({})).await;
+        let at = format!("/scxml/session/{session}/query");
+        until("the session is over", PATIENCE, async || {
+            (stage.server.api.get(&at).await.status == 404).then_some(())
+        })
+        .await;
+        let before = line.audio_packets();
+        until("audio between them", PATIENCE, async || {
+            (line.audio_packets() > before + 8).then_some(())
+        })
+        .await;
+        assert!(line.calls().iter().all(|call| call.over.is_none()));
+    }
+}
+
+/// V2.0 2.3.7.1: a caller of a session who was sent on to nobody is released.
+#[tokio::test]
+async fn a_blind_transfer_of_a_call_of_a_session_to_nobody() {
+    let busy = Behaviour::Refuse(Duration::from_millis(300), 486);
+    let (stage, line, _session) = passed_on("type='blind'", busy).await;
+    let _done = stage.event("dialog.start.done", 1).await;
+    until("the end of the call", PATIENCE, async || {
+        line.calls_to("5115")[0].over
+    })
+    .await;
 }
 
 #[tokio::test]

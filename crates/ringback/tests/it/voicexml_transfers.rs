@@ -51,6 +51,10 @@ impl Site {
 
     async fn with(customer: Talker, page: &str, destination: Behaviour, extra: &[&str]) -> Self {
         let line = Line::start(move |_, _| destination).await;
+        Self::on_line(customer, page, line, extra).await
+    }
+
+    async fn on_line(customer: Talker, page: &str, line: Line, extra: &[&str]) -> Self {
         let (web, notes) = (Web::start().await, Receiver::start().await);
         let url = web.put(
             "/app/start.vxml",
@@ -185,6 +189,40 @@ async fn a_bridge_tells_how_it_ended() {
         let seconds: f64 = value(&told, "d").expect("a duration").parse().expect("s");
         let talked = result.ends_with("_disconnect");
         assert_eq!(seconds > 0.5, talked, "{told}");
+        site.is_cancelled(&id).await;
+    }
+}
+
+/// V2.0 2.3.7.2: a network that is full, one that ends the call, and another end before the answer are told apart.
+#[tokio::test]
+async fn a_bridge_tells_what_the_network_did() {
+    let talk = Duration::from_millis(1_200);
+    for (cause, behaviour, result) in [
+        (34, Behaviour::Fail(503), "network_busy"),
+        (42, Behaviour::Refuse(NOW, 503), "network_busy"),
+        (
+            38,
+            Behaviour::AnswerAndLeave(NOW, talk),
+            "network_disconnect",
+        ),
+        (
+            16,
+            Behaviour::AnswerAndLeave(NOW, talk),
+            "far_end_disconnect",
+        ),
+        (0, Behaviour::Fail(487), "unknown"),
+        (0, Behaviour::Refuse(NOW, 400), "unknown"),
+    ] {
+        let line = Line::start_with_cause(cause, move |_, _| behaviour).await;
+        let customer = Talker::start(true).await;
+        let site = Site::on_line(customer, &page("type='bridge'", ""), line, &[]).await;
+        let id = site.call().await;
+        let told = site.told().await;
+        assert_eq!(
+            value(&told, "t"),
+            Some(result),
+            "{told} after {behaviour:?}"
+        );
         site.is_cancelled(&id).await;
     }
 }

@@ -21,6 +21,9 @@ fn attack(source: &str) -> (Option<script::Error>, u64) {
         1,
     )
     .unwrap();
+    sandbox.begin(0);
+    // Loaded before: a script may leave no room for it.
+    assert_eq!(sandbox.json(good).unwrap(), json!(42));
     let start = watch.elapsed_us();
     sandbox.begin(0);
     let ended = sandbox.run(bad).err();
@@ -42,6 +45,11 @@ fn endless_work_ends_in_the_time_limit() {
         "JSON.stringify({toJSON() { for (;;); }})",
         "var p = new Proxy({}, {get() { for (;;); }}); p.x",
         "[1, 2].sort(function () { for (;;); })",
+        "Reflect.apply(Array.prototype.every, {length: 2 ** 52}, [x => x])",
+        "new Array(1e9).forEach(x => x)",
+        "new Array(1e9).map(x => x)",
+        "new Array(1e9).includes(1)",
+        "new Array(1e9).lastIndexOf(1)",
     ] {
         let (ended, took) = attack(source);
         assert_eq!(
@@ -84,10 +92,6 @@ fn built_ins_without_interrupt_refuse_huge_work() {
         "`${new Array(1e9)}`",
         "new Array(1e9).fill(0)",
         "new Array(1e9).indexOf(1)",
-        "new Array(1e9).lastIndexOf(1)",
-        "new Array(1e9).includes(1)",
-        "new Array(1e9).map(x => x)",
-        "new Array(1e9).forEach(x => x)",
         "new Array(1e9).reverse()",
         "new Array(4e9).sort()",
         "[].concat(new Array(1e9), new Array(1e9))",
@@ -96,7 +100,6 @@ fn built_ins_without_interrupt_refuse_huge_work() {
         "new Array(1e9).slice(5)",
         "new Array(1e9).unshift(5)",
         "Array.from({length: 1e9})",
-        "Reflect.apply(Array.prototype.every, {length: 2 ** 52}, [x => x])",
         "'x'.repeat(2 ** 28)",
         "'x'.padEnd(2 ** 28)",
         "('a'.repeat(1e6)).indexOf('a'.repeat(5e5) + 'b')",

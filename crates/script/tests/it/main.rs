@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod hostile;
+mod receivers;
 mod values;
 
 use std::sync::Arc;

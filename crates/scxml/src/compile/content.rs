@@ -37,6 +37,8 @@ impl Builder<'_> {
             "script" => self.script_action(element),
             "send" => What::Send(Box::new(self.send(element))),
             "cancel" => self.cancel(element),
+            // The draft answers requests without a module.
+            "response" if self.original() => self.module("session", element),
             "elseif" | "else" | "finalize" | "param" | "content" => return None,
             other => {
                 self.fault(&place, format!("`{other}` is not known"));

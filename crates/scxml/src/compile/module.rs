@@ -7,7 +7,14 @@ use crate::model::{Module, ModuleElement, Text, What};
 use crate::xml::Element;
 
 /// Elements whose `requestid` names an earlier request instead of receiving a new one.
-const REQUEST_ID_IN: &[&str] = &["cancel", "query", "stop", "updatestart", "update"];
+const REQUEST_ID_IN: &[&str] = &[
+    "cancel",
+    "query",
+    "stop",
+    "updatestart",
+    "update",
+    "response",
+];
 
 impl Builder<'_> {
     pub(super) fn module(&mut self, module: &str, element: &Element) -> What {

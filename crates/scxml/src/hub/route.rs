@@ -235,8 +235,13 @@ impl Hub {
         if let Err(message) = started {
             if let Some(entry) = self.sessions.get_mut(id) {
                 entry.invoked.remove(invoke_id);
+                let original = entry.session.document().dialect() == Dialect::Ors2009;
+                let name = match original {
+                    true => bad_fetch(&message),
+                    false => "error.communication".to_owned(),
+                };
                 let data = serde_json::json!({ "message": message });
-                let mut event = Event::platform("error.communication", Data::Json(data));
+                let mut event = Event::platform(name, Data::Json(data));
                 event.invoke_id = Some(invoke_id.to_owned());
                 entry.session.handle_internal(event, now_ms);
             }
@@ -282,6 +287,7 @@ impl Hub {
             return;
         };
         let invoke_id = entry.session.invoke_id().unwrap_or_default().to_owned();
+        let name = entry.session.document().name().to_owned();
         let Some(outer) = self.sessions.get_mut(parent) else {
             return;
         };
@@ -302,10 +308,29 @@ impl Hub {
             ),
             false => data,
         };
-        let mut event = Event::external(format!("done.invoke.{invoke_id}"), data);
-        event.invoke_id = Some(invoke_id);
-        event.origin = Some(format!("#_scxml_{id}"));
-        self.mail.push_back((parent.clone(), Mail::Event(event)));
+        // The draft names the document that is done as well.
+        let of_document = (original && !name.is_empty()).then(|| format!("done.scxml.{name}"));
+        for name in [Some(format!("done.invoke.{invoke_id}")), of_document] {
+            let Some(name) = name else { continue };
+            let mut event = Event::external(name, data.clone());
+            event.invoke_id = Some(invoke_id.clone());
+            event.origin = Some(format!("#_scxml_{id}"));
+            self.mail.push_back((parent.clone(), Mail::Event(event)));
+        }
+    }
+}
+
+/// `error.badfetch.<protocol>.<code>` of a message that begins with these two.
+fn bad_fetch(message: &str) -> String {
+    let code = message.split(':').next().unwrap_or_default();
+    let is_code = code.split_once('.').is_some_and(|(protocol, status)| {
+        let digits = !status.is_empty() && status.bytes().all(|byte| byte.is_ascii_digit());
+        digits && !protocol.is_empty() && protocol.bytes().all(|byte| byte.is_ascii_alphabetic())
+    });
+    if is_code {
+        format!("error.badfetch.{code}")
+    } else {
+        "error.badfetch".to_owned()
     }
 }
 

@@ -4,7 +4,7 @@ use script::{Error, ErrorKind, Snippet};
 use serde_json::{Value as Json, json};
 
 use super::Session;
-use super::model::{Call, plain};
+use super::model::{Call, NotAssigned, plain};
 use crate::dialect::Dialect;
 use crate::effect::{ActionElement, Effect, LogLine, ModuleAction};
 use crate::event::{Data, Event};
@@ -16,6 +16,9 @@ use crate::problem::Place;
 
 /// An error event was raised; the block ends here.
 pub(super) struct Aborted;
+
+/// In the draft: something cannot be stored where it should be.
+const BAD_LOCATION: &str = "error.illegalloc.errorinloc";
 
 impl Session {
     /// Data of all states or of the root, then the global scripts.
@@ -58,6 +61,7 @@ impl Session {
                 (None, Value::Ready(data)) => self.model.store(item.store, data),
                 (None, Value::Computed(value)) => {
                     let assigned = self.model.assign(item.store, *value);
+                    let assigned = assigned.map_err(NotAssigned::error);
                     self.take_calls();
                     if assigned.is_err() {
                         let _unstorable = self.model.store(item.store, &Data::None);
@@ -212,17 +216,42 @@ impl Session {
         place: &Place,
     ) -> Result<(), Aborted> {
         let Some(store) = store else {
-            let doc = std::sync::Arc::clone(&self.doc);
-            self.execution_error(&doc, "a system variable cannot be written", Some(place));
+            let name = match self.doc.dialect {
+                Dialect::W3c10 => "error.execution",
+                Dialect::Ors2009 => BAD_LOCATION,
+            };
+            let message = "a system variable cannot be written";
+            self.raise_error(name.to_owned(), message, Some(place), None);
             return Err(Aborted);
         };
         let stored = match value {
             Value::Computed(value) => self.model.assign(store, *value),
-            Value::Ready(data) => self.model.store(store, data),
-            Value::None | Value::Missing(_) => self.model.store(store, &Data::None),
+            Value::Ready(data) => {
+                let stored = self.model.store(store, data);
+                stored.map_err(NotAssigned::Location)
+            }
+            Value::None | Value::Missing(_) => {
+                let stored = self.model.store(store, &Data::None);
+                stored.map_err(NotAssigned::Location)
+            }
         };
         self.take_calls();
-        self.check_or_abort(stored, place)
+        stored.map_err(|why| {
+            self.assign_error(why, place);
+            Aborted
+        })
+    }
+
+    /// The error event of an assignment: the draft tells locations from values.
+    fn assign_error(&mut self, why: NotAssigned, place: &Place) {
+        let draft = self.doc.dialect == Dialect::Ors2009;
+        match why {
+            NotAssigned::Location(error) if draft && error.kind == ErrorKind::Thrown => {
+                let name = BAD_LOCATION.to_owned();
+                self.raise_error(name, &error.to_string(), Some(place), error.line);
+            }
+            why => self.script_error(&why.error(), Some(place)),
+        }
     }
 
     fn module_action(&mut self, module: &Module, place: &Place) -> Result<(), Aborted> {

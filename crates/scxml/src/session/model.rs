@@ -51,6 +51,22 @@ pub(super) struct Model {
     original: bool,
 }
 
+/// What went wrong when a value was assigned.
+pub(super) enum NotAssigned {
+    /// There is no value.
+    Value(Error),
+    /// It cannot be stored there.
+    Location(Error),
+}
+
+impl NotAssigned {
+    pub(super) fn error(self) -> Error {
+        match self {
+            Self::Value(error) | Self::Location(error) => error,
+        }
+    }
+}
+
 impl Model {
     pub(super) fn new(doc: &Arc<Document>) -> Self {
         let words = doc.states.len().div_ceil(64);
@@ -274,12 +290,12 @@ impl Model {
     }
 
     /// Evaluates one expression into a location, without a copy in between.
-    pub(super) fn assign(&mut self, store: Snippet, value: Snippet) -> Result<(), Error> {
-        let sandbox = self.sandbox()?;
-        let handle = sandbox.keep(value, &[])?;
+    pub(super) fn assign(&mut self, store: Snippet, value: Snippet) -> Result<(), NotAssigned> {
+        let sandbox = self.sandbox().map_err(NotAssigned::Value)?;
+        let handle = sandbox.keep(value, &[]).map_err(NotAssigned::Value)?;
         let stored = sandbox.apply(store, &[Argument::Kept(handle)]);
         sandbox.release(handle);
-        stored
+        stored.map_err(NotAssigned::Location)
     }
 
     /// Stores a ready value.

@@ -114,6 +114,8 @@ fn errors_have_the_names_of_the_draft() {
         ),
         ("<if cond='none.x'/>", "error.illegalcond"),
         ("<cancel sendid=\"'none'\"/>", "error.notallowed"),
+        ("<assign location='a.b.c' expr='1'/>", "error.illegalloc"),
+        ("<assign location='x' expr='none.x'/>", "error.script"),
     ] {
         assert_eq!(run(&page(content, event)).final_state(), "end", "{content}");
     }
@@ -187,11 +189,23 @@ fn includes_bring_scripts_and_states_with_prefixes() {
 fn invoked_sessions_end_with_reason_and_params() {
     let text = format!(
         "{HEAD}<state id='s'><invoke id='i' src='child.scxml'><param name='x' expr='3'/></invoke>\
-         <transition event='done.invoke.i' cond='_event.data.params.y == 4' target='end'/></state><final id='end'/></scxml>"
+         <transition event='done.invoke.i' cond='_event.data.params.y == 4' target='t'/></state>\
+         <state id='t'><transition event='done.scxml.help' cond='_event.data.params.y == 4' target='end'/></state>\
+         <final id='end'/></scxml>"
     );
     let child = format!(
-        "{HEAD}<final id='e'><donedata><param name='y' expr='args_.x + 1'/></donedata></final></scxml>"
+        "{}<final id='e'><donedata><param name='y' expr='args_.x + 1'/></donedata></final></scxml>",
+        HEAD.replace("profile=", "name='help' profile=")
     );
     let files = HashMap::from([("child.scxml", child.as_str())]);
     assert_eq!(run_with(&text, &files, &[]).final_state(), "end");
+}
+
+#[test]
+fn a_document_that_cannot_be_fetched_has_protocol_and_code() {
+    let text = format!(
+        "{HEAD}<state id='s'><invoke src='none.scxml'/>\
+         <transition event='error.badfetch' target='end'/></state><final id='end'/></scxml>"
+    );
+    assert_eq!(run(&text).final_state(), "end");
 }

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_notifications.sql"),
     include_str!("../../migrations/0003_storage.sql"),
     include_str!("../../migrations/0004_changes.sql"),
+    include_str!("../../migrations/0005_changes_of_lists.sql"),
 ];
 
 /// The schema of a file and the newest one this version knows.

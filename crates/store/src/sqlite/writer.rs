@@ -20,7 +20,7 @@ use super::limits::{GROUP_ROWS_MAX, WRITE_QUEUE_MAX};
 use super::purge;
 use super::settings::StoredSettings;
 use super::storage;
-use crate::{AgentRow, ServicesChange, StorageRow, StoreError, TransactionListRow};
+use crate::{AgentRow, ListsChange, ServicesChange, StorageRow, StoreError};
 
 /// What the writer can be asked to do, each all or nothing.
 #[derive(Debug)]
@@ -28,9 +28,7 @@ pub(super) enum Work {
     Batch(Box<Rows>),
     Services(Box<ServicesChange>),
     Agents(Vec<AgentRow>),
-    TransactionLists(Vec<TransactionListRow>),
-    /// The answer is 1 when the list was there.
-    RemoveTransactionList(String),
+    Lists(Box<ListsChange>),
     /// The answer is 1 when the agent was there.
     RemoveAgent(AgentId),
     /// Keys of a callback's storage.
@@ -53,9 +51,9 @@ impl Work {
             Self::Batch(rows) => rows.len(),
             Self::Services(change) => change.put.len() + change.removed.len() + change.notes.len(),
             Self::Agents(rows) => rows.len(),
-            Self::TransactionLists(rows) => rows.len(),
+            Self::Lists(change) => change.put.len() + change.removed.len() + change.notes.len(),
             Self::Storage(_, rows) => rows.len(),
-            Self::RemoveStorage(..) | Self::RemoveTransactionList(_) | Self::RemoveAgent(_) => 1,
+            Self::RemoveStorage(..) | Self::RemoveAgent(_) => 1,
             // A purge step is long enough to be the last of its group.
             Self::PurgeCallbacks(_)
             | Self::PurgeIdempotency(_)
@@ -256,8 +254,7 @@ impl WriterThread {
             Work::Batch(rows) => apply::batch(&self.conn, rows, &mut self.stored).map(|()| 0),
             Work::Services(change) => changes::services(&self.conn, change).map(|()| 0),
             Work::Agents(rows) => apply::agents(&self.conn, rows).map(|()| 0),
-            Work::TransactionLists(rows) => apply::transaction_lists(&self.conn, rows).map(|()| 0),
-            Work::RemoveTransactionList(name) => changes::remove_list(&self.conn, name),
+            Work::Lists(change) => changes::lists(&self.conn, change).map(|()| 0),
             Work::RemoveAgent(id) => changes::remove_agent(&self.conn, id.as_str()),
             Work::Storage(id, rows) => storage::put(&self.conn, id, rows).map(|()| 0),
             Work::RemoveStorage(id, key) => storage::remove(&self.conn, id, key),

@@ -41,6 +41,10 @@ const HOSTED: &[(&str, &str)] = &[
         include_str!("../../../ringback/tests/it/voicexml_clients.rs"),
     ),
     (
+        "session_calls",
+        include_str!("../../../ringback/tests/it/session_calls.rs"),
+    ),
+    (
         "session_dialogs",
         include_str!("../../../ringback/tests/it/session_dialogs.rs"),
     ),

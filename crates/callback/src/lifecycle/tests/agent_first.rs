@@ -459,6 +459,7 @@ impl Walk {
 fn asked(kind: PluginKind) -> Walk {
     let mut settings = first();
     settings.plugin = Some(PluginSettings {
+        dialect: String::new(),
         url: "http://plug.example.net/p".into(),
         kind,
         on_failure: true,

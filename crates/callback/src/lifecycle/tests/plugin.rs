@@ -11,6 +11,7 @@ pub(super) fn plugin(kind: PluginKind) -> PluginSettings {
     PluginSettings {
         url: "http://plug.example.net/p".into(),
         kind,
+        dialect: String::new(),
         on_failure: true,
         associate: true,
         timeout_s: 90,

@@ -60,8 +60,8 @@ fn documents(max_age_s: i64) -> Documents {
 async fn a_fresh_document_is_not_asked_for_again() {
     let (url, whole, unchanged, _server) = web().await;
     let (documents, page) = (documents(60), format!("{url}/page.scxml"));
-    let first = documents.get(&page).await.unwrap();
-    let again = documents.get(&page).await.unwrap();
+    let first = documents.get(&page, None).await.unwrap();
+    let again = documents.get(&page, None).await.unwrap();
     assert!(Arc::ptr_eq(&first, &again));
     assert_eq!(whole.load(Ordering::SeqCst), 2, "page and script");
     assert_eq!(unchanged.load(Ordering::SeqCst), 0);
@@ -71,8 +71,8 @@ async fn a_fresh_document_is_not_asked_for_again() {
 async fn an_old_one_is_asked_for_by_the_validators_of_all_its_parts() {
     let (url, whole, unchanged, _server) = web().await;
     let (documents, page) = (documents(0), format!("{url}/page.scxml"));
-    let first = documents.get(&page).await.unwrap();
-    let again = documents.get(&page).await.unwrap();
+    let first = documents.get(&page, None).await.unwrap();
+    let again = documents.get(&page, None).await.unwrap();
     assert!(Arc::ptr_eq(&first, &again), "compiled once");
     assert_eq!(whole.load(Ordering::SeqCst), 2);
     assert_eq!(unchanged.load(Ordering::SeqCst), 2);
@@ -87,7 +87,7 @@ async fn what_cannot_be_had_says_why() {
         "http://169.254.169.254/page.scxml",
         "http://127.0.0.1:9/page.scxml",
     ] {
-        let refused = documents.get(url).await.unwrap_err();
+        let refused = documents.get(url, None).await.unwrap_err();
         assert!(matches!(refused, NoDocument::Fetch(_)), "{url}: {refused}");
     }
 }

@@ -14,40 +14,73 @@ const TIMEOUT_MAX_S: f64 = 86_400.0;
 
 /// Reads `<queue:submit>`.
 pub(super) fn read(element: &ActionElement, request: &str) -> Result<QueueOrder, String> {
+    let order = QueueOrder {
+        request: request.to_owned(),
+        queue: None,
+        target: Target::default(),
+        priority: None,
+        timeout_s: 0,
+        clear_on_timeout: true,
+        route: true,
+        since: None,
+    };
+    changed(element, &order)
+}
+
+/// A request with what `<queue:submit>` or `<queue:update>` says about it.
+pub(super) fn changed(element: &ActionElement, before: &QueueOrder) -> Result<QueueOrder, String> {
     let text = |name: &str| element.attribute(name).map(plain).unwrap_or_default();
-    for name in ["ordertype", "orderstat"] {
-        let value = text(name);
-        if !["", "max", "StatTimeInReadyState"].contains(&value.as_str()) {
-            tracing::warn!(
-                name,
-                value,
-                "queue:submit: the agent idle for longest is taken, whatever this says"
-            );
-        }
-    }
+    check_agents_order(&text("ordertype"), &text("orderstat"))?;
     let priority = match text("priority").as_str() {
-        "" => None,
+        "" => before.priority,
         number => Some(number.parse().map_err(|_bad| "priority is no integer")?),
     };
-    let timeout = match text("timeout").as_str() {
-        "" => 0.0,
+    let timeout_s = match text("timeout").as_str() {
+        "" => before.timeout_s,
         time => time
             .trim_end_matches('s')
             .parse::<f64>()
             .ok()
             .filter(|s| (0.0..=TIMEOUT_MAX_S).contains(s))
+            .map(|seconds| whole(seconds.ceil()))
             .ok_or("timeout is no time in seconds")?,
     };
+    let target = targets(element)?;
     Ok(QueueOrder {
-        request: request.to_owned(),
-        queue: Some(text("queue")).filter(|queue| !queue.is_empty()),
-        target: targets(element)?,
+        request: before.request.clone(),
+        queue: Some(text("queue"))
+            .filter(|queue| !queue.is_empty())
+            .or_else(|| before.queue.clone()),
+        target: if target.steps.is_empty() {
+            before.target.clone()
+        } else {
+            target
+        },
         priority,
-        timeout_s: whole(timeout.ceil()),
-        clear_on_timeout: flag(&text("clearontimeout"), true)?,
-        route: flag(&text("route"), true)?,
-        since: None,
+        timeout_s,
+        clear_on_timeout: flag(&text("clearontimeout"), before.clear_on_timeout)?,
+        route: flag(&text("route"), before.route)?,
+        since: before.since,
     })
+}
+
+/// The order in which agents are taken when several are free: the only one that the router knows.
+pub(super) const ORDERED_BY: &str = "StatTimeInReadyState";
+
+/// Looks at what order is asked for; another one than the router's is told, not followed.
+fn check_agents_order(kind: &str, statistic: &str) -> Result<(), String> {
+    let by = statistic.trim_start_matches('R').trim_start_matches("Stat");
+    match kind.to_ascii_lowercase().as_str() {
+        "" | "any" => {}
+        "max" if matches!(by, "" | "none" | "TimeInReadyState") => {}
+        "max" | "min" | "percentage" => tracing::warn!(
+            kind,
+            statistic,
+            "queue: the agent ready for longest is taken, whatever this says"
+        ),
+        other => return Err(format!("there is no ordertype {other}")),
+    }
+    Ok(())
 }
 
 /// Seconds within a day as a whole number.

@@ -120,6 +120,7 @@ async fn an_agent_who_was_let_go_is_not_called() {
             from: "5000".to_owned(),
             shown: None,
             headers: Vec::new(),
+            first: false,
         });
         let (reply, mut answer) = oneshot::channel();
         let command = Command::OfSession(SessionCommand::Place { order, reply });

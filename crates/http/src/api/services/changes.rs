@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
+use store::Subject;
 
 use crate::api::Operator;
 use crate::error::ApiError;
@@ -16,7 +17,12 @@ pub(in crate::api) async fn changes(
     State(api): State<Arc<Api>>,
     ApiPath(name): ApiPath<String>,
 ) -> Result<Response, ApiError> {
-    let rows = api.engine.service_changes(&service_name(&name)?).await?;
+    history(&api, &Subject::Service(service_name(&name)?)).await
+}
+
+/// The history of a service or Transaction List.
+pub(in crate::api) async fn history(api: &Api, subject: &Subject) -> Result<Response, ApiError> {
+    let rows = api.engine.changes(subject).await?;
     let changes: Vec<Value> = rows
         .into_iter()
         .map(|row| {

@@ -51,7 +51,7 @@ pub(super) fn others() -> Value {
             "how": {"type": "string", "enum": ["form", "import", "delete"]},
             "options": {"type": "array", "items": option}}});
     json!({
-        "ServiceChanges": list_of("changes", &change),
+        "Changes": list_of("changes", &change),
         "UiSettings": {
             "type": "object",
             "required": ["columns", "bulk"],

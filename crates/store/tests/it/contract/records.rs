@@ -6,8 +6,8 @@ use callback::record::State;
 use callback::{AgentId, Callback, ServiceName, Timestamp};
 use store::{
     AgentRow, AgentStateRow, Batch, ChangeRow, DeliveryAttempt, DeliveryQuery, DeliveryRow,
-    DeliveryState, OptionChange, Query, ServiceRow, ServicesChange, Store, StoreError, Trace,
-    TransactionListRow,
+    DeliveryState, ListsChange, OptionChange, Query, ServiceRow, ServicesChange, Store, StoreError,
+    Subject, Trace, TransactionListRow,
 };
 
 use super::queries::{found, ids};
@@ -364,7 +364,7 @@ pub(crate) async fn services_and_agents_are_replaced_by_name(store: &dyn Store) 
 pub(crate) async fn changes_of_services_are_kept_with_them(store: &dyn Store) {
     let (sales, other) = (ServiceName::new("sales"), ServiceName::new("other"));
     let note = |at, how: &str| ChangeRow {
-        service: sales.clone(),
+        subject: Subject::Service(sales.clone()),
         at: Timestamp(at),
         who: String::from("kim"),
         address: String::from("192.0.2.1"),
@@ -395,22 +395,39 @@ pub(crate) async fn changes_of_services_are_kept_with_them(store: &dyn Store) {
     };
     store.change_services(change).await.unwrap();
     assert!(store.services().await.unwrap().is_empty());
-    let kept = store.service_changes(&sales, 1000).await.unwrap();
+    let [sales, other] = [sales.clone(), other].map(Subject::Service);
+    let kept = store.changes(&sales, 1000).await.unwrap();
     assert_eq!(kept.len(), 500, "older ones went");
     assert_eq!(kept[0], note(900, "delete"));
     assert_eq!(kept[499], note(3, "form"));
-    assert_eq!(store.service_changes(&sales, 2).await.unwrap().len(), 2);
-    assert!(store.service_changes(&other, 9).await.unwrap().is_empty());
+    assert_eq!(store.changes(&sales, 2).await.unwrap().len(), 2);
+    assert!(store.changes(&other, 9).await.unwrap().is_empty());
 
     let text = "[_cbe_on_service_exit]\nnotify_params = _service_name\n";
-    let list = callback::transaction_list::import("L", text, false).list;
+    let list = callback::transaction_list::import("sales", text, false).list;
+    let of_list = Subject::List(String::from("sales"));
     let row = TransactionListRow {
         list,
         changed: Timestamp(1),
     };
-    store.put_transaction_lists(vec![row]).await.unwrap();
-    assert!(store.remove_transaction_list("L").await.unwrap());
-    assert!(!store.remove_transaction_list("L").await.unwrap());
+    let noted = ChangeRow {
+        subject: of_list.clone(),
+        ..note(5, "import")
+    };
+    let change = ListsChange {
+        put: vec![row.clone()],
+        removed: Vec::new(),
+        notes: vec![noted.clone()],
+    };
+    store.change_lists(change).await.unwrap();
+    assert_eq!(store.transaction_lists().await.unwrap(), [row]);
+    let change = ListsChange {
+        removed: vec![String::from("sales"), String::from("never there")],
+        ..ListsChange::default()
+    };
+    store.change_lists(change).await.unwrap();
+    assert_eq!(store.changes(&of_list, 9).await.unwrap(), [noted]);
+    assert_eq!(store.changes(&sales, 1000).await.unwrap().len(), 500);
     assert!(store.transaction_lists().await.unwrap().is_empty());
 }
 
