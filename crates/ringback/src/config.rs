@@ -1,5 +1,6 @@
 //! `ringback.toml` and `RINGBACK_*`: read once, checked, then trusted.
 
+mod application;
 mod environment;
 mod keys;
 mod not_built;

@@ -141,9 +141,9 @@ pub(crate) fn escape(text: &str, also: &[u8]) -> String {
         })
 }
 
-/// Host of a SIP address, and port if there is one, as written.
+/// Host of a SIP address, and port if there is one, as written; empty without a scheme.
 pub(crate) fn authority(uri: &str) -> &str {
-    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let rest = uri.split_once(':').map_or("", |(_, rest)| rest);
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     rest.split([';', '?']).next().unwrap_or_default().trim()
 }

@@ -24,7 +24,7 @@ pub fn refer_to(user: &str, host: &str, headers: &[(String, String)]) -> String 
 pub fn host_of(address: &str) -> Option<&str> {
     let uri = Address::parse(address)?.uri;
     let host = authority(uri);
-    (uri.contains(':') && !host.is_empty()).then_some(host)
+    (!host.is_empty()).then_some(host)
 }
 
 /// The status that a NOTIFY reports (`message/sipfrag`), `None` when it is none.

@@ -278,6 +278,7 @@ fn replaces(contact: &Contact, request: &Register, binding: &Binding) -> bool {
     binding.uri == contact.uri
         || (binding.source == request.source
             && binding.call_id != request.call_id
+            && !authority(&binding.uri).is_empty()
             && authority(&binding.uri).eq_ignore_ascii_case(authority(&contact.uri)))
 }
 

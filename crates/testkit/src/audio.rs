@@ -31,8 +31,9 @@ fn round(value: f64) -> i16 {
         .clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
 }
 
-/// Writes a WAV file: PCM, 16 bit, mono, 8 kHz.
-pub fn write_wav(path: &Path, samples: &[i16]) {
+/// A WAV file: PCM, 16 bit, mono, 8 kHz.
+#[must_use]
+pub fn wav(samples: &[i16]) -> Vec<u8> {
     let data = u32::try_from(samples.len() * 2).expect("test files are short");
     let mut out = Vec::with_capacity(44 + samples.len() * 2);
     out.extend(b"RIFF");
@@ -51,7 +52,12 @@ pub fn write_wav(path: &Path, samples: &[i16]) {
     out.extend(b"data");
     out.extend(data.to_le_bytes());
     out.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-    write(path, &out);
+    out
+}
+
+/// Writes such a file.
+pub fn write_wav(path: &Path, samples: &[i16]) {
+    write(path, &wav(samples));
 }
 
 /// Writes a raw G.711 µ-law file.
@@ -73,6 +79,12 @@ fn ulaw(sample: i16) -> u8 {
     let mantissa = (biased >> (exponent + 3)) & 0x0f;
     let magnitude = u8::try_from((exponent << 4) | mantissa).expect("seven bits");
     !(sign | magnitude)
+}
+
+/// Amplitude of a µ-law byte.
+pub(crate) fn ulaw_peak(byte: u8) -> u32 {
+    let (exponent, mantissa) = ((!byte >> 4) & 7, u32::from(!byte & 0x0f));
+    ((mantissa * 8 + 132) << exponent) - 132
 }
 
 /// Samples of a 16-bit mono WAV file, also of one whose writer has not finished it.
@@ -138,6 +150,9 @@ mod tests {
         assert_eq!(ulaw(0), 0xff);
         assert_eq!(ulaw(32_767), 0x80);
         assert_eq!(ulaw(-32_768), 0x00);
+        for (sample, peak) in [(0, 0), (1_000, 988), (-2_000, 1_980), (i16::MAX, 32_124)] {
+            assert_eq!(ulaw_peak(ulaw(sample)), peak, "{sample}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testkit::{Baresip, Behaviour, Line, PATIENCE, Phone, Ports, Receiver, Server, audio, until};
 
-use crate::common::{agents, check, server, service, story};
+use crate::common::{agents, check, ended, phone, server, service, story};
 
 /// Time from the request to the end of a short conversation.
 const WHOLE: Duration = Duration::from_secs(40);
@@ -36,21 +36,6 @@ async fn desk(trunk: u16, receiver: &Receiver, extra: &[&str]) -> Server {
         "the option works: {report}"
     );
     server
-}
-
-/// The registered phone of an agent who is ready.
-async fn phone(server: &mut Server, id: &str, extension: &str, answers: bool) -> Baresip {
-    let (registrar, password) = (server.sip(), format!("secret-{id}"));
-    let say = audio::tone(1000.0, 90_000, 8000);
-    let phone = Phone {
-        say: &say,
-        answers,
-        ..Phone::agent(extension, &registrar, &password)
-    };
-    let phone = Baresip::start(phone, &mut server.ports).await;
-    server.api.registered(id).await;
-    server.api.set_agent(id, "ready").await;
-    phone
 }
 
 /// A customer who rings for a second and hangs up after two seconds of talk.
@@ -272,13 +257,7 @@ async fn after_a_crash_the_next_agent_is_called_and_then_the_customer() {
     let _lee = phone(&mut server, "lee", "7002", true).await;
     let notes = receiver.whole(&id, WHOLE).await;
 
-    let last = notes.last().expect("the end");
-    assert_eq!(
-        last.get("c_termination_type"),
-        "COMPLETED.AGENT_CONNECTED",
-        "{:?}",
-        story(&notes)
-    );
+    assert_eq!(ended(&notes), "AGENT_CONNECTED", "{:?}", story(&notes));
     let called = notes.iter().filter(|note| note.event() == "route_to_agent");
     let called: Vec<&str> = called.map(|note| note.get("c_agent_id")).collect();
     assert_eq!(called, ["kim", "lee"]);

@@ -1,7 +1,7 @@
 //! What the end-to-end tests share: services with short times, checks of notifications.
 
 use serde_json::Value;
-use testkit::{Note, Receiver, Server, ServerBuilder};
+use testkit::{Api, Baresip, Note, Phone, Receiver, Server, ServerBuilder, audio};
 
 /// The executable under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ringback");
@@ -92,12 +92,52 @@ pub(crate) fn check(notes: &[Note], expected: &[&str], termination: &str) {
     let sequence: Vec<u64> = notes.iter().map(Note::sequence).collect();
     let wanted: Vec<u64> = (1..).take(notes.len()).collect();
     assert_eq!(sequence, wanted);
+    assert_eq!(ended(notes), termination);
     let last = notes.last().expect("the story is not empty");
-    assert_eq!(
-        last.get("c_termination_type"),
-        format!("COMPLETED.{termination}")
-    );
     assert_eq!(last.get("_callback_state"), "COMPLETED");
+}
+
+/// How a callback ended, without `COMPLETED.`.
+pub(crate) fn ended(notes: &[Note]) -> &str {
+    let last = notes.last().expect("the story is not empty");
+    let end = last.get("c_termination_type").split_once('.');
+    end.map_or("", |(_, reason)| reason)
+}
+
+/// The entries of a callback's log with this id.
+pub(crate) async fn logged(server: &Server, id: &str, event: &str) -> Vec<Value> {
+    let mut events = server.api.events(id).await;
+    events.retain(|entry| entry["event_id"] == event);
+    events
+}
+
+/// The phone of an agent of [`agents`], ready; who is heard says a tone of 1 kHz.
+pub(crate) async fn phone(
+    server: &mut Server,
+    id: &str,
+    extension: &str,
+    answers: bool,
+) -> Baresip {
+    let (registrar, password) = (server.sip(), format!("secret-{id}"));
+    let say = audio::tone(1000.0, 90_000, 8000);
+    let phone = Phone {
+        say: &say,
+        answers,
+        ..Phone::agent(extension, &registrar, &password)
+    };
+    let phone = Baresip::start(phone, &mut server.ports).await;
+    server.api.registered(id).await;
+    server.api.set_agent(id, "ready").await;
+    phone
+}
+
+/// Starts a session and gives its id.
+pub(crate) async fn start_session(api: &Api, body: &Value) -> String {
+    let answer = api.post("/scxml/session/start", body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let id = answer.body["sessionId"].as_str().unwrap_or_default();
+    assert_eq!(id.len(), 26, "{answer:?}");
+    id.to_owned()
 }
 
 /// The keys of a JSON object in their order.

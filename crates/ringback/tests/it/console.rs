@@ -5,7 +5,7 @@ use testkit::{PATIENCE, Receiver, Reply, Server, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::common::{server, service};
+use crate::common::{server, service, start_session};
 
 /// Two regions at once, one of which goes forward and tells so.
 const CHART: &str = r#"<scxml version="1.0" datamodel="ecmascript" name="lights" initial="both"
@@ -27,11 +27,7 @@ async fn lights() -> (Server, Receiver, String) {
     let documents = Receiver::start().await;
     documents.answer(|_| Reply::Json(200, CHART));
     let server = server(9).start().await;
-    let body = json!({"src": documents.url});
-    let started = server.api.post("/scxml/session/start", &body).await;
-    let id = started.body["sessionId"].as_str().unwrap_or_default();
-    assert_eq!(id.len(), 26, "{started:?}");
-    let id = id.to_owned();
+    let id = start_session(&server.api, &json!({"src": documents.url})).await;
     (server, documents, id)
 }
 
@@ -209,13 +205,10 @@ async fn sessions_and_treatments_are_for_operators_only() {
 
 /// A second of a tone as WAV.
 fn sound() -> Vec<u8> {
-    let folder = tempfile::tempdir().expect("a folder for a file");
-    let path = folder.path().join("a.wav");
     let samples: Vec<i16> = (0..8_000)
         .map(|n| if n % 16 < 8 { 3_000 } else { -3_000 })
         .collect();
-    testkit::audio::write_wav(&path, &samples);
-    std::fs::read(&path).expect("it was written")
+    testkit::audio::wav(&samples)
 }
 
 #[tokio::test]

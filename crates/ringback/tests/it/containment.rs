@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::{Behaviour, Line, PATIENCE, Receiver, Reply, Server, until};
 
-use crate::common::{agents, server, service};
+use crate::common::{agents, server, service, start_session};
 
 /// Documents by name with how they end: `told` = by an error event, `gone` = the session is over.
 const HOSTILE: &[(&str, &str, &str)] = &[
@@ -42,16 +42,6 @@ fn document(body: &str) -> &'static str {
     Box::leak(text.into_boxed_str())
 }
 
-async fn start(server: &Server, documents: &Receiver) -> String {
-    let body = json!({"src": documents.url});
-    let answer = server.api.post("/scxml/session/start", &body).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.body["sessionId"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
-}
-
 #[tokio::test]
 async fn hostile_scripts_end_in_their_limits() {
     let server = server(9).start().await;
@@ -59,7 +49,7 @@ async fn hostile_scripts_end_in_their_limits() {
         let documents = Receiver::start().await;
         let page = document(body);
         documents.answer(move |_| Reply::Json(200, page));
-        let id = start(&server, &documents).await;
+        let id = start_session(&server.api, &json!({"src": documents.url})).await;
         let at = format!("/scxml/session/{id}");
         let begun = testkit::now();
         let go = server.api.post(&format!("{at}/event/go"), &json!({})).await;
@@ -131,7 +121,7 @@ async fn callbacks_do_not_wait_for_scripts_that_hang() {
         // A script that hangs, again and again, all the while.
         let hang = async {
             loop {
-                let id = start(&server, &documents).await;
+                let id = start_session(&server.api, &json!({"src": documents.url})).await;
                 let at = format!("/scxml/session/{id}");
                 server.api.post(&format!("{at}/event/go"), &json!({})).await;
                 tokio::time::sleep(Duration::from_millis(120)).await;
@@ -178,10 +168,10 @@ async fn threads_that_hang_are_set_aside_until_the_process_says_it_is_ill() {
         false => Reply::Json(200, hangs),
     });
     let body = json!({"src": format!("{}/good", documents.url)});
-    let good = server.api.post("/scxml/session/start", &body).await.body["sessionId"].clone();
-    let good = format!("/scxml/session/{}", good.as_str().unwrap_or_default());
+    let good = start_session(&server.api, &body).await;
+    let good = format!("/scxml/session/{good}");
     for stuck in 1..=2 {
-        let id = start(&server, &documents).await;
+        let id = start_session(&server.api, &json!({"src": documents.url})).await;
         let at = format!("/scxml/session/{id}");
         let begun = testkit::now();
         server.api.post(&format!("{at}/event/go"), &json!({})).await;

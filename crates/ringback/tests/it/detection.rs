@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use testkit::{Behaviour, Line, PATIENCE, Ports, Receiver, Server, Sipp, audio};
 
-use crate::common::{PROGRAM, agents, check, server, service, site, story};
+use crate::common::{PROGRAM, agents, check, logged, server, service, site, story};
 
 const ON: [&str; 2] = ["_cpd_enable = true", "_ixn_createcall_timeout = 15"];
 
@@ -14,12 +14,6 @@ async fn detecting(trunk: u16, receiver: &Receiver, extra: &[&str]) -> Server {
 }
 
 /// The event log's entries with this id.
-async fn logged(server: &Server, id: &str, event: &str) -> Vec<Value> {
-    let mut events = server.api.events(id).await;
-    events.retain(|entry| entry["event_id"] == event);
-    events
-}
-
 #[tokio::test]
 async fn a_busy_tone_before_the_answer_ends_the_attempt() {
     testkit::require!(testkit::sipp());

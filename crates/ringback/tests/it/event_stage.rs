@@ -6,11 +6,9 @@ use std::time::Duration;
 use callback::Timestamp;
 use callback::events::{EventId, Family};
 use serde_json::{Value, json};
-use testkit::{
-    Baresip, Line, Note, PATIENCE, Phone, Receiver, Server, ServerBuilder, unix_seconds,
-};
+use testkit::{Baresip, Line, Note, PATIENCE, Receiver, Server, ServerBuilder, unix_seconds};
 
-use crate::common::{agents, server, service, story};
+use crate::common::{agents, phone, server, service, story};
 
 /// At once.
 pub(crate) const NOW: Duration = Duration::ZERO;
@@ -108,11 +106,7 @@ impl Stage {
 
     /// Kim registers her phone and is ready.
     pub(crate) async fn agent(mut self) -> Self {
-        let registrar = self.server.sip();
-        let phone = Phone::agent("7001", &registrar, "secret-kim");
-        let kim = Baresip::start(phone, &mut self.server.ports).await;
-        self.server.api.registered("kim").await;
-        self.server.api.set_agent("kim", "ready").await;
+        let kim = phone(&mut self.server, "kim", "7001", true).await;
         self._kim = Some(kim);
         self
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::{Behaviour, Line, Note, PATIENCE, Receiver, Reply, Server, until};
 
-use crate::common::{agents, check, server, service, story};
+use crate::common::{agents, check, ended, logged, server, service, story};
 
 /// An answer in the response.
 pub(crate) const ROUTE_TO_AGENT: &str = r#"{"action":"route_to_agent","message":"OK"}"#;
@@ -55,13 +55,6 @@ impl Site {
         let path = url.strip_prefix(base.as_str());
         let path = path.expect("a reply URL is below http.public_url");
         self.server.api.post(path, answer).await.status
-    }
-
-    /// The event log's entries with this id.
-    pub(crate) async fn logged(&self, id: &str, event: &str) -> Vec<Value> {
-        let mut events = self.server.api.events(id).await;
-        events.retain(|entry| entry["event_id"] == event);
-        events
     }
 }
 
@@ -145,8 +138,11 @@ async fn an_answer_may_come_later_as_json_form_or_query() {
         "service_exit",
     ];
     check(&notes, &expected, "CANCELLED");
-    assert_eq!(site.logged(&id, "rb.plugin_asked").await.len(), 3);
-    assert_eq!(site.logged(&id, "rb.plugin_answered").await.len(), 3);
+    assert_eq!(logged(&site.server, &id, "rb.plugin_asked").await.len(), 3);
+    assert_eq!(
+        logged(&site.server, &id, "rb.plugin_answered").await.len(),
+        3
+    );
 }
 
 #[tokio::test]
@@ -242,11 +238,8 @@ async fn a_plugin_that_cannot_be_asked_ends_the_callback_at_once() {
 
     let notes = site.notes.whole(&id, PATIENCE).await;
 
-    let last = notes
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(last.as_deref(), Some("COMPLETED.FAIL_ERROR"));
-    let problems = site.logged(&id, "rb.plugin_problem").await;
+    assert_eq!(ended(&notes), "FAIL_ERROR");
+    let problems = logged(&site.server, &id, "rb.plugin_problem").await;
     assert_eq!(problems[0]["data"]["detail"], "plugin_start_failed");
     assert_eq!(problems[0]["data"]["why"], "status 500");
 }
@@ -261,7 +254,10 @@ async fn a_response_that_is_no_answer_is_told_and_one_may_follow() {
 
     let question = site.question(1).await;
     until("the problem is noted", PATIENCE, async || {
-        (!site.logged(&id, "rb.plugin_problem").await.is_empty()).then_some(())
+        (!logged(&site.server, &id, "rb.plugin_problem")
+            .await
+            .is_empty())
+        .then_some(())
     })
     .await;
     let cancel = json!({"action": "cancel", "message": "OK"});
@@ -292,10 +288,7 @@ async fn a_customer_who_hangs_up_while_the_plugin_thinks() {
     assert_eq!(site.reply(&question, &gone).await, 200);
 
     let notes = site.notes.whole(&id, PATIENCE).await;
-    let last = notes
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(last.as_deref(), Some("COMPLETED.FAIL_INTERACTION_DELETED"));
+    assert_eq!(ended(&notes), "FAIL_INTERACTION_DELETED");
 }
 
 #[tokio::test]
@@ -366,10 +359,7 @@ async fn route_to_rp_by_refer_sends_the_customer_there() {
     let created = site.server.api.create("desk", &body).await;
     let id = created.body["_id"].as_str().unwrap_or_default().to_owned();
     let notes = site.notes.whole(&id, PATIENCE).await;
-    let last = notes
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(last.as_deref(), Some("COMPLETED.TRANSFERRED_TO_RP"));
+    assert_eq!(ended(&notes), "TRANSFERRED_TO_RP");
     assert!(
         line.calls_to("5100").is_empty(),
         "the customer's side calls"
@@ -395,10 +385,7 @@ async fn a_refer_that_fails_is_followed_by_a_bridge() {
         let (site, line) = referring(customer).await;
         let id = site.server.api.call_back("desk", "5115").await;
         let notes = site.notes.whole(&id, PATIENCE).await;
-        let last = notes
-            .last()
-            .map(|note| note.get("c_termination_type").to_owned());
-        assert_eq!(last.as_deref(), Some("COMPLETED.TRANSFERRED_TO_RP"));
+        assert_eq!(ended(&notes), "TRANSFERRED_TO_RP");
         assert_eq!(line.calls_to("5100").len(), 1);
         assert!(line.calls_to("5115")[0].over.is_none(), "both talk");
     }
@@ -420,10 +407,7 @@ async fn a_question_survives_a_crash_of_the_server() {
     let cancel = json!({"action": "cancel", "message": "OK"});
     assert_eq!(site.reply(&question, &cancel).await, 200);
     let notes = site.notes.whole(&id, PATIENCE).await;
-    let last = notes
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(last.as_deref(), Some("COMPLETED.CANCELLED"));
+    assert_eq!(ended(&notes), "CANCELLED");
     assert_eq!(line.calls().len(), 1);
 }
 

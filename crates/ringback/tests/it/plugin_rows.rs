@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::{Behaviour, Line, PATIENCE, Ports, Reply, Sipp, audio};
 
-use crate::common::{check, server, story};
+use crate::common::{check, ended, logged, server, story};
 use crate::plugin::{CANCEL, ROUTE_TO_AGENT, Site};
 
 const DETECT: [&str; 2] = ["_cpd_enable = true", "_ixn_createcall_timeout = 15"];
@@ -49,7 +49,11 @@ async fn row_5_a_machine_that_is_kept_may_even_be_routed() {
     let within = Duration::from_secs(30);
     site.notes.wait_for(&id, "customer_queued", within).await;
     assert_eq!(asked(&site).await, (9, true));
-    assert!(site.logged(&id, "rb.machine_message").await.is_empty());
+    assert!(
+        logged(&site.server, &id, "rb.machine_message")
+            .await
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -182,10 +186,7 @@ async fn row_13_a_fax_the_plugin_does_not_want_ends_the_callback() {
     let site = Site::start(customer.port, &[&DETECT[..], &[only_humans]].concat()).await;
     let id = site.server.api.call_back("desk", "5115").await;
     let notes = site.notes.whole(&id, PATIENCE).await;
-    let last = notes
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(last.as_deref(), Some("COMPLETED.FAIL_FAX_REACHED"));
+    assert_eq!(ended(&notes), "FAIL_FAX_REACHED");
     assert!(site.plugin.notes().is_empty());
 }
 
@@ -236,24 +237,14 @@ async fn rows_17_and_18_a_number_that_does_not_exist() {
     site.plugin.answer(|_| Reply::Json(200, CANCEL));
     let id = site.server.api.call_back("desk", "5115").await;
     let notes = site.notes.whole(&id, PATIENCE).await;
-    let last = notes
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(last.as_deref(), Some("COMPLETED.CANCELLED"), "row 17");
+    assert_eq!(ended(&notes), "CANCELLED", "row 17");
     assert_eq!(asked(&site).await, (11, false));
 
     let only_humans = "_plugin_on_dial_invoke_on_call_failed = false";
     let site = Site::start(line.port, &[only_humans]).await;
     let id = site.server.api.call_back("desk", "5115").await;
     let notes = site.notes.whole(&id, PATIENCE).await;
-    let last = notes
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(
-        last.as_deref(),
-        Some("COMPLETED.FAIL_CALL_TO_CUSTOMER"),
-        "row 18"
-    );
+    assert_eq!(ended(&notes), "FAIL_CALL_TO_CUSTOMER", "row 18");
     assert!(site.plugin.notes().is_empty());
 }
 
@@ -330,7 +321,7 @@ async fn rows_6_and_7_a_machine_the_plugin_does_not_want() {
         let within = Duration::from_secs(45);
         let notes = site.notes.whole(&id, within).await;
         assert_eq!(story(&notes)[3], "dial_done(9,1)");
-        let log = site.logged(&id, "rb.machine_message").await;
+        let log = logged(&site.server, &id, "rb.machine_message").await;
         assert_eq!(log.len(), played, "{message}");
         customer.wait_for("BYE", PATIENCE).await;
         assert!(site.plugin.notes().is_empty());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testkit::{Behaviour, Line, PATIENCE, Receiver, Reply, Server, until};
 
-use crate::common::{agents, check, server, service, story};
+use crate::common::{agents, check, ended, logged, server, service, story};
 
 const PRESS_1: &str = include_str!("../../../../examples/plugin-press-1.scxml");
 
@@ -33,12 +33,6 @@ async fn site(trunk: u16, document: &'static str, extra: &[&str]) -> Site {
     }
 }
 
-async fn logged(site: &Site, id: &str, event: &str) -> Vec<serde_json::Value> {
-    let mut events = site.server.api.events(id).await;
-    events.retain(|entry| entry["event_id"] == event);
-    events
-}
-
 #[tokio::test]
 async fn press_1_and_be_connected() {
     let press = Behaviour::AnswerAndPress(Duration::ZERO, Duration::from_millis(700), '1');
@@ -56,9 +50,13 @@ async fn press_1_and_be_connected() {
         "customer_queued",
     ];
     assert_eq!(story(&site.notes.of(&id)), expected);
-    let asked = logged(&site, &id, "rb.plugin_asked").await;
+    let asked = logged(&site.server, &id, "rb.plugin_asked").await;
     assert_eq!(asked[0]["data"]["call"], "plugins");
-    assert!(logged(&site, &id, "rb.plugin_problem").await.is_empty());
+    assert!(
+        logged(&site.server, &id, "rb.plugin_problem")
+            .await
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -118,7 +116,7 @@ async fn a_customer_who_leaves_is_told_to_the_document() {
     let id = site.server.api.call_back("desk", "5115").await;
     site.notes.whole(&id, PATIENCE).await;
 
-    let answers = logged(&site, &id, "rb.plugin_answered").await;
+    let answers = logged(&site.server, &id, "rb.plugin_answered").await;
     assert_eq!(answers[0]["data"]["message"], "interaction_deleted");
 }
 
@@ -129,11 +127,8 @@ async fn documents_that_cannot_run_end_the_callback_at_once() {
         let site = site(line.port, broken, &[]).await;
         let id = site.server.api.call_back("desk", "5115").await;
         let notes = site.notes.whole(&id, PATIENCE).await;
-        let last = notes
-            .last()
-            .map(|note| note.get("c_termination_type").to_owned());
-        assert_eq!(last.as_deref(), Some("COMPLETED.FAIL_ERROR"), "{broken}");
-        let problems = logged(&site, &id, "rb.plugin_problem").await;
+        assert_eq!(ended(&notes), "FAIL_ERROR", "{broken}");
+        let problems = logged(&site.server, &id, "rb.plugin_problem").await;
         assert_eq!(problems[0]["data"]["detail"], "plugin_start_failed");
     }
 }
@@ -156,7 +151,7 @@ async fn a_plugin_that_answers_and_keeps_the_call_loses_it_after_two_seconds() {
     let site = site(line.port, KEEPS_THE_CALL, &[]).await;
     let id = site.server.api.call_back("desk", "5115").await;
     site.notes.wait_for(&id, "customer_queued", PATIENCE).await;
-    let problems = logged(&site, &id, "rb.plugin_problem").await;
+    let problems = logged(&site.server, &id, "rb.plugin_problem").await;
     assert_eq!(problems[0]["data"]["detail"], "plugin_no_detach");
 }
 
@@ -188,10 +183,7 @@ async fn a_script_that_never_ends_stops_nobody_else() {
     }
     for id in hanging {
         let notes = site.notes.whole(&id, PATIENCE).await;
-        let last = notes
-            .last()
-            .map(|note| note.get("c_termination_type").to_owned());
-        assert_eq!(last.as_deref(), Some("COMPLETED.FAIL_ERROR"));
+        assert_eq!(ended(&notes), "FAIL_ERROR");
     }
     let health = site.server.api.get("/livez").await;
     assert_eq!(health.status, 200, "{health:?}");

@@ -6,7 +6,7 @@ use testkit::{Behaviour, Line, PATIENCE, Receiver, Reply, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::common::{agents, server, service, site, story};
+use crate::common::{agents, ended, server, service, site, story};
 
 #[tokio::test]
 async fn garbage_on_any_port_does_not_stop_the_server() {
@@ -137,10 +137,7 @@ async fn sigterm_drains_and_what_was_open_goes_on_after_the_next_start() {
     let notes = receiver.whole(&id, PATIENCE).await;
 
     assert_eq!(line.calls().len(), 2);
-    assert_eq!(
-        notes.last().unwrap().get("c_termination_type"),
-        "COMPLETED.FAIL_CALL_TO_CUSTOMER"
-    );
+    assert_eq!(ended(&notes), "FAIL_CALL_TO_CUSTOMER");
 }
 
 #[tokio::test]
@@ -157,10 +154,7 @@ async fn sigterm_lets_a_call_end_by_itself() {
     let notes = receiver.whole(&id, PATIENCE).await;
 
     assert_eq!(line.calls().len(), 1, "the call was cut and made again");
-    assert_eq!(
-        notes.last().unwrap().get("c_termination_type"),
-        "COMPLETED.FAIL_INTERACTION_DELETED"
-    );
+    assert_eq!(ended(&notes), "FAIL_INTERACTION_DELETED");
 }
 
 #[tokio::test]

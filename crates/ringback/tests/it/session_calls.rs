@@ -264,7 +264,12 @@ async fn a_call_redirected_with_detach_outlives_its_session() {
         (stage.server.api.get(&at).await.status == 404).then_some(())
     })
     .await;
-    tokio::task::yield_now().await;
+    // Both still talk.
+    let before = line.audio_packets();
+    until("more audio", PATIENCE, async || {
+        (line.audio_packets() >= before + 20).then_some(())
+    })
+    .await;
     assert!(line.calls().iter().all(|call| call.over.is_none()));
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{Baresip, Behaviour, Line, PATIENCE, Phone, Receiver, Reply, Server, audio, until};
+use testkit::{Behaviour, Line, PATIENCE, Receiver, Reply, Server, until};
 
-use crate::common::{agents, server, service};
+use crate::common::{agents, ended, phone, server, service};
 
 /// What a session tells its documents' server: a request to `/told` with an event each.
 const TELLS: &str = r#"<scxml version="1.0" profile="ecmascript" initial="s"
@@ -82,20 +82,6 @@ impl Site {
         .await
     }
 
-    async fn phone(&mut self, id: &str, extension: &str, answers: bool) -> Baresip {
-        let (registrar, password) = (self.server.sip(), format!("secret-{id}"));
-        let say = audio::tone(1000.0, 90_000, 8000);
-        let phone = Phone {
-            say: &say,
-            answers,
-            ..Phone::agent(extension, &registrar, &password)
-        };
-        let phone = Baresip::start(phone, &mut self.server.ports).await;
-        self.server.api.registered(id).await;
-        self.server.api.set_agent(id, "ready").await;
-        phone
-    }
-
     async fn waits_in(&self, queue: &str) {
         let path = format!("/api/v1/queues/{queue}/load");
         until("somebody waits", PATIENCE, async || {
@@ -127,7 +113,7 @@ async fn a_session_queues_its_call_and_an_agent_is_connected() {
     let id = site.server.api.call_back("desk", "5115").await;
     let asked = site.heard("queue.submit.requestid").await;
     site.waits_in("VQ_Special").await;
-    let _kim = site.phone("kim", "7001", true).await;
+    let _kim = phone(&mut site.server, "kim", "7001", true).await;
     site.server.api.state(&id, "PROCESSING", PATIENCE).await;
 
     let done = site.heard("queue.submit.done").await;
@@ -146,7 +132,7 @@ async fn a_session_queues_its_call_and_an_agent_is_connected() {
     assert_eq!(gone["resultof"], "deletion");
     let notes = site.notes.whole(&id, PATIENCE).await;
     let last = notes.last().expect("it has an end");
-    assert_eq!(last.get("c_termination_type"), "COMPLETED.AGENT_CONNECTED");
+    assert_eq!(ended(&notes), "AGENT_CONNECTED");
     assert_eq!(last.get("_callback_state"), "COMPLETED");
     let found = notes.iter().find(|note| note.event() == "target_found");
     let found = found.expect("the agent was found");
@@ -177,8 +163,8 @@ async fn a_session_is_told_the_agent_and_redirects_the_call_itself() {
     testkit::require!(testkit::baresip());
     let mut site = site(CHOOSES, TALK, &["_agent_reserve_timeout = 2"]).await;
     // The first one is idle for longest and does not answer.
-    let _lee = site.phone("lee", "7002", false).await;
-    let _kim = site.phone("kim", "7001", true).await;
+    let _lee = phone(&mut site.server, "lee", "7002", false).await;
+    let _kim = phone(&mut site.server, "kim", "7001", true).await;
     let id = site.server.api.call_back("desk", "5115").await;
     let refused = site.heard("error.interaction.redirect").await;
     assert_eq!(refused["error"], "remote");
@@ -186,8 +172,7 @@ async fn a_session_is_told_the_agent_and_redirects_the_call_itself() {
     site.heard("interaction.redirect.done").await;
     assert_eq!(site.server.api.agent("lee").await["state"], "not_ready");
     let notes = site.notes.whole(&id, PATIENCE).await;
-    let last = notes.last().expect("it has an end");
-    assert_eq!(last.get("c_termination_type"), "COMPLETED.AGENT_CONNECTED");
+    assert_eq!(ended(&notes), "AGENT_CONNECTED");
 }
 
 /// Nobody is there: everything that can be asked about that, then the request is cancelled.
@@ -230,8 +215,7 @@ async fn a_session_waits_in_vain_asks_and_takes_its_call_back() {
     let site = site(NOBODY, TALK, &[]).await;
     let id = site.server.api.call_back("desk", "5115").await;
     let notes = site.notes.whole(&id, PATIENCE).await;
-    let last = notes.last().expect("it has an end");
-    assert_eq!(last.get("c_termination_type"), "COMPLETED.CANCELLED");
+    assert_eq!(ended(&notes), "CANCELLED");
     let errors: Vec<Value> = (site.told().into_iter())
         .filter(|told| told["event"] == "error.queue.submit")
         .map(|told| told["data"]["error"].clone())
@@ -253,7 +237,7 @@ async fn a_customer_who_leaves_the_queue_frees_the_agent_who_is_called() {
     let talk = Duration::from_secs(4);
     let leaves = Behaviour::AnswerAndLeave(Duration::ZERO, talk);
     let mut site = site(ROUTES, leaves, &["_max_dial_attempts = 1"]).await;
-    let _kim = site.phone("kim", "7001", false).await;
+    let _kim = phone(&mut site.server, "kim", "7001", false).await;
     let id = site.server.api.call_back("desk", "5115").await;
     site.server.api.agent_state("kim", "ringing").await;
     site.heard("interaction.deleted").await;

@@ -6,7 +6,6 @@ use serde_json::json;
 use testkit::{Behaviour, Line, PATIENCE, Talker, until};
 
 use crate::common::server;
-use crate::session_dialogs::is_tone;
 use crate::stage::Stage;
 
 /// Places a call and puts it into a queue on demand.
@@ -39,7 +38,7 @@ async fn stage(treatments: &str, phone: u16) -> (Stage, String) {
 }
 
 fn tones(phone: &Talker) -> usize {
-    phone.heard().iter().filter(|heard| is_tone(heard)).count()
+    phone.heard().iter().filter(|heard| heard.is_tone()).count()
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{Api, PATIENCE, Receiver, Reply, Server, until};
+use testkit::{PATIENCE, Receiver, Reply, Server, until};
 
-use crate::common::{server, site};
+use crate::common::{server, site, start_session};
 
 /// Adds up what it is sent and tells the sum when asked.
 const COUNTER: &str = r#"<scxml version="1.0" profile="ecmascript" initial="counting"
@@ -15,7 +15,6 @@ const COUNTER: &str = r#"<scxml version="1.0" profile="ecmascript" initial="coun
   <state id="counting">
     <transition event="add"><assign location="_data.sum" expr="Number(_data.sum) + Number(_event.data.by)"/></transition>
     <transition event="_cbe_on_service_exit" target="told">
-      <assign location="_data.last" expr="_event.data.c_target_type + ' ' + typeof _event.data.c_call_num_attempt"/>
       <assign location="_data.last" expr="_event.data._service_id"/>
     </transition>
     <transition event="sum"><session:response><param name="sum" expr="Number(_data.sum)"/></session:response></transition>
@@ -39,19 +38,11 @@ async fn sessions(document: &'static str) -> Site {
     Site { server, documents }
 }
 
-async fn start(api: &Api, body: Value) -> String {
-    let answer = api.post("/scxml/session/start", &body).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let id = answer.body["sessionId"].as_str().unwrap_or_default();
-    assert_eq!(id.len(), 26, "{answer:?}");
-    id.to_owned()
-}
-
 #[tokio::test]
 async fn a_session_is_started_fed_asked_and_looked_at() {
     let site = sessions(COUNTER).await;
     let api = &site.server.api;
-    let id = start(api, json!({"src": site.documents.url, "sum": 10})).await;
+    let id = start_session(api, &json!({"src": site.documents.url, "sum": 10})).await;
     let at = format!("/scxml/session/{id}");
 
     let query = format!("{at}/event/add?by=5");
@@ -116,9 +107,9 @@ async fn a_session_begins_at_the_time_it_is_given() {
     let api = &site.server.api;
     // The next second but one.
     let in_a_second = (testkit::unix_seconds() + 2) * 1_000;
-    let id = start(
+    let id = start_session(
         api,
-        json!({"src": site.documents.url, "idealtime": in_a_second}),
+        &json!({"src": site.documents.url, "idealtime": in_a_second}),
     )
     .await;
     let at = format!("/scxml/session/{id}");
@@ -141,7 +132,7 @@ async fn a_session_that_waits_for_its_time_never_begins_when_it_is_terminated() 
     let api = &site.server.api;
     let in_an_hour = (testkit::unix_seconds() + 3_600) * 1_000;
     let body = json!({"src": site.documents.url, "idealtime": in_an_hour});
-    let at = format!("/scxml/session/{}", start(api, body).await);
+    let at = format!("/scxml/session/{}", start_session(api, &body).await);
     let asked = api.get(&format!("{at}/query")).await;
     assert_eq!(asked.status, 200, "{asked:?}");
     let ended = api.post(&format!("{at}/terminate"), &json!({})).await;
@@ -212,7 +203,7 @@ async fn starting_needs_an_operator_and_an_event_only_the_id() {
         .start()
         .await;
     let operator = server.api.login("operator", "pass");
-    let id = start(&operator, json!({"src": documents.url})).await;
+    let id = start_session(&operator, &json!({"src": documents.url})).await;
     let anybody = &server.api;
     let at = format!("/scxml/session/{id}");
     for path in ["/scxml/session/start".to_owned(), format!("{at}/terminate")] {
@@ -233,7 +224,7 @@ async fn notifications_reach_a_session_of_this_server() {
     documents.answer(|_| Reply::Json(200, COUNTER));
     let notes = Receiver::start().await;
     let server = site(line.port, &notes, &["_max_dial_attempts = 1"]).await;
-    let session = start(&server.api, json!({"src": documents.url})).await;
+    let session = start_session(&server.api, &json!({"src": documents.url})).await;
     let body = json!({
         "_customer_number": "5115", "_status_notification_type": "orscb",
         "_status_notification_target": session,
@@ -303,7 +294,7 @@ async fn sessions_start_others_hear_of_their_end_and_read_lists() {
     let path = "/api/v1/transactions/import?name=Colours";
     let imported = api.post_bytes(path, "text/plain", list).await;
     assert_eq!(imported.status, 200, "{imported:?}");
-    let id = start(api, json!({"src": site.documents.url})).await;
+    let id = start_session(api, &json!({"src": site.documents.url})).await;
     // `src` starts the session and is no parameter of it.
     let at = format!("/scxml/session/{id}");
     until("it could not start another one", PATIENCE, async || {
@@ -319,7 +310,7 @@ async fn sessions_start_others_hear_of_their_end_and_read_lists() {
     );
     let other = Receiver::start().await;
     other.answer(move |_| Reply::Json(200, page));
-    let id = start(api, json!({"src": other.url})).await;
+    let id = start_session(api, &json!({"src": other.url})).await;
     let at = format!("/scxml/session/{id}");
     until("it was told of the end", PATIENCE, async || {
         let looked = api.get(&format!("{at}/query")).await;
@@ -381,7 +372,7 @@ async fn a_session_sees_days_options_and_the_server() {
         .start()
         .await;
     let api = &server.api;
-    let id = start(api, json!({"src": documents.url})).await;
+    let id = start_session(api, &json!({"src": documents.url})).await;
     let at = format!("/scxml/session/{id}");
     // Where the day begins first it is another day than where it begins last.
     let seen = api.get(&format!("{at}/request/look")).await.body;
@@ -459,7 +450,7 @@ const PLANS: &str = r#"<scxml version="1.0" profile="ecmascript" initial="s"
 async fn a_session_starts_another_one_later_and_then_earlier() {
     let site = sessions(PLANS).await;
     let api = &site.server.api;
-    let id = start(api, json!({"src": site.documents.url})).await;
+    let id = start_session(api, &json!({"src": site.documents.url})).await;
     let at = format!("/scxml/session/{id}/query");
     let mut last = Value::Null;
     until("the other one began and ended", PATIENCE, async || {
@@ -500,7 +491,7 @@ async fn guaranteed_delivery_tries_again_what_may_pass() {
         _ => Reply::Json(200, DELIVERS),
     });
     let server = server(9).start().await;
-    let id = start(&server.api, json!({"src": documents.url})).await;
+    let id = start_session(&server.api, &json!({"src": documents.url})).await;
     let at = format!("/scxml/session/{id}/query");
     until("everything was tried", PATIENCE, async || {
         let looked = server.api.get(&at).await;

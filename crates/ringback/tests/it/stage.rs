@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 use testkit::{PATIENCE, Page, Receiver, Server, ServerBuilder, Web, until};
 
-use crate::common::{agents, server, service};
+use crate::common::{agents, server, service, start_session};
 
 const KIND: &str = "application/scxml+xml";
 
@@ -94,10 +94,7 @@ impl Stage {
     /// Starts a session with these states.
     pub(crate) async fn session(&self, states: &str) -> String {
         let body = json!({"src": self.put(states)});
-        let answer = self.server.api.post("/scxml/session/start", &body).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let id = answer.body["sessionId"].as_str().unwrap_or_default();
-        id.to_owned()
+        start_session(&self.server.api, &body).await
     }
 
     /// Sends an event to a session.

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{
-    Api, Baresip, Behaviour, Line, PATIENCE, Phone, Receiver, Reply, Server, audio, until,
-};
+use testkit::{Api, Behaviour, Line, PATIENCE, Receiver, Reply, Server, until};
 
-use crate::common::{agents, server, story};
+use crate::common::{agents, ended, phone, server, story};
 
 /// Tells what it was given, sets the state of its callback, and ends with a reason when it is told.
 const STRATEGY: &str = r#"<scxml version="1.0" profile="ecmascript" initial="s"
@@ -158,10 +156,7 @@ async fn a_document_ends_with_its_callback() {
     let late = site.create().await;
     let given = site.begun(&late, 1).await;
     let notes = site.notes.whole(&late, PATIENCE).await;
-    let end = notes
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(end.as_deref(), Some("COMPLETED.FAIL_TIMEOUT_TTL"));
+    assert_eq!(ended(&notes), "FAIL_TIMEOUT_TTL");
     site.is_gone(&given["session"]).await;
 }
 
@@ -237,20 +232,6 @@ async fn calling(behaviour: Behaviour) -> (Server, [Receiver; 2], Line) {
     (server, [notes, documents], line)
 }
 
-async fn phone(server: &mut Server, id: &str, extension: &str, answers: bool) -> Baresip {
-    let (registrar, password) = (server.sip(), format!("secret-{id}"));
-    let say = audio::tone(1000.0, 90_000, 8000);
-    let phone = Phone {
-        say: &say,
-        answers,
-        ..Phone::agent(extension, &registrar, &password)
-    };
-    let phone = Baresip::start(phone, &mut server.ports).await;
-    server.api.registered(id).await;
-    server.api.set_agent(id, "ready").await;
-    phone
-}
-
 #[tokio::test]
 async fn a_document_calls_the_customer_and_an_agent_of_a_queue_takes_the_call() {
     testkit::require!(testkit::baresip());
@@ -271,10 +252,7 @@ async fn a_document_calls_the_customer_and_an_agent_of_a_queue_takes_the_call() 
     })
     .await;
     let told = notes.whole(&id, PATIENCE).await;
-    let last = told
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(last.as_deref(), Some("COMPLETED.AGENT_CONNECTED"));
+    assert_eq!(ended(&told), "AGENT_CONNECTED");
     server.api.agent_state("kim", "ready").await;
 }
 
@@ -287,10 +265,7 @@ async fn a_customer_who_leaves_a_placed_call_frees_the_agent() {
     let id = server.api.call_back("custom", "5115").await;
     server.api.agent_state("kim", "ringing").await;
     let told = notes.whole(&id, PATIENCE).await;
-    let last = told
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(last.as_deref(), Some("COMPLETED.FAIL_INTERACTION_DELETED"));
+    assert_eq!(ended(&told), "FAIL_INTERACTION_DELETED");
     server.api.agent_state("kim", "ready").await;
 }
 
@@ -300,8 +275,5 @@ async fn a_customer_who_is_busy_ends_the_document_with_its_reason() {
     let (server, [notes, _documents], _line) = calling(busy).await;
     let id = server.api.call_back("custom", "5115").await;
     let told = notes.whole(&id, PATIENCE).await;
-    let last = told
-        .last()
-        .map(|note| note.get("c_termination_type").to_owned());
-    assert_eq!(last.as_deref(), Some("COMPLETED.FAIL_CALL_TO_CUSTOMER"));
+    assert_eq!(ended(&told), "FAIL_CALL_TO_CUSTOMER");
 }

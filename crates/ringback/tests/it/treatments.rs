@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::common::{agents, server, service, site, story};
+use crate::common::{agents, ended, server, service, site, story};
 
 #[tokio::test]
 async fn files_that_cannot_be_played_count_as_played_and_the_call_goes_on() {
@@ -29,11 +29,7 @@ async fn files_that_cannot_be_played_count_as_played_and_the_call_goes_on() {
     let told = story(&notes);
     let rest = ["connect_treatment_start", "customer_queued", "service_exit"];
     assert_eq!(told.get(told.len() - 3..).unwrap_or_default(), rest);
-    let last = notes.last().expect("the story is not empty");
-    assert_eq!(
-        last.get("c_termination_type"),
-        "COMPLETED.FAIL_TARGET_NOT_FOUND"
-    );
+    assert_eq!(ended(&notes), "FAIL_TARGET_NOT_FOUND");
     assert!(server.log().contains("a treatment"), "a warning is logged");
 }
 

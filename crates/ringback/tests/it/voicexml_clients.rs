@@ -27,9 +27,7 @@ async fn site(trunk: u16, events: bool, page: &str) -> (Server, Receiver, Web) {
     let more = format!("telephone_events = {events}");
     let builder = Server::builder(PROGRAM).trunk_with("carrier", trunk, &more);
     let server = builder.start().await;
-    let file = server.folder().join("tone.wav");
-    audio::write_wav(&file, &audio::tone(1_000.0, 20_000, 8_000));
-    let bytes = std::fs::read(&file).expect("just written");
+    let bytes = audio::wav(&audio::tone(1_000.0, 20_000, 8_000));
     let _url = web.put("/tone.wav", Page::new("audio/x-wav", bytes));
     server.api.import_agents(&agents(&[("kim", "7001")])).await;
     let url = format!("_on_customer_connect_treatment_url = {url}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testkit::{Page, Talker, Web};
 
-use crate::voicexml::{Site, VXML, is_tone, page};
+use crate::voicexml::{Site, VXML, page};
 
 const CANCEL: &str = "<assign name='treatment_result' expr=\"({action:'cancel',message:'OK'})\"/>\
                       <exit namelist='treatment_result'/>";
@@ -16,7 +16,7 @@ fn catches(event: &str, body: &str) -> String {
 
 /// Time that the phone heard the tone in all, ms.
 fn tone_ms(site: &Site) -> usize {
-    20 * site.phone.heard().iter().filter(|h| is_tone(h)).count()
+    20 * site.phone.heard().iter().filter(|h| h.is_tone()).count()
 }
 
 /// V2.0 6.3.5: `fetchaudio` is heard over and over while a page is on its way.

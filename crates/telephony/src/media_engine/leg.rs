@@ -1,9 +1,9 @@
 //! One leg: its sockets, its two streams, what plays and what listens.
 
 mod record;
+mod sockets;
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
 use media::audio::Clip;
@@ -16,9 +16,9 @@ use media::telephone_event::{self, Event};
 use mio::net::UdpSocket;
 use rand::RngExt;
 use rand::rngs::SmallRng;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use self::record::Recorder;
+pub(super) use self::sockets::Sockets;
 use super::coders::{Receiver, Sender, Transcoder};
 use super::latch::Latch;
 use super::limits::{BRIDGE_IDLE_TICKS, MEDIA_TIMEOUT_MS};
@@ -29,40 +29,6 @@ use super::playback::{Digits, Player, Step};
 use super::reports::{Reports, Situation, Stream};
 use super::{Counters, MediaEvent, RemoteMedia};
 use crate::port::{CallId, Repeat};
-
-/// Receive buffer of the RTCP socket.
-const RTCP_BUFFER_BYTES: usize = 8_192;
-
-/// The bound pair of sockets.
-#[derive(Debug)]
-pub(super) struct Sockets {
-    rtp: UdpSocket,
-    rtcp: std::net::UdpSocket,
-}
-
-impl Sockets {
-    pub(super) fn bind(ip: IpAddr, port: u16) -> io::Result<Self> {
-        let rtp = bind_one(SocketAddr::new(ip, port))?;
-        let rtcp = bind_one(SocketAddr::new(ip, port | 1))?;
-        // A report every few seconds needs little; a flood is cut off here.
-        rtcp.set_recv_buffer_size(RTCP_BUFFER_BYTES)?;
-        Ok(Self {
-            rtp: UdpSocket::from_std(rtp.into()),
-            rtcp: rtcp.into(),
-        })
-    }
-}
-
-fn bind_one(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::DGRAM,
-        Some(Protocol::UDP),
-    )?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::from(address))?;
-    Ok(socket)
-}
 
 /// What a leg needs from its thread while it works.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
 use super::message::{self, Request};
+use crate::audio::ulaw_peak;
 use crate::clock::{Moment, now};
 
 /// Time between two packets.
@@ -25,6 +26,20 @@ pub struct Heard {
     pub at: Moment,
     /// µ-law.
     pub audio: Vec<u8>,
+}
+
+impl Heard {
+    /// The greatest amplitude in it.
+    #[must_use]
+    pub fn peak(&self) -> u32 {
+        self.audio.iter().copied().map(ulaw_peak).max().unwrap_or(0)
+    }
+
+    /// Something loud, as the tones of these tests are.
+    #[must_use]
+    pub fn is_tone(&self) -> bool {
+        self.peak() > 2_000
+    }
 }
 
 #[derive(Default)]
