@@ -143,8 +143,12 @@ pub const SESSION_BLOCKED: Duration = Duration::from_secs(30);
 /// Processor time of one input beyond which its session counts as one that takes much: long beside
 /// an input (some µs), longer than a page of 120 KB takes to start.
 pub const SESSION_HEAVY: Duration = Duration::from_millis(2);
+/// The same for one turn alone; shorter ones count when two come in a row.
+pub const SESSION_HEAVY_AT_ONCE: Duration = Duration::from_millis(10);
 /// How long it does.
 pub const SESSION_HEAVY_FOR: Duration = Duration::from_secs(10);
+/// How long it still does after a short turn.
+pub const SESSION_LIGHT_AFTER: Duration = Duration::from_millis(500);
 /// Time after which a quick thread that runs one input gives its place to another: short beside
 /// what others may wait.
 pub const SESSION_SLOW: Duration = Duration::from_millis(3);

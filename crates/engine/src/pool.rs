@@ -15,7 +15,7 @@ mod inbox;
 mod priority;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -26,9 +26,10 @@ use self::priority::Background;
 use crate::clock::Stopwatch;
 use crate::limits;
 
-/// Threads of each lane. Quick ones are rarely busy for longer than some µs; slow ones share what
-/// is left among those that would take all of it.
-const THREADS: [(Lane, usize); 2] = [(Lane::Quick, 2), (Lane::Slow, 4)];
+/// Threads of each lane. Quick ones are rarely busy for longer than some µs. Slow ones share one
+/// processor, and whoever of them holds a lock of the allocator when it has to wait lets others
+/// wait with it: so few.
+const THREADS: [(Lane, usize); 2] = [(Lane::Quick, 2), (Lane::Slow, 2)];
 
 /// What threads run.
 pub(crate) trait Hosted: Send + Sync + 'static {
@@ -60,9 +61,15 @@ enum Next {
 }
 
 /// How long a cell counts as one that takes much.
+///
+/// A turn may seem long that was not: a processor that the host took away counts as used. So one
+/// turn above the bound decides nothing, and a cell that is heavy is light again soon after a
+/// short turn.
 #[derive(Debug, Default)]
 pub(crate) struct Burden {
     heavy_until_us: AtomicU64,
+    /// Long turns without a short one between them.
+    long: AtomicU32,
 }
 
 impl Burden {
@@ -74,9 +81,20 @@ impl Burden {
         }
     }
 
-    fn weigh(&self, now_us: u64) {
-        let until = now_us.saturating_add(micros(limits::SESSION_HEAVY_FOR));
-        self.heavy_until_us.store(until, Ordering::Relaxed);
+    /// A turn used so much of the processor, µs.
+    fn weigh(&self, used_us: u64, now_us: u64) {
+        let until = |time: Duration| now_us.saturating_add(micros(time));
+        if used_us <= micros(limits::SESSION_HEAVY) {
+            self.long.store(0, Ordering::Relaxed);
+            let soon = until(limits::SESSION_LIGHT_AFTER);
+            self.heavy_until_us.fetch_min(soon, Ordering::Relaxed);
+            return;
+        }
+        let long = self.long.fetch_add(1, Ordering::Relaxed) + 1;
+        if long >= 2 || used_us > micros(limits::SESSION_HEAVY_AT_ONCE) {
+            let until = until(limits::SESSION_HEAVY_FOR);
+            self.heavy_until_us.store(until, Ordering::Relaxed);
+        }
     }
 }
 
@@ -287,24 +305,20 @@ impl<C: Hosted> Pool<C> {
 
     /// Runs a cell until nothing waits, others should have their turn or an input lasted long.
     fn turn(&self, cell: &Arc<C>, begun: &Begun, host: &Weak<dyn Host<C>>) -> Next {
+        let mut next = Next::More;
         for _ in 0..limits::SESSION_TURN_MAX {
             let from_us = self.watch.elapsed_us();
             begun.input_us.store(from_us, Ordering::Relaxed);
-            let next = step(cell, host);
-            let now_us = self.watch.elapsed_us();
-            if now_us - from_us > micros(limits::SESSION_HEAVY) {
-                // It may have waited for a processor: only what it used counts.
-                let used = priority::own_cpu_us() - begun.turn_cpu_us.load(Ordering::Relaxed);
-                if used > micros(limits::SESSION_HEAVY) {
-                    cell.burden().weigh(now_us);
-                }
-                return next;
-            }
-            if next == Next::Rest {
-                return next;
+            next = step(cell, host);
+            let lasted_us = self.watch.elapsed_us() - from_us;
+            if next == Next::Rest || lasted_us > micros(limits::SESSION_HEAVY) {
+                break;
             }
         }
-        Next::More
+        // It may have waited for a processor: only what it used counts.
+        let used_us = priority::own_cpu_us() - begun.turn_cpu_us.load(Ordering::Relaxed);
+        cell.burden().weigh(used_us, self.watch.elapsed_us());
+        next
     }
 
     fn next(&self, lane: Lane) -> Option<Arc<C>> {

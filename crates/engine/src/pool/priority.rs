@@ -7,7 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 /// Nice value of quick threads: calls and other callbacks go first when a script takes all it may.
 const BEHIND: i32 = 10;
 /// Nice value of threads in the background.
-const LAST: i32 = 19;
+pub(super) const LAST: i32 = 19;
 
 /// Puts the calling thread behind those that carry calls.
 pub(super) fn behind_calls() {
