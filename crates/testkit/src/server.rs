@@ -245,8 +245,12 @@ impl Server {
         self.process.kill().await;
     }
 
-    /// Starts it again with the same configuration and store, after [`Self::kill_hard`].
+    /// Starts it again with the same configuration and store; one that still runs is killed first,
+    /// as two cannot have the same ports.
     pub async fn restart(&mut self) {
+        if self.is_running() {
+            self.kill_hard().await;
+        }
         std::fs::remove_file(self.folder.path().join("ready.json")).ok();
         self.process = serve(&self.program, self.folder.path());
         self.wait_ready().await;
